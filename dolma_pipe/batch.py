@@ -1,0 +1,95 @@
+"""A batch: some megabytes of documents as Arrow, whose buffers are the arrays that kernels read."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from dolma_pipe.kernels.jit import I64, U8
+from dolma_pipe.kernels.words import Lines, Words, split_lines, split_words
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.large_string()),
+        ("text", pa.large_string()),
+        ("source", pa.large_string()),
+        ("added", pa.large_string()),
+        ("created", pa.large_string()),
+        ("line", pa.int64()),
+        ("raw", pa.large_binary()),
+    ]
+)
+"""raw is the document's whole JSON line (metadata and unknown fields pass through in it); line
+counts from 1."""
+
+
+class Batch:
+    """Documents of one shard, in the order of the shard."""
+
+    def __init__(self, documents: pa.RecordBatch) -> None:
+        """documents: a record batch of SCHEMA."""
+        self.documents = documents
+
+    def __len__(self) -> int:
+        return int(self.documents.num_rows)
+
+    @cached_property
+    def offsets(self) -> I64:
+        """int64[documents + 1]: document d is text[offsets[d]:offsets[d + 1]]. The Arrow buffer
+        itself, no copy."""
+        column = self.documents.column("text")
+        return np.frombuffer(column.buffers()[1], np.int64)[
+            column.offset : column.offset + len(self) + 1
+        ]
+
+    @cached_property
+    def text(self) -> U8:
+        """uint8[bytes]: the UTF-8 text of all documents. The Arrow buffer itself, no copy."""
+        buffer = self.documents.column("text").buffers()[2]
+        return (
+            np.frombuffer(buffer, np.uint8)
+            if buffer is not None and buffer.size
+            else np.empty(0, np.uint8)
+        )
+
+    @cached_property
+    def words(self) -> Words:
+        """Split once for every tagger that asks."""
+        return split_words(self.text, self.offsets)
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Split once for every tagger that asks."""
+        return split_lines(self.text, self.offsets)
+
+    def texts(self) -> Iterator[str]:
+        """Each document's text as str: for taggers in plain Python."""
+        for text in self.documents.column("text"):
+            yield text.as_py()
+
+    def select(self, rows: I64) -> "Batch":
+        """A new batch of these rows, in their order."""
+        return Batch(self.documents.take(pa.array(rows)))
+
+    def with_text(self, text: U8, offsets: I64) -> "Batch":
+        """The same documents with another text; `raw` still holds the old one."""
+        values, ends = pa.py_buffer(text), pa.py_buffer(offsets)
+        column = pa.LargeStringArray.from_buffers(len(self), ends, values)
+        place = SCHEMA.get_field_index("text")
+        return Batch(self.documents.set_column(place, SCHEMA.field(place), column))
+
+
+def batch_of(texts: list[str], source: str = "test") -> Batch:
+    """A batch from plain texts: for trying out a tagger."""
+    import msgspec
+
+    n = len(texts)
+    ids = [str(i) for i in range(n)]
+    raws = [
+        msgspec.json.encode({"id": i, "text": t, "source": source})
+        for i, t in zip(ids, texts, strict=True)
+    ]
+    columns = [ids, texts, [source] * n, [None] * n, [None] * n, list(range(1, n + 1)), raws]
+    arrays = [pa.array(c, t.type) for c, t in zip(columns, SCHEMA, strict=True)]
+    return Batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))

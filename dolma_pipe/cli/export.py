@@ -1,0 +1,41 @@
+"""`dolma-pipe export`: the cleaned corpus as files that other tools read."""
+
+from pathlib import Path
+
+import click
+
+from dolma_pipe.cli.options import (
+    engine_options,
+    force_option,
+    opened,
+    recipe_argument,
+    work_option,
+)
+
+
+@click.group("export")
+def command() -> None:
+    """Write what a run made in the layouts of other tools."""
+
+
+@command.command("documents")
+@recipe_argument
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@work_option
+@engine_options
+@force_option
+def documents(
+    recipe: Path,
+    folder: Path,
+    work: Path | None,
+    workers: int | None,
+    engine: str,
+    force: bool,
+) -> None:
+    """Write the documents that survive stage 4 to DIR, as DIR/SOURCE/documents/*.jsonl.zst in
+    dolma's layout."""
+    with opened(recipe, work, workers, engine, force) as context:
+        from dolma_pipe.run import export_documents
+
+        for source, count in export_documents(context, folder).items():
+            click.echo(f"{source}: {count:,} documents in {folder / source / 'documents'}")

@@ -1,0 +1,61 @@
+"""The command dolma-pipe: finds its subcommand, and turns errors into one line and an exit code."""
+
+import sys
+import traceback
+
+import click
+
+from dolma_pipe import __version__
+from dolma_pipe.cli import (
+    assets,
+    check,
+    dedup,
+    export,
+    run,
+    sample,
+    status,
+    tag,
+    tokens,
+)
+from dolma_pipe.cli import (
+    list as list_command,
+)
+from dolma_pipe.errors import UserError
+
+USER_ERROR, BUG, INTERRUPTED = 1, 3, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dolma-pipe")
+def cli() -> None:
+    """Data curation for language-model pre-training: sharded JSONL in, token arrays out.
+
+    Six stages: language, quality, content, dedup, mix, tokenize. One recipe says what each of them
+    does.
+    """
+
+
+for module in (run, tag, dedup, check, status, list_command, export, sample, assets, tokens):
+    cli.add_command(module.command)
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 the user's error, 2 wrong usage, 3 a bug, 130 interrupted."""
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.UsageError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (UserError, click.ClickException) as error:
+        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        sys.exit(f"dolma-pipe: {' '.join(told.split())}")
+    except (KeyboardInterrupt, click.Abort):
+        print("dolma-pipe: interrupted; run again to go on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone, as with | head
+        sys.stderr.close()
+        sys.exit(USER_ERROR)
+    except Exception:  # a bug keeps its traceback
+        traceback.print_exc()
+        print("dolma-pipe: this is a bug, please report it with the lines above", file=sys.stderr)
+        sys.exit(BUG)

@@ -1,0 +1,43 @@
+"""Options that several commands share. They select; what to do is said in the recipe alone."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from dolma_pipe.passes.context import Context
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
+work_option = click.option(
+    "--work", type=click.Path(path_type=Path), help="Work directory [default: work/NAME]"
+)
+force_option = click.option("--force", is_flag=True, help="Do again what is done already.")
+
+
+def engine_options(command: Command) -> Command:
+    """--workers and --engine."""
+    command = click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        help="Worker processes, under 1 GB each plus models [default: one a core]",
+    )(command)
+    return click.option(
+        "--engine", type=click.Choice(["local"]), default="local", help="Where tasks run."
+    )(command)
+
+
+@contextmanager
+def opened(
+    recipe: Path, work: Path | None, workers: int | None, engine: str, force: bool
+) -> Iterator["Context"]:
+    """Everything a run needs, the work directory locked; workers end with the block."""
+    from dolma_pipe.cli.progress import watcher
+    from dolma_pipe.run import prepared
+
+    with prepared(recipe, work, workers, engine, force, watcher()) as context:
+        yield context

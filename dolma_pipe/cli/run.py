@@ -1,0 +1,71 @@
+"""`dolma-pipe run`: all six stages."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dolma_pipe.cli.options import (
+    engine_options,
+    force_option,
+    opened,
+    recipe_argument,
+    work_option,
+)
+
+if TYPE_CHECKING:
+    from dolma_pipe.passes.context import Context
+    from dolma_pipe.report.summary import Summary
+
+STAGES = ("language", "quality", "content", "dedup", "mix", "tokenize")
+
+
+@click.command("run")
+@recipe_argument
+@work_option
+@engine_options
+@click.option(
+    "--stage", type=click.Choice(STAGES), default="tokenize", help="Stop after this stage."
+)
+@force_option
+def command(
+    recipe: Path, work: Path | None, workers: int | None, engine: str, stage: str, force: bool
+) -> None:
+    """Take the documents of RECIPE through all six stages.
+
+    What is done already is not done again: after a crash, a change of the recipe or of an input,
+    only what depends on it runs. The same recipe gives the same bytes, whatever the number of
+    workers.
+    """
+    with opened(recipe, work, workers, engine, force) as context:
+        from dolma_pipe.run import run
+
+        summary = run(context, stage)  # type: ignore[arg-type]  # click has checked it
+        show(context, summary)
+    fail_if_incomplete(summary.failed)
+
+
+def show(context: "Context", summary: "Summary") -> None:
+    """The table, and where to look."""
+    from dolma_pipe.report.summary import pass_times
+    from dolma_pipe.report.table import told
+
+    click.echo(told(summary, pass_times(context, summary)))
+    root = context.work.root
+    click.echo(f"\nreport     {root / 'report.json'}")
+    if (root / "quarantine").exists() and any(row.quarantined for row in summary.intake):
+        click.echo(f"quarantine {root / 'quarantine'}")
+    if summary.mix:
+        click.echo(
+            f"tokens     {root / 'tokens'}: {sum(row.output for row in summary.mix):,} tokens"
+        )
+
+
+def fail_if_incomplete(failed: dict[str, str]) -> None:
+    """Exit 1 where shards are missing in the result."""
+    if failed:
+        from dolma_pipe.errors import InputError
+
+        key, reason = next(iter(sorted(failed.items())))
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise InputError(f"finished without shard {key}{more}: {reason}; run again to try it again")

@@ -1,0 +1,39 @@
+"""`dolma-pipe tag`: stages 1 to 3 alone, for one source or all."""
+
+from pathlib import Path
+
+import click
+
+from dolma_pipe.cli.options import (
+    engine_options,
+    force_option,
+    opened,
+    recipe_argument,
+    work_option,
+)
+from dolma_pipe.cli.run import fail_if_incomplete, show
+
+
+@click.command("tag")
+@recipe_argument
+@click.option("--source", "sources", multiple=True, help="Only this source; may be given again.")
+@click.option("--all", "score_all", is_flag=True, help="Score dropped documents further, too.")
+@work_option
+@engine_options
+@force_option
+def command(
+    recipe: Path,
+    sources: tuple[str, ...],
+    score_all: bool,
+    work: Path | None,
+    workers: int | None,
+    engine: str,
+    force: bool,
+) -> None:
+    """Tag and filter the documents of RECIPE: attributes/ and curated/ in the work directory."""
+    with opened(recipe, work, workers, engine, force) as context:
+        from dolma_pipe.run import tag
+
+        summary = tag(context, sources, score_all)
+        show(context, summary)
+    fail_if_incomplete(summary.failed)

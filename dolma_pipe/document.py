@@ -1,0 +1,88 @@
+"""One JSON line in dolma's layout, and what is done with a line that is not quite one."""
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class BadLine(Exception):
+    """A line that is no document; the text is the reason, short enough to count by."""
+
+
+class Document(msgspec.Struct):
+    """The fields that the stages look at. Everything else passes through in the raw line."""
+
+    text: str
+    id: str | int | None = None
+    source: Any = None
+    added: Any = None
+    created: Any = None
+
+
+_decode = msgspec.json.Decoder(Document).decode
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def parse(raw: bytes) -> tuple[Document, bytes, bool]:
+    """The document, its line as valid JSON, and whether the line had to be repaired.
+
+    Repaired are: NaN and Infinity (null), a byte order mark, lone surrogates (U+FFFD), bare
+    control characters, and an id that is a number. Raises BadLine.
+    """
+    repaired = False
+    try:
+        document = _decode(raw)
+    except UnicodeDecodeError:
+        raise BadLine("invalid UTF-8") from None
+    except msgspec.ValidationError as error:
+        raise BadLine(_reason(error)) from None
+    except (msgspec.DecodeError, RecursionError):
+        raw, repaired = _lenient(raw), True
+        try:
+            document = _decode(raw)
+        except msgspec.ValidationError as error:
+            raise BadLine(_reason(error)) from None
+    if isinstance(document.id, int):
+        document.id = str(document.id)
+        raw, repaired = with_fields(raw, id=document.id), True
+    return document, raw, repaired
+
+
+def with_fields(raw: bytes, **changes: str) -> bytes:
+    """The line with these string fields replaced or added; all others keep their bytes."""
+    return msgspec.json.encode({**_fields(raw), **changes})
+
+
+def _lenient(raw: bytes) -> bytes:
+    """The line as Python's json reads it, written back as strict JSON."""
+    try:
+        value = json.loads(raw.removeprefix(b"\xef\xbb\xbf").decode(), strict=False)
+        return msgspec.json.encode(_without_surrogates(value))
+    except UnicodeDecodeError:
+        raise BadLine("invalid UTF-8") from None
+    except (ValueError, RecursionError):
+        raise BadLine("not JSON") from None
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
+
+
+def _reason(error: msgspec.ValidationError) -> str:
+    """A reason without the value in it, so that reasons can be counted."""
+    message = str(error)
+    if "missing required field" in message:
+        return "no text"
+    if match := re.search(r"at `\$\.(\w+)`", message):
+        return f"{match[1]} has a wrong type"
+    return "not a JSON object"

@@ -1,0 +1,48 @@
+"""Every error that dolma-pipe raises on purpose, named by its consequence.
+
+    DolmaPipeError
+    └── UserError            one line, exit 1: the user can mend it
+        ├── RecipeError      the recipe is wrong: said before any data is read
+        ├── AssetError       a model or tokenizer cannot be had, or is not the one that was pinned
+        ├── InputError       documents cannot be read, or too many of them are bad
+        ├── WorkError        the work directory cannot be used
+        ├── TokensError      a token array is missing, damaged or not what its manifest says
+        └── MissingExtra     an optional dependency is not installed
+
+Anything else that escapes is a bug: it keeps its traceback and exits with 3.
+"""
+
+
+class DolmaPipeError(Exception):
+    """The root of all errors raised on purpose."""
+
+
+class UserError(DolmaPipeError):
+    """Something that the user can mend; its text is one line."""
+
+
+class RecipeError(UserError):
+    """The recipe is wrong."""
+
+
+class AssetError(UserError):
+    """A model or tokenizer cannot be had, or is not the pinned one."""
+
+
+class InputError(UserError):
+    """Documents cannot be read, or too many of them are bad."""
+
+
+class WorkError(UserError):
+    """The work directory cannot be used."""
+
+
+class TokensError(UserError):
+    """A token array is missing, damaged or not what its manifest says."""
+
+
+class MissingExtra(UserError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(f"{package} is not installed: pip install 'dolma-pipe[{extra}]'")

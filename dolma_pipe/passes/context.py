@@ -1,0 +1,93 @@
+"""What every pass is given: the recipe, the work directory, an engine, and somebody who watches."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from dolma_pipe.engine.base import Engine, Failure, Outcome, Task
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.work import Work
+
+
+class Watch(Protocol):
+    """Somebody who is told how a run goes on: a progress bar, plain lines, or nobody."""
+
+    def begin(self, what: str, tasks: int, done: int) -> None:
+        """A pass starts: so many tasks, of which so many are done already."""
+
+    def advance(self) -> None:
+        """One more task has ended."""
+
+    def end(self) -> None:
+        """The pass has ended."""
+
+    def say(self, text: str) -> None:
+        """Something worth a line."""
+
+
+class Nobody:
+    """Watches nothing."""
+
+    def begin(self, what: str, tasks: int, done: int) -> None: ...
+    def advance(self) -> None: ...
+    def end(self) -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+@dataclass
+class Context:
+    """One run."""
+
+    recipe: Recipe
+    work: Work
+    engine: Engine
+    watch: Watch = field(default_factory=Nobody)
+    force: bool = False
+    timings: list[dict[str, Any]] = field(default_factory=list)
+    failed: dict[str, Failure] = field(default_factory=dict)
+
+    def map(self, what: str, function: str, tasks: list[Task], done: int = 0) -> Iterator[Outcome]:
+        """Run tasks under watch; times are noted for timings.json."""
+        self.watch.begin(what, len(tasks) + done, done)
+        for outcome in self.engine.map(function, tasks):
+            self.watch.advance()
+            self.timings.append(
+                {
+                    "pass": what,
+                    "task": outcome.key,
+                    "attempt": outcome.attempt,
+                    "seconds": round(outcome.seconds, 4),
+                    "cpu_seconds": round(outcome.cpu_seconds, 4),
+                    "where": outcome.where,
+                }
+            )
+            yield outcome
+        self.watch.end()
+
+
+class WatchedEngine(Engine):
+    """The engine of a run, for a stage of many steps: each is watched as "<stage>: <its
+    function>"."""
+
+    def __init__(self, context: Context, stage: str) -> None:
+        self._context = context
+        self._stage = stage
+
+    def slots(self) -> int:
+        return self._context.engine.slots()
+
+    def map(
+        self,
+        function: str,
+        tasks: Iterable[Task],
+        *,
+        cpus: int = 1,  # noqa: ARG002  asked of the engine when it schedules by it
+        memory: int | None = None,  # noqa: ARG002
+        gpus: int = 0,  # noqa: ARG002
+        retries: int = 3,  # noqa: ARG002
+    ) -> Iterator[Outcome]:
+        step = function.partition(":")[2].replace("_", " ")
+        return self._context.map(f"{self._stage}: {step}", function, list(tasks))
+
+    def close(self) -> None:
+        self._context.engine.close()

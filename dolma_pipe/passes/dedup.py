@@ -1,0 +1,85 @@
+"""Pass 2: the whole corpus through the entries of the dedup section, unless nothing has changed."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+
+from dolma_pipe.kernels.jit import I64, U8
+from dolma_pipe.manifest import code_fingerprint, content_hash, done, fingerprint, write_record
+from dolma_pipe.passes.context import Context, WatchedEngine
+from dolma_pipe.passes.curated import CuratedInput
+from dolma_pipe.passes.sign import sign
+from dolma_pipe.stages.dedup import deduplicate as deduplicate_shards
+from dolma_pipe.stages.dedup.plan import CuratedShard
+from dolma_pipe.work import Work
+
+
+class Survivors(NamedTuple):
+    """A curated shard after deduplication.
+
+    fingerprint: of the curated file and of what was removed. removed: uint8 a document, None where
+    the recipe has no dedup section. removed_documents, removed_bytes: int64[entries].
+    """
+
+    curated: CuratedInput
+    fingerprint: str
+    removed: Path | None
+    removed_documents: I64
+    removed_bytes: I64
+
+
+class Deduplicated(NamedTuple):
+    """The outcome of pass 2, shards in the order of the recipe."""
+
+    shards: list[Survivors]
+    methods: list[str]
+
+
+def deduplicate(
+    context: Context, curated: list[CuratedInput], method: str | None = None
+) -> Deduplicated:
+    """Decide which documents stay; `method` takes only the entries of one method."""
+    entries = context.recipe.dedup
+    if not entries:
+        none = np.zeros(0, np.int64)
+        return Deduplicated([Survivors(c, c.fingerprint, None, none, none) for c in curated], [])
+    work = context.work
+    expected = fingerprint(
+        code_fingerprint(),
+        [[item.shard.key, item.fingerprint] for item in curated],
+        [msgspec.to_builtins(entry) for entry in entries],
+        method,
+    )
+    if context.force or done(work, "dedup", "all", expected) is None:
+        sign(context, curated)
+        summary = deduplicate_shards(
+            work,
+            entries,
+            [curated_shard(c) for c in curated],
+            WatchedEngine(context, "dedup"),
+            method,
+        )
+        outputs = [work.removed(c.shard.key) for c in curated]
+        outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
+        write_record(work, "dedup", "all", expected, outputs, summary)
+    shards = [_survivors(work, item, len(entries)) for item in curated]
+    return Deduplicated(shards, [entry.method for entry in entries])
+
+
+def curated_shard(item: CuratedInput) -> CuratedShard:
+    """A shard as stage 4 wants it."""
+    source, key = item.shard.source, item.shard.key
+    return CuratedShard(key, source, key.removeprefix(f"{source}/"), item.counts.kept)
+
+
+def _survivors(work: Work, curated: CuratedInput, entries: int) -> Survivors:
+    key = curated.shard.key
+    removed: U8 = np.fromfile(work.removed(key), np.uint8)
+    lengths = pq.read_table(work.columns(key), columns=["length"]).column(0).to_numpy()
+    documents = np.bincount(removed, minlength=entries + 1)[1:]
+    size = np.bincount(removed, weights=lengths, minlength=entries + 1)[1:].astype(np.int64)
+    made_by = fingerprint(curated.fingerprint, content_hash(str(work.removed(key))))
+    return Survivors(curated, made_by, work.removed(key), documents, size)

@@ -1,0 +1,315 @@
+"""mix.yaml, parsed and checked once: after this every name is known, every setting typed, every
+input found."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from dolma_pipe.entries import METHODS, Entry
+from dolma_pipe.errors import RecipeError
+from dolma_pipe.inputs import Input, find_inputs
+from dolma_pipe.mixer import Curve, MixSettings
+from dolma_pipe.settings import nearest, settle
+from dolma_pipe.shard import MAX_DOCUMENT_BYTES
+from dolma_pipe.shelf import Found, find, load
+from dolma_pipe.tagger import Tagger
+from dolma_pipe.tokenizer import TokenizeSettings
+
+FilterStage = Literal["language", "quality", "content"]
+FILTER_STAGES: tuple[FilterStage, ...] = ("language", "quality", "content")
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+
+
+class FilterSection(msgspec.Struct, forbid_unknown_fields=True):
+    """One of the stages 1 to 3 as the recipe has it."""
+
+    taggers: list[str | dict[str, dict[str, Any] | None]] | msgspec.UnsetType = msgspec.UNSET
+    keep: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    mask: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+
+class SourceSection(msgspec.Struct, forbid_unknown_fields=True):
+    """A source: its documents, the stages it skips, and settings that replace those of a stage."""
+
+    documents: str | list[str]
+    skip: list[FilterStage] = []
+    language: FilterSection = msgspec.field(default_factory=FilterSection)
+    quality: FilterSection = msgspec.field(default_factory=FilterSection)
+    content: FilterSection = msgspec.field(default_factory=FilterSection)
+
+
+class RecipeFile(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole file, stages in their order."""
+
+    name: Name
+    sources: dict[Name, Any]
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    language: FilterSection = msgspec.field(default_factory=FilterSection)
+    quality: FilterSection = msgspec.field(default_factory=FilterSection)
+    content: FilterSection = msgspec.field(default_factory=FilterSection)
+    dedup: list[dict[str, dict[str, Any] | None]] = []
+    mix: MixSettings | None = None
+    tokenize: TokenizeSettings | None = None
+    max_bad: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    """Bad lines that a pass may quarantine: a number, or a share below 1; by default the larger of
+    10 and 0.1 %."""
+    max_document_bytes: Annotated[int, msgspec.Meta(ge=1)] = MAX_DOCUMENT_BYTES
+
+
+class TaggerUse(msgspec.Struct, frozen=True):
+    """A tagger with its settings, as it travels to the workers."""
+
+    stage: FilterStage
+    prefix: str
+    found: Found
+    settings: dict[str, Any]
+
+    def build(self) -> Tagger:
+        """The tagger itself. Raises RecipeError where the settings do not fit."""
+        kind = load(self.found, Tagger)
+        built: Tagger = settle(self.settings, kind, f"{self.stage}.taggers.{self.found.name}")
+        return built
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A range on a column. It drops, and its name is the reason."""
+
+    stage: FilterStage
+    column: str
+    minimum: float | None
+    maximum: float | None
+
+
+class Mask(msgspec.Struct, frozen=True):
+    """Spans of a column are replaced by this text."""
+
+    column: str
+    replacement: str
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A source with all that stages 1 to 3 do to it."""
+
+    name: str
+    inputs: tuple[Input, ...]
+    taggers: tuple[TaggerUse, ...]
+    rules: tuple[Rule, ...]
+    masks: tuple[Mask, ...]
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """A recipe that was checked."""
+
+    name: str
+    seed: int
+    sources: tuple[Source, ...]
+    dedup: tuple[Entry, ...]
+    mix: MixSettings | None
+    tokenize: TokenizeSettings | None
+    max_bad: float | None
+    max_document_bytes: int
+
+    def inputs(self) -> list[Input]:
+        """All shards, in the order that numbers documents: source order, then name."""
+        return [shard for source in self.sources for shard in source.inputs]
+
+    def assets(self) -> list[str]:
+        """Names or paths of every model and tokenizer, sorted."""
+        found = {
+            name
+            for source in self.sources
+            for use in source.taggers
+            for name in use.build().assets()
+        }
+        if self.tokenize is not None:
+            found.add(self.tokenize.tokenizer)
+        return sorted(found)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe. Relative paths in it start at the current directory.
+
+    Raises RecipeError: one line with file, place and the nearest name.
+    """
+    try:
+        return _checked(settle(_read_yaml(path), RecipeFile, ""))
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
+
+
+def _read_yaml(path: Path) -> Any:
+    """YAML 1.2: 3e-4 is a number, no is a string."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise RecipeError(f"{line}{(error.problem or 'not YAML').splitlines()[0]}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"not YAML: {str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise RecipeError(f"cannot be read: {error.strerror}") from None
+
+
+def _checked(file: RecipeFile) -> Recipe:
+    if not file.sources:
+        raise RecipeError("sources: at least one is needed")
+    sections = {n: settle(s, SourceSection, f"sources.{n}") for n, s in file.sources.items()}
+    recipe = Recipe(
+        name=file.name,
+        seed=file.seed,
+        sources=tuple(_source(name, section, file) for name, section in sections.items()),
+        dedup=tuple(_entries(file.dedup)),
+        mix=file.mix,
+        tokenize=file.tokenize,
+        max_bad=file.max_bad,
+        max_document_bytes=file.max_document_bytes,
+    )
+    if file.mix is not None and file.tokenize is None:
+        raise RecipeError("mix: needs a tokenize section, a mix is planned in tokens")
+    _check_names(recipe)
+    return recipe
+
+
+def _source(name: str, section: SourceSection, file: RecipeFile) -> Source:
+    taggers: list[TaggerUse] = []
+    rules: list[Rule] = []
+    masks: list[Mask] = []
+    for stage in FILTER_STAGES:
+        if stage in section.skip:
+            continue
+        own, general = getattr(section, stage), getattr(file, stage)
+        taggers += [
+            _tagger_use(stage, given) for given in _chosen(own.taggers, general.taggers, [])
+        ]
+        for column, bounds in _chosen(own.keep, general.keep, {}).items():
+            rules.append(_rule(stage, column, bounds))
+        for column, replacement in _chosen(own.mask, general.mask, {}).items():
+            masks.append(Mask(column, replacement))
+    source = Source(
+        name, find_inputs(name, section.documents), tuple(taggers), tuple(rules), tuple(masks)
+    )
+    _check_columns(source)
+    return source
+
+
+def _chosen(own: Any, general: Any, default: Any) -> Any:
+    """What the source says, else what the stage says."""
+    given = general if own is msgspec.UNSET else own
+    return default if given is msgspec.UNSET else given
+
+
+def _tagger_use(stage: FilterStage, given: str | dict[str, dict[str, Any] | None]) -> TaggerUse:
+    place = f"{stage}.taggers"
+    name, settings = _one_pair(given, place) if isinstance(given, dict) else (given, None)
+    try:
+        found = find("taggers", name)
+    except RecipeError as error:
+        raise RecipeError(f"{place}: {error}") from None
+    use = TaggerUse(stage, found.prefix, found, settings or {})
+    own_name = use.build().name
+    return msgspec.structs.replace(use, prefix=own_name or found.prefix)
+
+
+def _one_pair(given: dict[str, Any], place: str) -> tuple[str, Any]:
+    if len(given) != 1:
+        raise RecipeError(
+            f"{place}: one name with its settings is needed, got {', '.join(given) or 'none'}"
+        )
+    return next(iter(given.items()))
+
+
+def _rule(stage: FilterStage, column: str, bounds: Any) -> Rule:
+    place = f"{stage}.keep.{column}"
+    low, high = settle(bounds, tuple[float | None, float | None], place)
+    if low is None and high is None:
+        raise RecipeError(f"{place}: [null, null] keeps everything; give a bound")
+    if low is not None and high is not None and low > high:
+        raise RecipeError(f"{place}: {low:g} is above {high:g}, nothing can be kept")
+    return Rule(stage, column, low, high)
+
+
+def _check_columns(source: Source) -> None:
+    """Every rule and mask speaks of a column that a tagger of this source makes."""
+    columns = _columns(source)
+    seen: set[str] = set()
+    for rule in source.rules:
+        place = f"{rule.stage}.keep.{rule.column}"
+        _known(place, rule.column, columns, source)
+        if columns[rule.column]:
+            raise RecipeError(f"{place}: is spans, which have no range; keep by their count")
+        if rule.column in seen:
+            raise RecipeError(f"{place}: the column has a rule in an earlier stage")
+        seen.add(rule.column)
+    for mask in source.masks:
+        place = f"mask.{mask.column}"
+        _known(place, mask.column, columns, source)
+        if not columns[mask.column]:
+            raise RecipeError(f"{place}: is a number a document, only spans can be masked")
+
+
+def _columns(source: Source) -> dict[str, bool]:
+    """Every column of a source, and whether it is spans. Raises RecipeError where two have one
+    name."""
+    columns: dict[str, bool] = {}
+    for use in source.taggers:
+        tagger = use.build()
+        spans = tagger.spans()
+        for column in tagger.columns():
+            if f"{use.prefix}.{column}" in columns:
+                raise RecipeError(
+                    f"{use.stage}.taggers.{use.found.name}: {source.name} has the column "
+                    f"{use.prefix}.{column} already; give one of the two taggers a name"
+                )
+            columns[f"{use.prefix}.{column}"] = column in spans
+    return columns
+
+
+def _known(place: str, column: str, columns: dict[str, bool], source: Source) -> None:
+    if column not in columns:
+        hint = nearest(column, list(columns))
+        raise RecipeError(f"{place}: no tagger of source {source.name} makes this column{hint}")
+
+
+def _entries(given: list[dict[str, dict[str, Any] | None]]) -> Iterator[Entry]:
+    for i, entry in enumerate(given):
+        method, settings = _one_pair(entry, f"dedup.{i}")
+        if method not in METHODS:
+            raise RecipeError(
+                f"dedup.{i}: unknown method '{method}'{nearest(method, list(METHODS))}"
+            )
+        yield settle(settings or {}, METHODS[method], f"dedup.{i}.{method}")
+
+
+def _check_names(recipe: Recipe) -> None:
+    """Sources and columns that dedup and mix name."""
+    names = [source.name for source in recipe.sources]
+    mentioned: list[tuple[str, str]] = []
+    for i, entry in enumerate(recipe.dedup):
+        mentioned += [(f"dedup.{i}.{entry.method}.sources", name) for name in entry.sources or ()]
+        if entry.column is not None:
+            _scored(f"dedup.{i}.{entry.method}.keep", entry.column, recipe.sources)
+    if recipe.mix is not None:
+        mentioned += [("mix.shares", name) for name in recipe.mix.shares]
+        mentioned += [("mix.upsample", name) for name in recipe.mix.upsample]
+    for place, name in mentioned:
+        if name not in names:
+            raise RecipeError(f"{place}: unknown source '{name}'{nearest(name, names)}")
+    if recipe.mix is not None:
+        recipe.mix.check(names)
+        for name, factor in recipe.mix.upsample.items():
+            if isinstance(factor, Curve):
+                only = [source for source in recipe.sources if source.name == name]
+                _scored(f"mix.upsample.{name}.by", factor.by, only)
+
+
+def _scored(place: str, column: str, sources: Sequence[Source]) -> None:
+    """One of the sources at least has this column, as numbers."""
+    known = {name for source in sources for name, spans in _columns(source).items() if not spans}
+    if column not in known:
+        told = ", ".join(source.name for source in sources)
+        raise RecipeError(f"{place}: no tagger of {told} makes {column}{nearest(column, known)}")

@@ -1,0 +1,61 @@
+"""What a recipe will do, pass by pass: the answer of `dolma-pipe check`."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from dolma_pipe.mixer import Curve
+from dolma_pipe.recipe import Recipe, Source
+from dolma_pipe.stages.decide import NamedTagger, by_cost
+
+
+def passes(recipe: Recipe) -> str:
+    """The passes of a recipe as text, taggers in the order in which they run."""
+    lines = [f"recipe {recipe.name}, seed {recipe.seed}", "pass 1, curate"]
+    for source in recipe.sources:
+        lines += [f"  {line}" for line in _source(source)]
+    if recipe.dedup:
+        lines.append("pass 2, deduplicate")
+        for entry in recipe.dedup:
+            settings = msgspec.to_builtins(entry)
+            method = settings.pop("method")
+            lines.append(f"  {method} {_short(settings)}")
+    if recipe.tokenize is not None:
+        lines.append("pass 3, encode, plan and assemble")
+        lines.append(f"  tokenizer {recipe.tokenize.tokenizer}")
+        lines += [f"  {line}" for line in _mix(recipe)]
+    return "\n".join(lines)
+
+
+def _source(source: Source) -> Iterator[str]:
+    yield f"{source.name}: {len(source.inputs)} shards"
+    taggers = by_cost([NamedTagger(use.prefix, use.build()) for use in source.taggers])
+    if taggers:
+        yield f"  taggers: {', '.join(named.prefix for named in taggers)}"
+    for rule in source.rules:
+        low = "" if rule.minimum is None else f"{rule.minimum:g} <= "
+        high = "" if rule.maximum is None else f" <= {rule.maximum:g}"
+        yield f"  {rule.stage}: keep {low}{rule.column}{high}"
+    for mask in source.masks:
+        yield f"  mask {mask.column} as {mask.replacement}"
+
+
+def _mix(recipe: Recipe) -> Iterator[str]:
+    if recipe.mix is None:
+        yield "mix: every document once"
+        return
+    target = recipe.mix.target_tokens
+    yield f"mix: {f'{target:,} tokens' if target else 'as many tokens as shares and caps allow'}"
+    for source in recipe.sources:
+        share = recipe.mix.shares.get(source.name)
+        factor = recipe.mix.upsample.get(source.name, 1)
+        told = (
+            f"by {factor.by}, at most {factor.max:g}"
+            if isinstance(factor, Curve)
+            else f"{factor:g}"
+        )
+        yield f"  {source.name}: share {'-' if share is None else f'{share:g}'}, upsample {told}"
+
+
+def _short(settings: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)

@@ -1,0 +1,219 @@
+"""What happened, in numbers: documents and bytes in and out of every stage and source, and why
+they left."""
+
+from typing import Any
+
+import msgspec
+
+from dolma_pipe.passes.context import Context
+from dolma_pipe.passes.curated import CuratedInput
+from dolma_pipe.passes.dedup import Deduplicated
+from dolma_pipe.passes.encode import EncodedInput
+from dolma_pipe.recipe import FILTER_STAGES, Source
+from dolma_pipe.stages.plan import Plan
+
+
+class Flow(msgspec.Struct):
+    """One source through one stage; bytes are UTF-8 bytes of text. dropped: rule or method ->
+    documents."""
+
+    stage: str
+    source: str
+    documents_in: int
+    documents_out: int
+    bytes_in: int
+    bytes_out: int
+    dropped: dict[str, int]
+
+
+class Intake(msgspec.Struct):
+    """What a source brought: lines = documents + quarantined."""
+
+    source: str
+    shards: int
+    lines: int
+    documents: int
+    bytes: int
+    quarantined: int
+    repaired: int
+    reasons: dict[str, int]
+    masked_documents: int
+    masked_spans: dict[str, int]
+
+
+class MixRow(msgspec.Struct):
+    """A source in the mix, in tokens: encoded = used + discarded + over_budget; repeats count
+    apart."""
+
+    source: str
+    encoded: int
+    used: int
+    discarded: int
+    over_budget: int
+    repeats: int
+    output: int
+    share: float
+
+
+class PassTime(msgspec.Struct):
+    """A pass, or one source of it: tasks that ran this time, their seconds, megabytes of text a
+    second and worker."""
+
+    name: str
+    source: str
+    tasks: int
+    worker_seconds: float
+    cpu_seconds: float
+    megabytes_a_second: float | None
+
+
+class Summary(msgspec.Struct):
+    """A run: its flows, its mix, its failures. Times are in timings.json, outside the promise of
+    same bytes."""
+
+    recipe: str
+    intake: list[Intake]
+    flows: list[Flow]
+    mix: list[MixRow]
+    notes: list[str]
+    failed: dict[str, str]
+
+
+def summarise(
+    context: Context,
+    curated: list[CuratedInput],
+    deduplicated: Deduplicated | None = None,
+    encoded: list[EncodedInput] | None = None,
+    plan: Plan | None = None,
+) -> Summary:
+    """Exact counts of what the work directory holds now, whether it was made this time or
+    before."""
+    intake: list[Intake] = []
+    flows: list[Flow] = []
+    for source in context.recipe.sources:
+        shards = [item for item in curated if item.shard.source == source.name]
+        if shards:
+            intake.append(_intake(source.name, shards))
+            flows += _filter_flows(source, shards)
+            if deduplicated is not None and deduplicated.methods:
+                flows.append(_dedup_flow(source.name, deduplicated))
+    notes = list(plan.notes) if plan else []
+    notes += [
+        f"{s.key}: encoded by tokenizers, gigatoken failed its check"
+        for s in encoded or []
+        if s.fallback
+    ]
+    return Summary(
+        recipe=context.recipe.name,
+        intake=intake,
+        flows=sorted(flows, key=lambda flow: _stages().index(flow.stage)),
+        mix=_mix_rows(plan) if plan else [],
+        notes=notes,
+        failed={key: failure.text for key, failure in sorted(context.failed.items())},
+    )
+
+
+def counts_of(summary: Summary) -> dict[str, Any]:
+    """The counts of all stages before the mix, for the manifest of the token arrays."""
+    built: dict[str, Any] = msgspec.to_builtins(summary)
+    return {"intake": built["intake"], "flows": built["flows"]}
+
+
+def pass_times(context: Context, summary: Summary) -> list[PassTime]:
+    """Time by pass and source, of what ran this time; megabytes are those of the text that the
+    pass reads.
+
+    A pass that took only some shards of a source has no megabytes: which of them it read is not
+    told apart.
+    """
+    shards = {row.source: row.shards for row in summary.intake}
+    read = {("curate", row.source): row.bytes for row in summary.intake}
+    read |= {("encode", flow.source): flow.bytes_out for flow in summary.flows}  # of the last stage
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for timing in context.timings:
+        name = timing["pass"].partition(":")[0]
+        source = timing["task"].partition("/")[0] if name in ("curate", "encode", "sign") else ""
+        groups.setdefault((name, source), []).append(timing)
+    rows = []
+    for (name, source), timings in groups.items():
+        seconds = sum(timing["seconds"] for timing in timings)
+        cpu = sum(timing["cpu_seconds"] for timing in timings)
+        whole = len(timings) == shards.get(source) and (name, source) in read
+        rate = read[name, source] / 1e6 / seconds if whole and seconds else None
+        rows.append(PassTime(name, source, len(timings), seconds, cpu, rate))
+    return rows
+
+
+def _stages() -> tuple[str, ...]:
+    return (*FILTER_STAGES, "dedup")
+
+
+def _intake(source: str, shards: list[CuratedInput]) -> Intake:
+    counts = [item.counts for item in shards]
+    reasons: dict[str, int] = {}
+    spans: dict[str, int] = {}
+    for count in counts:
+        for reason, number in count.quarantine_reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + number
+        for column, number in count.masked_spans.items():
+            spans[column] = spans.get(column, 0) + number
+    lines, bad = sum(c.lines for c in counts), sum(c.quarantined for c in counts)
+    return Intake(
+        source=source,
+        shards=len(shards),
+        lines=lines,
+        documents=lines - bad,
+        bytes=sum(c.bytes for c in counts),
+        quarantined=bad,
+        repaired=sum(c.repaired for c in counts),
+        reasons=reasons,
+        masked_documents=sum(c.masked_documents for c in counts),
+        masked_spans=spans,
+    )
+
+
+def _filter_flows(source: Source, shards: list[CuratedInput]) -> list[Flow]:
+    """Stages 1 to 3: every dropped document left by one rule, and the rules know their stage."""
+    counts = [item.counts for item in shards]
+    documents = sum(c.lines - c.quarantined for c in counts)
+    size = sum(c.bytes for c in counts)
+    flows = []
+    for stage in FILTER_STAGES:
+        rules = [rule.column for rule in source.rules if rule.stage == stage]
+        dropped = {rule: sum(c.dropped.get(rule, 0) for c in counts) for rule in rules}
+        lost = sum(c.dropped_bytes.get(rule, 0) for c in counts for rule in rules)
+        left = documents - sum(dropped.values())
+        after = sum(c.kept_bytes for c in counts) if stage == FILTER_STAGES[-1] else size - lost
+        flows.append(Flow(stage, source.name, documents, left, size, after, dropped))
+        documents, size = left, after
+    return flows
+
+
+def _dedup_flow(source: str, deduplicated: Deduplicated) -> Flow:
+    shards = [s for s in deduplicated.shards if s.curated.shard.source == source]
+    documents = sum(s.curated.counts.kept for s in shards)
+    size = sum(s.curated.counts.kept_bytes for s in shards)
+    dropped: dict[str, int] = {}
+    for place, method in enumerate(deduplicated.methods):
+        number = sum(int(s.removed_documents[place]) for s in shards)
+        dropped[method] = dropped.get(method, 0) + number
+    lost = sum(int(s.removed_bytes.sum()) for s in shards)
+    left = documents - sum(dropped.values())
+    return Flow("dedup", source, documents, left, size, size - lost, dropped)
+
+
+def _mix_rows(plan: Plan) -> list[MixRow]:
+    total = max(1, plan.output.tokens)
+    return [
+        MixRow(
+            source=source.name,
+            encoded=source.available.tokens,
+            used=source.used.tokens,
+            discarded=source.discarded.tokens,
+            over_budget=source.over_budget.tokens,
+            repeats=source.repeats.tokens,
+            output=source.output.tokens,
+            share=round(source.output.tokens / total, 6),
+        )
+        for source in plan.sources
+    ]

@@ -1,0 +1,62 @@
+"""The table at the end of a run."""
+
+from collections.abc import Iterator, Sequence
+
+from dolma_pipe.report.summary import PassTime, Summary
+
+
+def told(summary: Summary, times: Sequence[PassTime] = ()) -> str:
+    """Documents and megabytes in and out by stage and source, drops by rule, the mix, the times."""
+    lines = [*_flows(summary), *_intake(summary)]
+    if summary.mix:
+        lines += ["", *_mix(summary)]
+    if times:
+        lines += ["", *_times(times)]
+    lines += [f"note: {note}" for note in summary.notes]
+    lines += [f"FAILED {key}: {reason}" for key, reason in summary.failed.items()]
+    return "\n".join(lines)
+
+
+def _flows(summary: Summary) -> Iterator[str]:
+    head = " ".join(f"{name:>9}" for name in ("docs in", "docs out", "MB in", "MB out"))
+    yield f"{'stage':9} {'source':12} {head}  dropped by"
+    for flow in summary.flows:
+        most = sorted(flow.dropped.items(), key=lambda item: (-item[1], item[0]))
+        reasons = ", ".join(f"{rule} {number:,}" for rule, number in most if number)
+        yield (
+            f"{flow.stage:9} {flow.source:12} {flow.documents_in:9,} {flow.documents_out:9,} "
+            f"{flow.bytes_in / 1e6:9.2f} {flow.bytes_out / 1e6:9.2f}  {reasons or '-'}"
+        )
+
+
+def _intake(summary: Summary) -> Iterator[str]:
+    """Sources with bad or repaired lines, and what was masked."""
+    for row in summary.intake:
+        if row.quarantined:
+            reasons = ", ".join(f"{reason} {n:,}" for reason, n in sorted(row.reasons.items()))
+            yield f"quarantined {row.source}: {row.quarantined:,} of {row.lines:,} lines: {reasons}"
+        if row.repaired:
+            yield f"repaired {row.source}: {row.repaired:,} lines"
+        if row.masked_documents:
+            spans = ", ".join(
+                f"{column} {n:,}" for column, n in sorted(row.masked_spans.items()) if n
+            )
+            yield f"masked {row.source}: {row.masked_documents:,} documents: {spans}"
+
+
+def _mix(summary: Summary) -> Iterator[str]:
+    names = ("encoded", "used", "discarded", "over budget", "repeats", "output")
+    yield f"{'tokens':22} " + " ".join(f"{name:>12}" for name in names) + "   share"
+    for row in summary.mix:
+        numbers = (row.encoded, row.used, row.discarded, row.over_budget, row.repeats, row.output)
+        yield f"{row.source:22} " + " ".join(f"{n:12,}" for n in numbers) + f"  {row.share:6.1%}"
+
+
+def _times(times: Sequence[PassTime]) -> Iterator[str]:
+    yield f"{'pass':9} {'source':12} {'tasks':>7} {'seconds':>9} {'CPU s':>9} {'MB/s a worker':>14}"
+    for row in times:
+        rate = f"{row.megabytes_a_second:14.1f}" if row.megabytes_a_second else f"{'-':>14}"
+        yield (
+            f"{row.name:9} {row.source:12} {row.tasks:7,} {row.worker_seconds:9.2f} "
+            f"{row.cpu_seconds:9.2f} {rate}"
+        )

@@ -1,0 +1,41 @@
+"""A file of numbered cells of uint64, any of which is read with two ranged reads.
+
+Layout, little-endian 64-bit: the number of cells, the offset of each cell and of the end in words,
+then the words.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from dolma_pipe.kernels.jit import I64, U64
+from dolma_pipe.work import atomic_write
+
+
+def write_cells(path: Path, sizes: I64, parts: Iterable[U64]) -> None:
+    """sizes: int64[cells], words in each. parts: the words of all cells in order, cut anywhere."""
+    header = np.zeros(len(sizes) + 2, np.uint64)
+    header[0] = len(sizes)
+    header[2:] = np.cumsum(sizes)
+    with atomic_write(path) as file:
+        file.write(header.data)
+        for part in parts:
+            file.write(np.ascontiguousarray(part).data)
+
+
+def write_grouped(path: Path, cells: I64, records: U64, count: int) -> None:
+    """Write records (uint64[records, width]) into `count` cells, in their order within each."""
+    order = np.argsort(cells, kind="stable")
+    sizes = np.bincount(cells, minlength=count).astype(np.int64) * records.shape[1]
+    write_cells(path, sizes, [records[order]])
+
+
+def read_cell(path: Path, cell: int) -> U64:
+    """The words of one cell."""
+    with path.open("rb") as file:
+        first = np.fromfile(file, np.uint64, 1)
+        file.seek(8 * (1 + cell))
+        start, end = np.fromfile(file, np.uint64, 2).tolist()
+        file.seek(8 * (2 + int(first[0]) + start))
+        return np.fromfile(file, np.uint64, end - start)

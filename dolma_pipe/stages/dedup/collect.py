@@ -1,0 +1,129 @@
+"""Collect: one pass over a curated shard; shingle sets of its candidates, ordered by partition."""
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dolma_pipe.batch import Batch
+from dolma_pipe.entries import MinHash
+from dolma_pipe.kernels.jit import I64, U64
+from dolma_pipe.kernels.shingles import shingles_of
+from dolma_pipe.shard import ShardReader
+from dolma_pipe.stages.dedup.cells import read_cell, write_cells
+from dolma_pipe.stages.dedup.plan import Plan, load
+
+BLOCK_WORDS = 8 << 20
+"""Shingles (8 bytes each) that a task holds before it writes a block."""
+
+
+class Candidates(NamedTuple):
+    """documents, components, ranks: uint64[candidates]; offsets: int64[candidates + 1], of values.
+
+    values: uint64, sorted and distinct within a document. Empty sets where the entry does not
+    verify.
+    """
+
+    documents: U64
+    components: U64
+    ranks: U64
+    offsets: I64
+    values: U64
+
+
+def collect_shard(args: dict[str, Any]) -> dict[str, int]:
+    """Task: sets/<shard>.<block>.cells, a cell a partition. args: partitions.
+
+    A cell: the number of candidates n, then n records of (document, component, rank, shingles),
+    then the shingles.
+    """
+    plan, shard = load(args["plan"]), args["part"]
+    table = read_cell(plan.path("candidates.cells"), shard).reshape(-1, 3)
+    if not len(table):
+        return {"blocks": 0}
+    blocks = _Blocks(plan, shard, args["partitions"])
+    assert isinstance(plan.entry, MinHash)
+    if not plan.entry.verify:
+        blocks.add(table, [np.empty(0, np.uint64)] * len(table))
+    else:
+        rows = (table[:, 0] - np.uint64(plan.firsts[shard])).astype(np.int64)
+        _read_sets(plan, shard, table, rows, blocks)
+    return {"blocks": blocks.flush()}
+
+
+def _read_sets(plan: Plan, shard: int, table: U64, rows: I64, blocks: "_Blocks") -> None:
+    """Rows are in the order of the file; reading ends with the last candidate."""
+    entry = plan.entry
+    assert isinstance(entry, MinHash)
+    first = done = 0
+    for batch in ShardReader(plan.work.curated(plan.shards[shard].key)):
+        until = int(np.searchsorted(rows, first + len(batch)))
+        blocks.add(table[done:until], _sets(batch, rows[done:until] - first, entry.shingle))
+        first, done = first + len(batch), until
+        if done == len(rows):
+            return
+
+
+def _sets(batch: Batch, rows: I64, size: int) -> list[U64]:
+    values, offsets = shingles_of(batch.text, batch.offsets, rows, size)
+    borders = offsets.tolist()
+    return [np.unique(values[a:b]) for a, b in pairwise(borders)]
+
+
+class _Blocks:
+    """Candidates on their way into files."""
+
+    def __init__(self, plan: Plan, shard: int, partitions: int) -> None:
+        self._plan = plan
+        self._shard = shard
+        self._ranks = plan.ranks(shard)
+        self._partitions = partitions
+        self._tables: list[U64] = []
+        self._sets: list[U64] = []
+        self._words = 0
+        self._written = 0
+
+    def add(self, table: U64, sets: list[U64]) -> None:
+        """table: as in candidates.cells."""
+        self._tables.append(table)
+        self._sets += sets
+        self._words += sum(map(len, sets))
+        if self._words >= BLOCK_WORDS:
+            self.flush()
+
+    def flush(self) -> int:
+        """Write what is held; returns how many blocks there are now."""
+        if self._sets:
+            table = np.concatenate(self._tables)
+            parts = [self._cell(table, partition) for partition in range(self._partitions)]
+            key = self._plan.shards[self._shard].key
+            path = self._plan.path(f"sets/{key}.{self._written}.cells")
+            write_cells(path, np.array([len(part) for part in parts], np.int64), parts)
+            self._tables, self._sets, self._words = [], [], 0
+            self._written += 1
+        return self._written
+
+    def _cell(self, table: U64, partition: int) -> U64:
+        chosen = np.flatnonzero(table[:, 2] == np.uint64(partition))
+        documents = table[chosen, 0]
+        rows = documents - np.uint64(self._plan.firsts[self._shard])
+        sets = [self._sets[i] for i in chosen.tolist()]
+        sizes = np.array([len(one) for one in sets], np.uint64)
+        columns = [documents, table[chosen, 1], self._ranks[rows.astype(np.int64)], sizes]
+        head = np.array([len(chosen)], np.uint64)
+        return np.concatenate([head, np.stack(columns, axis=1).ravel(), *sets])
+
+
+def read_candidates(plan: Plan, partition: int, blocks: list[int]) -> Candidates:
+    """All candidates of one partition; blocks: how many each shard that takes part has."""
+    tables, values = [np.empty((0, 4), np.uint64)], [np.empty(0, np.uint64)]
+    for shard, count in zip(plan.taking_part(), blocks, strict=True):
+        for block in range(count):
+            path = plan.path(f"sets/{plan.shards[shard].key}.{block}.cells")
+            cell = read_cell(path, partition)
+            end = 1 + 4 * int(cell[0])
+            tables.append(cell[1:end].reshape(-1, 4))
+            values.append(cell[end:])
+    documents, components, ranks, sizes = np.concatenate(tables).T
+    offsets = np.concatenate([[0], np.cumsum(sizes.astype(np.int64))])
+    return Candidates(documents, components, ranks, offsets, np.concatenate(values))

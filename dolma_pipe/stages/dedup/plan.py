@@ -1,0 +1,147 @@
+"""The plan of one dedup entry: settings, shards, partitions; every task reads it from a file."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from dolma_pipe.engine.base import Engine, Task, succeed
+from dolma_pipe.entries import Entry
+from dolma_pipe.kernels.jit import I64, U8, U64
+from dolma_pipe.stages.dedup.sign import key_columns, keys_path, lengths_path, ranks_path
+from dolma_pipe.work import Work, write_json
+
+
+class CuratedShard(msgspec.Struct, frozen=True):
+    """A shard as the curate pass left it. key: <source>/<name>; documents: its survivors."""
+
+    key: str
+    source: str
+    name: str
+    documents: int
+
+
+class Plan(msgspec.Struct, frozen=True, dict=True):
+    """One entry at work.
+
+    Documents carry dense numbers: the documents of the shards before, plus the row. number: of the
+    entry, from 1; before: of the entry that ran before, 0 for none. partitions: parts of the hash
+    space (of each band).
+    """
+
+    root: str
+    number: int
+    before: int
+    entry: Entry
+    shards: tuple[CuratedShard, ...]
+    partitions: int
+
+    @cached_property
+    def work(self) -> Work:
+        return Work(self.root)
+
+    @cached_property
+    def firsts(self) -> I64:
+        """int64[shards + 1]: the number of the first document of each shard."""
+        firsts = np.zeros(len(self.shards) + 1, np.int64)
+        np.cumsum([shard.documents for shard in self.shards], out=firsts[1:])
+        return firsts
+
+    def shard_of(self, documents: U64) -> I64:
+        """The index of the shard of each document."""
+        return np.searchsorted(self.firsts, documents.astype(np.int64), side="right") - 1
+
+    def locate(self, document: int) -> int:
+        """The index of the shard of one document."""
+        return int(np.searchsorted(self.firsts, document, side="right")) - 1
+
+    def taking_part(self) -> list[int]:
+        """Indexes of the shards that the entry concerns."""
+        return [i for i, s in enumerate(self.shards) if self.entry.concerns(s.source)]
+
+    def path(self, name: str) -> Path:
+        """A file of this entry between two steps."""
+        return scratch(self.work) / str(self.number) / name
+
+    def removed(self, shard: int) -> U8:
+        """uint8[documents]: entries before this one that removed a document, 0 for none."""
+        if self.before == 0:
+            return np.zeros(self.shards[shard].documents, np.uint8)
+        state = scratch(self.work) / str(self.before) / "removed"
+        return np.fromfile(state / f"{self.shards[shard].key}.u8", np.uint8)
+
+    def lengths(self, shard: int) -> U64:
+        """uint64[documents]: bytes of text."""
+        return np.fromfile(lengths_path(self._signatures(shard)), np.uint64)
+
+    def keys(self, shard: int) -> U64:
+        """uint64[columns, documents], mapped and not read."""
+        documents = self.shards[shard].documents
+        if documents == 0:
+            return np.zeros((key_columns(self.entry), 0), np.uint64)
+        mapped = np.memmap(keys_path(self._signatures(shard), self.number), np.uint64, "r")
+        return mapped.reshape(-1, documents)
+
+    def ranks(self, shard: int) -> U64:
+        """uint64[documents]: the smallest stays; ties go by document number."""
+        if self.entry.keep == "first":
+            return np.zeros(self.shards[shard].documents, np.uint64)
+        return np.fromfile(ranks_path(self._signatures(shard), self.number), np.uint64)
+
+    def _signatures(self, shard: int) -> Path:
+        return self.work.signatures(self.shards[shard].key)
+
+
+def scratch(work: Work) -> Path:
+    """The folder for what passes between the steps; it goes when deduplication is done."""
+    return work.dedup / "scratch"
+
+
+def clear_scratch(work: Work) -> None:
+    """Remove what an earlier run left, or this one made."""
+    if scratch(work).exists():
+        shutil.rmtree(scratch(work))
+
+
+def save(plan: Plan) -> None:
+    """Where tasks find it."""
+    write_json(plan.path("plan.json"), plan)
+
+
+def load(path: str) -> Plan:
+    """The plan that a task was given."""
+    return msgspec.json.decode(Path(path).read_bytes(), type=Plan)
+
+
+class Steps:
+    """Runs the steps of one entry on an engine. Tasks get the plan's path and what is theirs."""
+
+    def __init__(self, engine: Engine, plan: Plan) -> None:
+        self._engine = engine
+        self._plan = plan
+
+    def over_shards(self, function: str, shards: Iterable[int], **args: Any) -> list[Any]:
+        """A task a shard, named by its key; results in the order of the shards."""
+        listed = self._plan.shards
+        return self._run(function, [(listed[s].key, listed[s].documents, s) for s in shards], args)
+
+    def over_parts(self, function: str, parts: int, **args: Any) -> list[Any]:
+        """A task a part; results in the order of the parts."""
+        name = function.partition(":")[2]
+        return self._run(function, [(f"{name} {i:06d}", 1, i) for i in range(parts)], args)
+
+    def _run(
+        self, function: str, named: list[tuple[str, int, int]], args: dict[str, Any]
+    ) -> list[Any]:
+        common = {"plan": str(self._plan.path("plan.json")), **args}
+        values = succeed(self._engine.map(f"{__package__}.{function}", _tasks(named, common)))
+        return [values[key] for key, _, _ in named]
+
+
+def _tasks(named: list[tuple[str, int, int]], common: dict[str, Any]) -> Iterator[Task]:
+    for key, weight, part in named:
+        yield Task(key, {**common, "part": part}, weight)

@@ -1,0 +1,166 @@
+"""Encode one shard of unique survivors: ids, offsets, and the columns that plan a mix."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+from dolma_pipe.batch import Batch
+from dolma_pipe.errors import TokensError, WorkError
+from dolma_pipe.kernels.jit import F64, I64, U8, U64
+from dolma_pipe.shard import ShardReader
+from dolma_pipe.stages.scores import quantise
+from dolma_pipe.tokenizer import EncoderFailed, Ids, Tokenizer, load_tokenizer
+from dolma_pipe.work import atomic_write
+
+CHECKED_BYTES = 4 << 10
+CHECKED_DOCUMENTS = 4
+"""Of each batch, the beginnings that are encoded with `tokenizers` too: some milliseconds."""
+
+
+class _Rows(NamedTuple):
+    """Survivors of deduplication: rows of the curated file, and what is known of them."""
+
+    rows: I64
+    ids: pa.ChunkedArray
+    lines: pa.ChunkedArray
+    hashes: U64
+    scores: F64
+
+
+def encode_shard(args: dict[str, Any]) -> dict[str, int]:
+    """Write <out>.ids, <out>.offsets.u64 and <out>.docs.parquet (id, line, score, hash).
+
+    args: curated, columns, removed (or None), out: paths; source; score: name of a column or None;
+    tokenizer: a named asset or a path; eos: a token or None. Returns counts; `fallback` is 1 where
+    gigatoken failed or disagreed with `tokenizers` on a sample: that encoded the whole shard then.
+    """
+    tokenizer = load_tokenizer(args["tokenizer"], args.get("eos"))
+    survivors = _survivors(args)
+    fallback = 0
+    try:
+        lengths = _write_ids(args, survivors, tokenizer, reference=False)
+    except EncoderFailed:
+        fallback = 1
+        lengths = _write_ids(args, survivors, tokenizer, reference=True)
+    _write_columns(Path(args["out"]), survivors, lengths)
+    return {
+        "documents": len(lengths),
+        "tokens": int(lengths.sum()),
+        "fallback": fallback,
+    }
+
+
+def document_hashes(source: str, ids: list[str]) -> U64:
+    """64 bits for each document, from its source and id: what every random choice starts from."""
+    texts = [f"{source}\0{i}".encode() for i in ids]
+    return np.array([xxhash.xxh3_64_intdigest(text) for text in texts], np.uint64)
+
+
+def _survivors(args: dict[str, Any]) -> _Rows:
+    score = args.get("score")
+    table = pq.read_table(args["columns"], columns=["id", "line", *([score] if score else [])])
+    rows: I64 = np.arange(len(table), dtype=np.int64)
+    if args.get("removed"):
+        removed = np.fromfile(args["removed"], np.uint8)
+        if len(removed) != len(table):
+            raise WorkError(f"{args['removed']}: {len(removed)} rows, {len(table)} expected")
+        rows = np.flatnonzero(removed == 0)
+        table = table.take(pa.array(rows))
+    scores = np.full(len(table), np.nan)
+    if score:
+        scores = table.column(score).cast(pa.float64()).to_numpy()  # nulls become NaN
+    hashes = document_hashes(args["source"], table.column("id").to_pylist())
+    return _Rows(rows, table.column("id"), table.column("line"), hashes, scores)
+
+
+def _write_ids(
+    args: dict[str, Any], survivors: _Rows, tokenizer: Tokenizer, *, reference: bool
+) -> I64:
+    """Write <out>.ids and return tokens a document, EOS counted."""
+    lengths = [np.empty(0, np.int64)]
+    with atomic_write(Path(f"{args['out']}.ids")) as file:
+        for batch in _batches(args, survivors.rows):
+            encode = tokenizer.encode_reference if reference else tokenizer.encode
+            encoded = encode(batch.text, batch.offsets)
+            if not reference:
+                _check_sample(batch, encoded, tokenizer)
+            lengths.append(_append(file, encoded, tokenizer))
+    return np.concatenate(lengths)
+
+
+def _batches(args: dict[str, Any], rows: I64) -> Iterator[Batch]:
+    """Batches of the curated file without what deduplication removed."""
+    first = 0
+    for batch in ShardReader(args["curated"], source=args["source"]):
+        kept = (
+            rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + len(batch))] - first
+        )
+        first += len(batch)
+        if len(kept) == len(batch):
+            yield batch
+        elif len(kept):
+            yield batch.select(kept)
+    if len(rows) and rows[-1] >= first:
+        raise WorkError(f"{args['curated']}: {first} documents, more in {args['columns']}")
+
+
+def _append(file: IO[bytes], encoded: Ids, tokenizer: Tokenizer) -> I64:
+    """Write the ids with an EOS after each document; return tokens a document."""
+    if len(encoded.ids) and int(encoded.ids.max()) >= tokenizer.vocab_size:
+        raise TokensError(f"{tokenizer.name}: id {encoded.ids.max()} is outside of its vocabulary")
+    if (encoded.ids == tokenizer.eos_id).any():
+        raise TokensError(f"{tokenizer.name}: its end of text is not special, a document holds it")
+    documents = len(encoded.offsets) - 1
+    ids = np.full(len(encoded.ids) + documents, tokenizer.eos_id, tokenizer.dtype)
+    text = np.ones(len(ids), bool)
+    text[encoded.offsets[1:] + np.arange(documents)] = False
+    ids[text] = encoded.ids
+    file.write(ids.data)
+    return np.diff(encoded.offsets) + 1
+
+
+def _check_sample(batch: Batch, encoded: Ids, tokenizer: Tokenizer) -> None:
+    """Raises EncoderFailed where `tokenizers` has other ids for a few documents chosen by hash."""
+    hashes = document_hashes("", batch.documents.column("id").to_pylist())
+    for d in np.argsort(hashes, kind="stable")[:CHECKED_DOCUMENTS].tolist():
+        start, end = batch.offsets[d : d + 2].tolist()
+        piece = _beginning(batch.text[start:end], CHECKED_BYTES)
+        offsets = np.array([0, len(piece)], np.int64)
+        expected = tokenizer.encode_reference(piece, offsets).ids
+        found = [tokenizer.encode(piece, offsets).ids]
+        if len(piece) == end - start:
+            found.append(encoded.ids[encoded.offsets[d] : encoded.offsets[d + 1]])
+        if not all(np.array_equal(ids, expected) for ids in found):
+            name = batch.documents.column("id")[d].as_py()
+            raise EncoderFailed(f"document {name}: gigatoken and tokenizers disagree")
+
+
+def _beginning(text: U8, size: int) -> U8:
+    """At most size bytes, cut at a code-point border."""
+    if len(text) <= size:
+        return text
+    while text[size] & 0xC0 == 0x80:
+        size -= 1
+    return text[:size]
+
+
+def _write_columns(out: Path, survivors: _Rows, lengths: I64) -> None:
+    if len(lengths) != len(survivors.rows):
+        raise WorkError(f"{out}: {len(lengths)} documents encoded, {len(survivors.rows)} expected")
+    with atomic_write(Path(f"{out}.offsets.u64")) as file:
+        file.write(np.concatenate([[0], np.cumsum(lengths)]).astype("<u8").data)
+    table = pa.table(
+        {
+            "id": survivors.ids,
+            "line": survivors.lines,
+            "score": quantise(survivors.scores),
+            "hash": survivors.hashes,
+        }
+    )
+    with atomic_write(Path(f"{out}.docs.parquet")) as file:
+        pq.write_table(table, file, compression="zstd")

@@ -1,0 +1,137 @@
+"""From the bytes of a shard to its lines: decompressed as they come, never more than one document
+held."""
+
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple, Protocol
+
+import xxhash
+import zstandard
+
+from dolma_pipe.errors import InputError
+
+FEED = 4096
+"""Bytes given to a decompressor at once: a hostile zstd frame makes 134 MB of 4 KiB, and 2 GB of
+64 KiB."""
+
+READ = 1 << 20
+
+
+class Line(NamedTuple):
+    """A line without its end; content is None where it was too long to hold."""
+
+    number: int
+    content: bytes | None
+
+
+class Damaged(Exception):
+    """The shard ends in the middle, or its compression is broken; the lines before were given
+    out."""
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class ByteStream:
+    """The decompressed bytes of a file or URL; hashes the stored bytes while they pass."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.size = 0
+        self._hash = xxhash.xxh3_128()
+
+    @property
+    def content_hash(self) -> str:
+        """xxh3-128 of the stored bytes; of the whole file once the stream has ended."""
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Decompressed pieces. Raises Damaged for a shard cut short, InputError where it cannot be
+        read."""
+        if self.uri.endswith((".zst", ".zstd")):
+            yield from self._decompressed(
+                zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError
+            )
+        elif self.uri.endswith(".gz"):
+            yield from self._decompressed(lambda: zlib.decompressobj(wbits=31), zlib.error)
+        else:
+            yield from self._stored()
+
+    def _stored(self) -> Iterator[bytes]:
+        try:
+            with open_binary(self.uri) as file:
+                while piece := file.read(READ):
+                    self._hash.update(piece)
+                    self.size += len(piece)
+                    yield piece
+        except OSError as error:
+            raise InputError(f"cannot read {self.uri}: {error.strerror or error}") from error
+
+    def _decompressed(self, new: Any, broken: type[Exception]) -> Iterator[bytes]:
+        """Frames (zstd) or members (gzip), any number of them, each of which must end."""
+        frame: _Decompressor | None = None
+        damage: str | None = None
+        for piece in self._stored():
+            for start in range(0, len(piece), FEED):
+                data = piece[start : start + FEED]
+                while data and damage is None:
+                    if frame is None and not data.strip(b"\0"):
+                        break  # padding behind the last member, as tar and tape leave it
+                    frame = frame or new()
+                    try:
+                        output = frame.decompress(data)
+                    except broken as error:
+                        damage = f"corrupt compression: {error}"
+                        break
+                    if output:
+                        yield output
+                    data = frame.unused_data if frame.eof else b""
+                    if frame.eof:
+                        frame = None
+        if damage is None and frame is not None:
+            damage = "truncated: the last compressed frame does not end"
+        if damage is not None:
+            raise Damaged(damage)
+
+
+def read_lines(stream: ByteStream, max_bytes: int) -> Iterator[Line]:
+    """The lines of a stream, numbered from 1; blank ones are passed over, longer ones than
+    max_bytes come empty.
+
+    Raises Damaged and InputError as the stream does, after the complete lines before; the cut line
+    is not given out.
+    """
+    number, parts, held = 1, [], 0
+    for piece in stream:
+        first, *rest = piece.split(b"\n")
+        if held <= max_bytes:
+            parts.append(first)
+        held += len(first)
+        for following in rest:
+            yield from _line(number, parts, held, max_bytes)
+            number, parts, held = number + 1, [following], len(following)
+        if held > max_bytes:
+            parts = []
+    yield from _line(number, parts, held, max_bytes)
+
+
+def _line(number: int, parts: list[bytes], held: int, max_bytes: int) -> Iterator[Line]:
+    if held > max_bytes:
+        yield Line(number, None)
+    elif content := b"".join(parts).strip(b" \t\r\n"):
+        yield Line(number, content)
+
+
+def open_binary(uri: str) -> IO[bytes]:
+    """A local file, or whatever smart-open reaches; its bytes as they are stored."""
+    if "://" not in uri:
+        return open(uri, "rb")  # noqa: PTH123  the caller closes it
+    import smart_open
+
+    opened: IO[bytes] = smart_open.open(uri, "rb", compression="disable")
+    return opened

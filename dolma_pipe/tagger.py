@@ -1,0 +1,67 @@
+"""What a tagger is: settings as typed fields, and one method that scores a batch. It never drops
+and never edits."""
+
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from dolma_pipe.batch import Batch
+from dolma_pipe.kernels.jit import F64, I32, I64
+
+
+class Spans(NamedTuple):
+    """Stretches of text, sorted by document and start, never overlapping within one column.
+
+    offsets: int64[documents + 1], the spans of document d are offsets[d]:offsets[d + 1].
+    starts, ends: int64[spans], bytes from the start of the document, at code-point borders.
+    scores: float64[spans].
+    """
+
+    offsets: I64
+    starts: I64
+    ends: I64
+    scores: F64
+
+
+class Labels(NamedTuple):
+    """One name a document out of a short list: codes int32[documents] into names, -1 for none."""
+
+    codes: I32
+    names: tuple[str, ...]
+
+
+Column = npt.NDArray[np.generic] | Spans | Labels
+"""One number a document (any numpy number type, NaN for none), spans, or labels."""
+
+
+class Tagger(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Base of every tagger: one file on the shelf, one subclass in it.
+
+    The fields of a subclass are its settings. `cost` is a constant, relative to a word count
+    (1.0): cheap taggers run first, and what they drop is not scored further.
+    """
+
+    cost: ClassVar[float] = 1.0
+
+    name: str = ""
+    """Prefix of the columns instead of the file's name; needed to use one tagger twice."""
+
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that `tag` makes, without prefix: known before any data is read."""
+        raise NotImplementedError
+
+    def spans(self) -> tuple[str, ...]:
+        """Those of `columns` that are spans: they can be masked, and have no range to keep."""
+        return ()
+
+    def assets(self) -> tuple[str, ...]:
+        """Assets (name or path) that `tag` reads; fetched before workers start, hashed into the
+        fingerprint."""
+        return ()
+
+    def tag(self, batch: Batch) -> Mapping[str, Column]:
+        """Score every document of the batch; keys as in `columns`."""
+        raise NotImplementedError

@@ -1,0 +1,107 @@
+"""The work directory: where each pass puts what. A file appears there whole, or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from dolma_pipe.errors import WorkError
+
+TEMPORARY = ".dolma-pipe-tmp"
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears under its name, flushed to disk, when the block ends without an
+    error.
+
+    Raises WorkError where the file cannot be written: a full disk, a read-only folder.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(TEMPORARY, f".{path.name}.", path.parent)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+        temporary = None
+    except OSError as error:
+        raise WorkError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Clear away what killed writers left; only for who holds the folder alone."""
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write value as readable JSON with sorted keys, atomically."""
+    encoded = msgspec.json.encode(value, order="sorted")
+    with atomic_write(path) as file:
+        file.write(msgspec.json.format(encoded, indent=1) + b"\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file; WorkError where it is not one."""
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise WorkError(f"cannot read {path}: {error}") from error
+
+
+class Work:
+    """Paths of one work directory. Shards are named by their key, <source>/<name>."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def curated(self, key: str) -> Path:
+        """Survivors of stages 1 to 3, dolma JSONL."""
+        return self.root / "curated" / f"{key}.jsonl.zst"
+
+    def columns(self, key: str) -> Path:
+        """A row a survivor: id, line, length in bytes, created, and every numeric column."""
+        return self.root / "curated" / f"{key}.columns.parquet"
+
+    def attributes(self, key: str) -> Path:
+        """A row an input document: every column and the rule that dropped it."""
+        return self.root / "attributes" / f"{key}.parquet"
+
+    def quarantine(self, key: str) -> Path:
+        """A JSON line for each line of the input that is not a document, with the reason."""
+        return self.root / "quarantine" / f"{key}.jsonl"
+
+    def signatures(self, key: str) -> Path:
+        """Prefix of the files with which deduplication starts."""
+        return self.root / "dedup" / "signatures" / key
+
+    def removed(self, key: str) -> Path:
+        """uint8 a survivor of curation: 0 kept, k removed by the k-th dedup entry."""
+        return self.root / "dedup" / "removed" / f"{key}.u8"
+
+    def encoded(self, key: str) -> Path:
+        """Prefix of the encoded files of a shard."""
+        return self.root / "encoded" / key
+
+    def record(self, stage: str, key: str) -> Path:
+        """The record of a finished task of a pass."""
+        return self.root / "records" / stage / f"{key}.json"
+
+    @property
+    def dedup(self) -> Path:
+        return self.root / "dedup"
+
+    @property
+    def tokens(self) -> Path:
+        return self.root / "tokens"

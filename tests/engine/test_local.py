@@ -1,0 +1,122 @@
+"""The local engine: results, errors, killed workers, poison, and workers that end with their
+driver."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dolma_pipe.engine.base import Task, TaskBug, succeed
+from dolma_pipe.engine.local import LocalEngine
+from dolma_pipe.errors import UserError
+
+HERE = __name__
+
+
+def double(args: dict[str, Any]) -> dict[str, Any]:
+    return {"twice": 2 * args["n"], "threads": os.environ["OMP_NUM_THREADS"]}
+
+
+def fail(args: dict[str, Any]) -> dict[str, Any]:
+    if args["n"] == 3:
+        raise UserError("three is a crowd")
+    return {"divided": 1 / args["n"]}
+
+
+def die_once(args: dict[str, Any]) -> dict[str, Any]:
+    if args["n"] == 2 and not (marker := Path(args["marker"])).exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"n": args["n"]}
+
+
+def die_always(args: dict[str, Any]) -> dict[str, Any]:
+    if args["n"] == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"n": args["n"]}
+
+
+@pytest.fixture
+def engine() -> Any:
+    engine = LocalEngine(2)
+    yield engine
+    engine.close()
+
+
+def tasks(count: int, **more: Any) -> list[Task]:
+    return [Task(f"t{n}", {"n": n, **more}) for n in range(1, count + 1)]
+
+
+def test_values_and_one_thread_a_worker(engine: LocalEngine) -> None:
+    values = succeed(engine.map(f"{HERE}:double", tasks(5)))
+    assert values == {f"t{n}": {"twice": 2 * n, "threads": "1"} for n in range(1, 6)}
+
+
+def test_errors_tell_whose_they_are(engine: LocalEngine) -> None:
+    outcomes = {o.key: o for o in engine.map(f"{HERE}:fail", [*tasks(3), Task("t0", {"n": 0})])}
+    assert outcomes["t1"].value == {"divided": 1.0}
+    assert outcomes["t3"].error is not None
+    assert (outcomes["t3"].error.kind, outcomes["t3"].error.text) == ("user", "three is a crowd")
+    assert outcomes["t0"].error is not None
+    assert outcomes["t0"].error.kind == "bug"
+    with pytest.raises(TaskBug, match="ZeroDivisionError"):
+        succeed([outcomes["t0"]])
+    with pytest.raises(UserError, match=r"^three is a crowd$"):
+        succeed([outcomes["t3"]])
+
+
+def test_a_killed_worker_does_not_end_the_run(engine: LocalEngine, tmp_path: Path) -> None:
+    values = succeed(engine.map(f"{HERE}:die_once", tasks(8, marker=str(tmp_path / "marker"))))
+    assert values == {f"t{n}": {"n": n} for n in range(1, 9)}
+
+
+def test_poison_is_isolated_and_named_and_the_rest_finishes(engine: LocalEngine) -> None:
+    outcomes = {o.key: o for o in engine.map(f"{HERE}:die_always", tasks(8), retries=2)}
+    assert len(outcomes) == 8
+    poison = outcomes.pop("t2")
+    assert poison.error is not None
+    assert poison.error.text == "killed its worker 2 times"
+    assert all(o.error is None for o in outcomes.values())
+
+
+DRIVER = """
+import sys, time
+from dolma_pipe.engine.base import Task
+from dolma_pipe.engine.local import LocalEngine
+if __name__ == "__main__":
+    engine = LocalEngine(2)
+    print(*sorted(o.where.split()[1] for o in engine.map("os:getpid", [])), flush=True)
+    list(engine.map("time:sleep", [Task("a", 600.0), Task("b", 600.0)]))
+"""
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+def test_workers_end_with_a_killed_driver(tmp_path: Path) -> None:
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    driver = subprocess.Popen([sys.executable, script], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(workers := children(driver.pid)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)  # two workers and multiprocessing's resource tracker
+    assert len(workers) == 3
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(alive(pid) for pid in workers)

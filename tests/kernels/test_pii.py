@@ -1,0 +1,308 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dolma_pipe.kernels.pii import find_pii
+from tests.slow import pii as slow
+from tests.texts import packed, texts, texts_of
+
+EMAIL, PHONE, IP = 0, 1, 2
+
+
+def found_in(
+    documents: list[str], public_only: bool = False, before: str = ""
+) -> list[list[list[str]]]:
+    """The e-mail addresses, phone numbers and IP addresses of each document."""
+    text, offsets = packed(documents, before)
+    kinds = find_pii(text, offsets, public_only)
+    results = []
+    for d, document in enumerate(documents):
+        raw = document.encode()
+        rows = [range(k.offsets[d], k.offsets[d + 1]) for k in kinds]
+        results.append(
+            [
+                [raw[k.starts[i] : k.ends[i]].decode() for i in row]
+                for k, row in zip(kinds, rows, strict=True)
+            ]
+        )
+    return results
+
+
+email_pieces = (
+    "a",
+    "-",
+    "Bob_1",
+    ".",
+    "..",
+    "@",
+    "@",
+    "x.org",
+    "-",
+    "+",
+    "%",
+    "PNG",
+    ".co",
+    "1",
+    "é",
+)
+ip_pieces = ("1", "10", ".", ".", "192.168.0.1", "10.1.31.2", "-", "/", "v", "version ", "256")
+ipv6_pieces = (":", ":", "::", "2001", "db8", "fe80", "fd00", "1", "af", ".", "20013", "x", " ")
+phone_pieces = ("+", "(", ")", "-", ".", " ", "1", "555", "0", "49", "212", "1234", "tel ", "2024")
+phone_parts = ("+1 ", "+49", " 30", "-555-", "(212) ", "212-", "555-", "1234", "Fax: ", "x", "20")
+pieces = (email_pieces, ip_pieces, ipv6_pieces, phone_pieces, phone_parts)
+ALL = tuple(piece for some in pieces for piece in some)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            *(st.lists(st.sampled_from(some), max_size=16).map("".join) for some in pieces),
+            texts_of(*ALL),
+            texts,
+        ),
+        max_size=4,
+    ),
+    st.booleans(),
+    st.sampled_from(["", "a@", "tel 1", "1."]),
+)
+def test_spans_equal_the_slow_reference(
+    documents: list[str], public_only: bool, before: str
+) -> None:
+    for found, document in zip(found_in(documents, public_only, before), documents, strict=True):
+        spans = slow.find_pii(document, public_only)
+        assert found == [[document[a:b] for a, b in kind] for kind in spans]
+
+
+def whole_spans(text: str) -> list[list[str]]:
+    """What is found, in the middle, at the start and at the end of a document."""
+    found = found_in([text, f"before {text}", f"{text}, after", f"“{text}” 你{text}，"])
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+    assert [kind[:1] for kind in found[3]] == [kind[-1:] for kind in found[3]] == found[0]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "jane@example.com",
+        "jane.doe+news@mail.example.co.uk",
+        "_j%d-1@x-y.museum",
+        "JANE@EXAMPLE.COM",
+        "12345@qq.com",
+    ],
+)
+def test_email_addresses(address: str) -> None:
+    assert whole_spans(address) == [[address], [], []]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("write to jane@example.com.", "jane@example.com"),
+        ("<jane@example.com>;mailto:joe", "jane@example.com"),
+        ("at --jane@example.com--", "jane@example.com"),
+        ("see jane@example.org.x1 there", "jane@example.org"),
+        ("a@b@jane.example.org", "b@jane.example.org"),
+    ],
+)
+def test_borders_of_an_email_address(text: str, address: str) -> None:
+    assert found_in([text])[0][EMAIL] == [address]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jane@localhost",
+        "jane@example",
+        "@jane.example",
+        "lodash@4.17.21",
+        "icon@2x.png",
+        "jane..doe@example.com",
+        "jane.@example.com",
+        "jane@-example.com",
+        "jane@example.c",
+        "a @ b.com",
+        "x" * 65 + "@example.com",
+        "|||EMAIL_ADDRESS||| |||PHONE_NUMBER||| |||IP_ADDRESS|||",
+    ],
+)
+def test_no_email_address(text: str) -> None:
+    assert found_in([text])[0] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "93.184.216.34",
+        "192.168.1.254",
+        "255.255.255.255",
+        "2001:db8::1",
+        "2a00:1450:4001:82b::200e",
+        "fe80::1ff:fe23:4567:890a",
+        "2001:0db8:0000:0000:0000:8a2e:0370:7334",
+    ],
+)
+def test_ip_addresses(address: str) -> None:
+    assert whole_spans(address) == [[], [], [address]]
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("http://93.184.216.34:8080/x", ["93.184.216.34"]),
+        ("from 93.184.216.34.", ["93.184.216.34"]),
+        ("93.184.216.0/24", ["93.184.216.0"]),
+        ("at 10.0.0.1 and 10.31.1.2", ["10.0.0.1", "10.31.1.2"]),
+        ("10.0.32.1 host", ["10.0.32.1"]),
+        ("93.184.216.1-93.184.216.9", ["93.184.216.1", "93.184.216.9"]),
+        ("[2001:db8::1]:443", ["2001:db8::1"]),
+        ("2001:db8::1: done", ["2001:db8::1"]),
+    ],
+)
+def test_borders_of_an_ip_address(text: str, addresses: list[str]) -> None:
+    assert found_in([text])[0] == [[], [], addresses]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.3.6.1.4.1.311",
+        "1.3.6.1.400",
+        "40.3.6.1.4",
+        "1.3.6.1.4.1.311.2.1.4",
+        "v1.2.3.40",
+        "version 1.2.3.40",
+        'Version="1.2.3.40"',
+        "rev. 1.2.3.40",
+        "section 40.1.2.3",
+        "4.1.2.3. Title",
+        "see 9.2.1.4, above",
+        "\n 10.3.4.2 Title",
+        "zlib 1.2.3.31",
+        "Chrome/120.0.0.0",
+        "libfoo-1.2.3.40",
+        "1.2.3.40-rc1",
+        "1.2.3.40-5",
+        "1.2.3.40.tar.gz",
+        "1.2.3.40a",
+        "1.2.3",
+        "256.1.1.1",
+        "01.02.03.40",
+        "0.1.2.30",
+        "1.2.3.4444",
+        "41.42.43.1.2",
+        "12:34:56",
+        "00:1b:44:11:3a:b7",
+        "std::vector::face::dead",
+        "fead::beef",
+        "2024:01:02",
+        "2001:db8:::1",
+        "2001:db8::1::2",
+        "12001:db8::1",
+        "2001:db8::12345",
+    ],
+)
+def test_no_ip_address(text: str) -> None:
+    assert found_in([text])[0] == [[], [], []]
+
+
+def test_public_addresses_only() -> None:
+    text = "8.8.8.80 10.1.2.3 127.0.0.1 172.31.0.1 172.32.0.1 192.168.0.1 255.255.255.0 2001:db8::1"
+    text += " 2001:4860:4860::8888 fd12::1"
+    assert found_in([text], public_only=True)[0][IP] == [
+        "8.8.8.80",
+        "172.32.0.1",
+        "2001:4860:4860::8888",
+    ]
+    assert len(found_in([text])[0][IP]) == 10
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "(212) 555-2368",
+        "(212)555.2368",
+        "212-555-2368",
+        "212.555.2368",
+        "1-800-555-2368",
+        "1 (800) 555 2368",
+        "+1 212 555 2368",
+        "+1-212-555-2368",
+        "+12125552368",
+        "+1 (212) 555-2368",
+        "+49 30 901820",
+        "+49 (0)30 90 18 20",
+        "+4915112345678",
+        "+33 1 23 45 67 89",
+        "+44 20 7946 0958",
+        "+86 138 1234 5678",
+        "+7 (495) 123-45-67",
+        "+358 9 1234567",
+    ],
+)
+def test_phone_numbers(number: str) -> None:
+    assert whole_spans(number) == [[], [number], []]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("Tel.: 030 901820", "030 901820"),
+        ("telephone (030) 90 18 20", "(030) 90 18 20"),
+        ("Fax 0171/1234567", "0171/1234567"),
+        ("WhatsApp: 5551234567", "5551234567"),
+        ("call 212-555-2368x12 now", "212-555-2368"),
+        ("tel:+49-30-901820", "+49-30-901820"),
+        ("(212-555-2368)", "212-555-2368"),
+        ("+1 212 555 2368 2024", "+1 212 555 2368"),
+        ("212-555-2368.", "212-555-2368"),
+    ],
+)
+def test_borders_of_a_phone_number(text: str, number: str) -> None:
+    assert found_in([text])[0] == [[], [number], []]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-31",
+        "31.01.2024 12:30:59",
+        "2024-01-31T12:30:59.123456Z",
+        "1712345678",
+        "1712345678901",
+        "ISBN 978-3-16-148410-0",
+        "ISBN 0-306-40615-2",
+        "3.14159265358979",
+        "+3.14159265",
+        "+49.12345678",
+        "1.3.6.1.4.1.311",
+        "123-45-6789",
+        "112-555-2368",
+        "212-155-2368",
+        "212-555-23689",
+        "212-555-2368-1",
+        "3-212-555-2368",
+        "212-555.2368",
+        "212 555 2368",
+        "10.1000/182-555-2368",
+        "a212-555-2368",
+        "1+12125552368",
+        "+0200",
+        "+1 212 555",
+        "+1 112 555 2368",
+        "+123456789012345678",
+        "mobile 2024-01-31",
+        "mobile 2023-2024",
+        "cell 31.1.2024 10",
+        "tel 12.3456789",
+        "phone 123456",
+        "hotel 1234567890",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "1,234,567,890",
+        "4111 1111 1111 1111",
+    ],
+)
+def test_no_phone_number(text: str) -> None:
+    assert found_in([text])[0] == [[], [], []]

@@ -1,0 +1,73 @@
+"""Fixed shares: rounding to the token, caps, and what happens to a surplus."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dolma_pipe.errors import RecipeError
+from dolma_pipe.mixer import Budget, MixSettings, largest_remainder
+from tests.mixers.made import mixer, supply
+
+
+def test_shares_of_a_budget() -> None:
+    made = mixer("shares", shares={"web": 0.8, "code": 0.2})
+    found = made.plan(supply([100, 100, 100], names="web code docs"), Budget(101)).tokens
+    assert found.tolist() == [81, 20, 0]
+
+
+def test_without_a_budget_the_caps_decide() -> None:
+    made = mixer("shares", shares={"web": 0.8, "code": 0.2})
+    portions = made.plan(supply([100, 5], names="web code"), Budget(None))
+    assert portions.tokens.tolist() == [20, 5]
+    assert portions.notes == ("the cap of code binds",)
+
+
+def test_a_target_out_of_reach_names_the_largest_and_who_binds() -> None:
+    made = mixer("shares", shares={"web": 0.8, "code": 0.2})
+    with pytest.raises(RecipeError, match="25 is the largest, as code can give 5"):
+        made.plan(supply([100, 5], names="web code"), Budget(26))
+
+
+def test_a_surplus_is_spread_by_the_shares_of_the_rest() -> None:
+    made = mixer("shares", shares={"a": 0.5, "b": 0.25, "c": 0.25}, surplus="spread")
+    portions = made.plan(supply([10, 100, 100], names="a b c"), Budget(100))
+    assert portions.tokens.tolist() == [10, 45, 45]
+    assert portions.notes == ("a can give 10 of 50 tokens: the rest is spread",)
+    with pytest.raises(RecipeError, match="210 is the largest"):
+        made.plan(supply([10, 100, 100], names="a b c"), Budget(211))
+
+
+def test_spreading_may_break_the_next_cap() -> None:
+    made = mixer("shares", shares={"a": 0.5, "b": 0.25, "c": 0.25}, surplus="spread")
+    found = made.plan(supply([10, 30, 100], names="a b c"), Budget(100)).tokens
+    assert found.tolist() == [10, 30, 60]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(0, 1000), min_size=1, max_size=20), st.integers(0, 10**12))
+def test_largest_remainder_sums_and_stays_near(portions: list[float], total: int) -> None:
+    given_ = np.array(portions)
+    found = largest_remainder(given_, total)
+    if given_.sum() <= 0:
+        assert not found.any()
+        return
+    assert found.sum() == total
+    exact = given_ / given_.sum() * total
+    assert (np.abs(found - exact) <= 1 + 1e-6 * total).all()
+    assert not found[given_ == 0].any()
+
+
+def test_equal_fractions_go_to_the_first() -> None:
+    assert largest_remainder(np.array([1.0, 1.0, 1.0]), 10).tolist() == [4, 3, 3]
+    assert largest_remainder(np.array([0.29, 0.71]), 100).tolist() == [29, 71]
+
+
+def test_settings_that_do_not_fit_the_sources() -> None:
+    MixSettings(shares={"a": 0.5, "b": 0.5}).check(["a", "b"])
+    MixSettings(shares={"a": 1.0}, upsample={"b": 2.0}).check(["a", "b"])
+    MixSettings().check(["a"])
+    with pytest.raises(RecipeError, match=r"sum to 0\.9, not to 1"):
+        MixSettings(shares={"a": 0.5, "b": 0.4}).check(["a", "b"])
+    with pytest.raises(RecipeError, match="source b has no share"):
+        MixSettings(shares={"a": 1.0}).check(["a", "b"])

@@ -1,0 +1,130 @@
+"""One shard becomes ids: without what deduplication removed, and whatever the fast engine does."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from dolma_pipe.errors import TokensError, WorkError
+from dolma_pipe.kernels.jit import I64, U8
+from dolma_pipe.shard import ShardReader
+from dolma_pipe.stages import tokenize
+from dolma_pipe.stages.scores import NO_SCORE
+from dolma_pipe.stages.tokenize import document_hashes, encode_shard
+from dolma_pipe.tokenizer import EncoderFailed, Ids, Tokenizer, load_tokenizer
+from tests.stages.corpus import texts_of, write_curated
+
+
+def encoded(args: dict[str, Any]) -> list[list[int]]:
+    """Documents of the written files, EOS included."""
+    ids = np.fromfile(f"{args['out']}.ids", "<u2")
+    ends = np.fromfile(f"{args['out']}.offsets.u64", "<u8").tolist()
+    assert ends[-1] == len(ids)
+    return [ids[a:b].tolist() for a, b in pairwise(ends)]
+
+
+def expected(args: dict[str, Any], texts: list[str]) -> list[list[int]]:
+    """Straight from `tokenizers`, one document at a time."""
+    tokenizer = load_tokenizer(args["tokenizer"])
+    documents = []
+    for text in texts:
+        content = np.frombuffer(text.encode(), np.uint8)
+        ids = tokenizer.encode_reference(content, np.array([0, len(content)], np.int64)).ids
+        documents.append([*ids.tolist(), tokenizer.eos_id])
+    return documents
+
+
+def test_all_survivors_in_order(tmp_path: Path) -> None:
+    texts = [*texts_of(30, 0), "", "<|endoftext|>"]
+    args = write_curated(tmp_path, "web/a", texts)
+    counts = encode_shard(args)
+    assert encoded(args) == expected(args, texts)
+    tokens = sum(len(document) for document in encoded(args))
+    assert counts == {"documents": 32, "tokens": tokens, "fallback": 0}
+    table = pq.read_table(f"{args['out']}.docs.parquet").to_pydict()
+    assert table["id"] == [f"a-{i}" for i in range(32)]
+    assert table["line"] == [2 * i + 1 for i in range(32)]
+    assert table["hash"] == document_hashes("web", table["id"]).tolist()
+    assert table["score"][6] == NO_SCORE
+    assert table["score"][0] < table["score"][1]
+
+
+def test_what_deduplication_removed_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small_batches(path: str, *, source: str) -> ShardReader:
+        return ShardReader(path, source=source, batch_bytes=400)
+
+    monkeypatch.setattr(tokenize, "ShardReader", small_batches)
+    texts = texts_of(60, 1)
+    removed = [i % 3 if not 20 <= i < 40 else 1 for i in range(60)]  # a whole batch among them
+    args = write_curated(tmp_path, "web/a", texts, removed)
+    kept = [text for text, by in zip(texts, removed, strict=True) if not by]
+    assert encode_shard(args)["documents"] == len(kept)
+    assert encoded(args) == expected(args, kept)
+
+
+@pytest.mark.parametrize("removed", [None, [1, 2, 1]])
+def test_nothing_left(tmp_path: Path, removed: list[int] | None) -> None:
+    args = write_curated(tmp_path, "web/a", ["a", "b", "c"] if removed else [], removed)
+    assert encode_shard(args) == {"documents": 0, "tokens": 0, "fallback": 0}
+    assert encoded(args) == []
+
+
+def test_without_a_score(tmp_path: Path) -> None:
+    args = write_curated(tmp_path, "web/a", ["a", "b"]) | {"score": None}
+    encode_shard(args)
+    table = pq.read_table(f"{args['out']}.docs.parquet").to_pydict()
+    assert table["score"] == [NO_SCORE, NO_SCORE]
+
+
+@pytest.mark.parametrize("removed", [[0], [0, 0, 0]])
+def test_files_of_different_runs_are_refused(tmp_path: Path, removed: list[int]) -> None:
+    args = write_curated(tmp_path, "web/a", ["a", "b"], removed)
+    with pytest.raises(WorkError, match="2 expected"):
+        encode_shard(args)
+
+
+def test_a_shard_that_the_fast_engine_gets_wrong_is_encoded_by_the_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Tokenizer.encode
+
+    def wrong(self: Tokenizer, text: U8, offsets: I64) -> Ids:
+        found = right(self, text, offsets)
+        return found._replace(ids=found.ids[::-1])
+
+    def broken(*_: object) -> Ids:
+        raise EncoderFailed("out of order")
+
+    texts = texts_of(30, 2)
+    args = write_curated(tmp_path, "web/a", texts)
+    for engine in (wrong, broken):
+        monkeypatch.setattr(Tokenizer, "encode", engine)
+        assert encode_shard(args)["fallback"] == 1
+        assert encoded(args) == expected(args, texts)
+
+
+def test_an_end_of_text_that_documents_may_hold_is_refused(tmp_path: Path) -> None:
+    args = write_curated(tmp_path, "web/a", ["x |||EMAIL_ADDRESS|||"])
+    with pytest.raises(TokensError, match="end of text is not special"):
+        encode_shard(args | {"eos": "|||EMAIL_ADDRESS|||"})
+
+
+def test_a_sample_is_cut_between_characters() -> None:
+    text = np.frombuffer("aé你😀".encode(), np.uint8)
+    cuts = [tokenize._beginning(text, size).tobytes().decode() for size in range(11)]
+    assert cuts == ["", "a", "a", "aé", "aé", "aé", "aé你", "aé你", "aé你", "aé你", "aé你😀"]
+
+
+def test_the_same_bytes_again(tmp_path: Path) -> None:
+    args = write_curated(tmp_path, "web/a", texts_of(20, 3))
+    endings = ("ids", "offsets.u64", "docs.parquet")
+    runs = []
+    for _ in range(2):
+        encode_shard(args)
+        runs.append([Path(f"{args['out']}.{ending}").read_bytes() for ending in endings])
+    assert runs[0] == runs[1]

@@ -1,0 +1,123 @@
+"""The house: a module imports its own floor or below, no cycles, and torch stays in train/."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "dolma_pipe"
+
+FLOORS = {
+    "errors": 0,
+    "kernels": 0,
+    "batch": 1,
+    "shard": 1,
+    "manifest": 1,
+    "tokens": 1,
+    "tagger": 1,
+    "mixer": 1,
+    "assets": 1,
+    "attributes": 1,
+    "columns": 1,
+    "document": 1,
+    "entries": 1,
+    "fasttext": 1,
+    "settings": 1,
+    "stream": 1,
+    "tokenizer": 1,
+    "work": 1,
+    "inputs": 2,
+    "recipe": 2,
+    "shelf": 2,
+    "engine": 2,
+    "sample": 2,
+    "stages": 3,
+    "run": 4,
+    "passes": 4,
+    "report": 4,
+    "cli": 5,
+}
+SHELVES = {
+    "taggers": {"tagger", "batch", "assets", "kernels", "fasttext", "errors"},
+    "mixers": {"mixer", "errors"},
+}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by dotted name below dolma_pipe."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        place = path.relative_to(PACKAGE).with_suffix("")
+        name = ".".join(part for part in place.parts if part != "__init__")
+        if name:
+            found[name] = path
+    return found
+
+
+def imported(path: Path, known: set[str]) -> set[str]:
+    """Modules of the package that a file imports anywhere in it, hidden imports included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}".removeprefix("dolma_pipe.")
+                found.add(f"dolma_pipe.{full}" if full in known else str(node.module))
+    return {name.removeprefix("dolma_pipe.") for name in found if name.startswith("dolma_pipe.")}
+
+
+MODULES = modules()
+
+
+def room(module: str) -> str:
+    return module.split(".")[0]
+
+
+def test_the_table_names_every_room_and_no_other() -> None:
+    assert {room(name) for name in MODULES} == set(FLOORS)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_import_climbs(module: str) -> None:
+    for target in imported(MODULES[module], set(MODULES)):
+        assert FLOORS[room(target)] <= FLOORS[room(module)], f"{module} imports {target} above it"
+
+
+@pytest.mark.parametrize("shelf", sorted(SHELVES))
+def test_shelves_import_nouns_only(shelf: str) -> None:
+    for path in (ROOT / shelf).glob("*.py"):
+        rooms = {room(target) for target in imported(path, set(MODULES))}
+        assert rooms <= SHELVES[shelf], f"{path.name} imports {rooms - SHELVES[shelf]}"
+
+
+def test_nobody_imports_a_tagger_or_a_mixer() -> None:
+    for module, path in MODULES.items():
+        rooms = {room(target) for target in imported(path, set(MODULES))}
+        assert not rooms & set(SHELVES), f"{module} imports from a shelf"
+
+
+def test_there_is_no_cycle() -> None:
+    edges = {name: imported(path, set(MODULES)) & set(MODULES) for name, path in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"cycle: {' -> '.join([*path, name])}"
+        if name not in done:
+            for target in sorted(edges[name] - {name}):
+                visit(target, (*path, name))
+            done.add(name)
+
+    for name in sorted(edges):
+        visit(name, ())
+
+
+def test_torch_stays_in_train() -> None:
+    for name, path in MODULES.items():
+        if room(name) != "train":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            names = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+            names += [str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+            assert not [n for n in names if n.split(".")[0] == "torch"], name

@@ -1,0 +1,161 @@
+"""Token arrays: what is written is read back, and every kind of damage is found and named."""
+
+import csv
+import gzip
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dolma_pipe.errors import TokensError
+from dolma_pipe.tokens import (
+    Manifest,
+    TokenArrays,
+    TokenizerStamp,
+    TokenSource,
+    read_manifest,
+    verify,
+    write_manifest,
+    write_tokens,
+)
+
+EOS = 9
+U16 = np.dtype("<u2")
+DOCUMENTS = {"web": [[[1, 2, 9], [9], [3, 9]], [[4, 5, 6, 9]]], "code": [[[7, 9]]]}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three shards of two sources with a vocabulary of ten."""
+    sources = []
+    for name, files in DOCUMENTS.items():
+        shards = []
+        for i, documents in enumerate(files):
+            with write_tokens(tmp_path / name / f"part-{i:05d}", U16, 10, EOS) as writer:
+                for number, ids in enumerate(documents):
+                    writer.add(np.array(ids, U16), f'{name} "{number}"', "in.jsonl.zst", number + 1)
+            shards.append(writer.shard(f"{name}/part-{i:05d}.npy"))
+        total = sum(shard.tokens for shard in shards)
+        count = sum(shard.documents for shard in shards)
+        sources.append(TokenSource(name=name, documents=count, tokens=total, shards=tuple(shards)))
+    (tmp_path / "token_bytes.u16").write_bytes(bytes(20))
+    manifest = Manifest(
+        dtype="uint16",
+        vocab_size=10,
+        eos_id=EOS,
+        pad_id=None,
+        tokenizer=TokenizerStamp(name="small", sha256="0" * 64),
+        token_bytes_sha256=hashlib.sha256(bytes(20)).hexdigest(),
+        seed=1,
+        fingerprint="f",
+        documents=5,
+        tokens=12,
+        sources=tuple(sources),
+    )
+    write_manifest(tmp_path, manifest)
+    return tmp_path
+
+
+def test_arrays_are_raw_and_rows_name_their_documents(folder: Path) -> None:
+    raw = np.memmap(folder / "web/part-00000.npy", U16, "r")
+    assert raw.tolist() == [1, 2, 9, 9, 3, 9]
+    with gzip.open(folder / "web/part-00000.csv.gz", "rt", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["0", "3", 'web "0"', "in.jsonl.zst", "1"]
+    assert rows[2][:2] == ["4", "6"]
+    header = (folder / "web/part-00000.csv.gz").read_bytes()[:10]
+    assert header[4:8] == bytes(4)  # no time
+    assert header[3] == 0  # no file name
+
+
+def test_documents_are_numbered_in_the_order_of_the_manifest(folder: Path) -> None:
+    arrays = TokenArrays(folder)
+    flat = [ids for files in DOCUMENTS.values() for documents in files for ids in documents]
+    assert [arrays.document(i).tolist() for i in range(5)] == flat
+    assert arrays.document(0, "code").tolist() == [7, 9]
+    assert arrays.token_bytes().tolist() == [0] * 10
+    for number, source in ((5, None), (-1, None), (1, "code"), (0, "docs")):
+        with pytest.raises(TokensError):
+            arrays.document(number, source)
+
+
+def test_whole_arrays_have_no_problem(folder: Path) -> None:
+    assert verify(folder) == []
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("web/part-00001.npy", lambda path: flip(path, 2)),
+        ("web/part-00001.npy", lambda path: path.write_bytes(path.read_bytes()[:-2])),
+        ("web/part-00001.npy", lambda path: path.unlink()),
+        ("web/part-00000.offsets.u64", lambda path: flip(path, 8)),
+        ("web/part-00000.offsets.u64", lambda path: path.write_bytes(b"")),
+        ("web/part-00000.csv.gz", lambda path: path.write_bytes(path.read_bytes()[:-9])),
+        ("web/part-00000.csv.gz", lambda path: flip(path, 15)),
+        ("web/part-00000.csv.gz", lambda path: path.write_bytes(gzip.compress(b"0,3,a,b,1\n"))),
+        ("token_bytes.u16", lambda path: flip(path, 0)),
+        ("code/part-00009.npy", lambda path: path.write_bytes(b"12")),
+    ],
+)
+def test_damage_is_found_and_named(folder: Path, file: str, damage: Callable[[Path], None]) -> None:
+    damage(folder / file)
+    problems = verify(folder)
+    assert problems
+    stem = file.split(".")[0]
+    assert all(stem in problem for problem in problems)
+
+
+def test_sums_that_do_not_add_up(folder: Path) -> None:
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"tokens": 12', '"tokens": 13'))
+    assert verify(folder) == ["manifest.json: tokens are not the sum of the sources"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"format": "other", "version": 1}', "[1]", "not json"]
+)
+def test_no_manifest_no_arrays(tmp_path: Path, content: str) -> None:
+    with pytest.raises(TokensError):
+        read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(TokensError):
+        verify(tmp_path)
+
+
+def test_another_version_is_refused(folder: Path) -> None:
+    path = folder / "manifest.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(TokensError, match="dolma-pipe tokens 2, not dolma-pipe tokens 1"):
+        read_manifest(folder)
+
+
+@pytest.mark.parametrize(
+    ("ids", "reason"),
+    [([[1, 10, 9]], "token id 10"), ([[1, 2]], "does not end"), ([[]], "does not"), ([], "no doc")],
+)
+def test_what_must_not_be_written_leaves_no_file(
+    tmp_path: Path, ids: list[list[int]], reason: str
+) -> None:
+    with pytest.raises(TokensError, match=reason):
+        write(tmp_path / "part", ids, 10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_large_ids_never_wrap(tmp_path: Path) -> None:
+    with pytest.raises(TokensError, match="70000"):
+        write(tmp_path / "part", [[70_000, EOS]], 1 << 16)
+
+
+def write(prefix: Path, documents: list[list[int]], vocab_size: int) -> None:
+    with write_tokens(prefix, U16, vocab_size, EOS) as writer:
+        for ids in documents:
+            writer.add(np.array(ids, np.uint32), "id", "src", 1)
