@@ -28,7 +28,7 @@ class Shares(Mixer, kw_only=True, frozen=True):
         limits = _limits(shares, supply.most)
         binding = min(limits, key=lambda i: (limits[i], i), default=None)
         exact = 0 if binding is None else limits[binding]
-        wanted = exact if budget.tokens is None else budget.tokens
+        wanted = self._most(supply, shares, limits) if budget.tokens is None else budget.tokens
         most = max(exact, self.reach(supply))
         name = "no source" if binding is None else supply.names[binding]
         if wanted > most:
@@ -39,6 +39,20 @@ class Shares(Mixer, kw_only=True, frozen=True):
             # rounding up may ask one token more than there is
             return Portions(np.minimum(quotas, supply.most).astype(np.float64), note)
         return _spread(shares, supply, wanted)
+
+    def _most(self, supply: Supply, shares: F64, limits: dict[int, int]) -> int:
+        """The budget to take when none is given: what the scarcest source can hold its share of.
+
+        Raises RecipeError where a source with a share has nothing at all, unless its share may be
+        spread over the others: a mix of nothing is nobody's wish.
+        """
+        empty = [i for i, limit in limits.items() if limit == 0]
+        if empty and self.surplus == "refuse" and supply.most[shares > 0].any():
+            raise RecipeError(
+                f"mix.shares: {supply.names[empty[0]]} has a share of {shares[empty[0]]:g} and no "
+                "tokens are left of it: give it share 0, or say surplus: spread"
+            )
+        return min((limit for limit in limits.values() if limit > 0), default=0)
 
     def _of(self, supply: Supply) -> F64:
         return np.array([self.shares.get(name, 0.0) for name in supply.names])

@@ -71,3 +71,18 @@ def test_settings_that_do_not_fit_the_sources() -> None:
         MixSettings(shares={"a": 0.5, "b": 0.4}).check(["a", "b"])
     with pytest.raises(RecipeError, match="source b has no share"):
         MixSettings(shares={"a": 1.0}).check(["a", "b"])
+
+
+def test_a_share_of_nothing_is_refused_or_spread() -> None:
+    shares = {"web": 0.5, "code": 0.25, "lost": 0.25}
+    with pytest.raises(RecipeError, match=r"^mix.shares: lost has a share of 0.25 and no tokens"):
+        mixer("shares", shares=shares).plan(
+            supply([100, 10, 0], names="web code lost"), Budget(None)
+        )
+    spread = mixer("shares", shares=shares, surplus="spread")
+    portions = spread.plan(supply([100, 10, 0], names="web code lost"), Budget(None))
+    assert portions.tokens.tolist() == [30, 10, 0]
+    nothing = mixer("shares", shares=shares).plan(
+        supply([0, 0, 0], names="web code lost"), Budget(None)
+    )
+    assert nothing.tokens.tolist() == [0, 0, 0]

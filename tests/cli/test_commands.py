@@ -1,0 +1,113 @@
+"""The command line: quick help, listings that match the shelves, what status and check say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dolma_pipe.entries import METHODS
+from dolma_pipe.shelf import names
+from tests.corpus import command, dolma_pipe, write_corpus
+
+COMMANDS = "run tag dedup check status list export sample assets tokens".split()
+HEAVY = {"numba", "numpy", "pyarrow", "scipy", "tokenizers", "gigatoken", "smart_open", "tqdm"}
+
+
+def test_help_names_every_command() -> None:
+    told = subprocess.run(command("--help"), capture_output=True, text=True, check=True).stdout
+    for name in COMMANDS:
+        assert f"\n  {name} " in told
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *[[name, "--help"] for name in COMMANDS]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """What makes it quick: 0.1 s instead of a second."""
+    script = (
+        "import sys\nsys.argv = ['dolma-pipe', *sys.argv[1:]]\n"
+        "from dolma_pipe.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n"
+        f"    print('HEAVY', sorted({HEAVY!r} & set(sys.modules)), end.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] in ("HEAVY [] 0", "HEAVY [] None")
+    assert "Usage: " in done.stdout
+
+
+def test_list_shows_what_lies_on_the_shelves(tmp_path: Path) -> None:
+    told = dolma_pipe(tmp_path, "list").stdout
+    for name in [*names("taggers"), *names("mixers"), *METHODS]:
+        assert f"\n  {name}: " in told
+    assert "quickstart.yaml: " in told
+    assert "gopher.words" in told
+    assert "exact:" not in dolma_pipe(tmp_path, "list", "taggers").stdout
+
+
+def test_check_tells_the_passes_and_reads_nothing(tmp_path: Path) -> None:
+    write_corpus(tmp_path, shards=1, count=5)
+    for path in tmp_path.rglob("*.zst"):
+        path.write_bytes(b"not to be read")
+    told = dolma_pipe(tmp_path, "check", "mix.yaml").stdout
+    for line in ("pass 1, curate", "pass 2, deduplicate", "pass 3, encode, plan and assemble"):
+        assert line in told
+    assert "quality: keep 10 <= gopher.words <= 100000" in told
+    assert not (tmp_path / "work").exists()
+
+
+def test_status_before_and_after(tmp_path: Path) -> None:
+    write_corpus(tmp_path, shards=2, count=30)
+    assert "curate        0 of      4 tasks" in dolma_pipe(tmp_path, "status", "mix.yaml").stdout
+    dolma_pipe(tmp_path, "tag", "mix.yaml", "--source", "web")
+    assert "curate        2 of      4 tasks" in dolma_pipe(tmp_path, "status", "mix.yaml").stdout
+    dolma_pipe(tmp_path, "run", "mix.yaml")
+    told = dolma_pipe(tmp_path, "status", "mix.yaml").stdout
+    assert "encode        4 of      4 tasks" in told
+    assert "tokens   work/demo/tokens" in told
+
+
+def test_tag_takes_known_sources_and_can_score_all(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    write_corpus(tmp_path, shards=1, count=50)
+    told = dolma_pipe(tmp_path, "tag", "mix.yaml", "--source", "wbe", code=1).stderr
+    assert told.splitlines()[-1] == "dolma-pipe: unknown source 'wbe' (did you mean 'web'?)"
+    scores = {}
+    for more in ([], ["--all"]):
+        dolma_pipe(tmp_path, "tag", "mix.yaml", "--source", "web", "--work", "work", *more)
+        table = pq.read_table(tmp_path / "work/attributes/web/web-0000.parquet")
+        scores[len(more)] = table.column("gopher_repetition.top_2gram").null_count
+        dropped = len(table) - table.column("dropped_by").null_count
+    assert scores[0] == dropped > 0
+    assert scores[1] == 0
+
+
+def test_dedup_alone_and_by_method(tmp_path: Path) -> None:
+    import json
+
+    write_corpus(tmp_path, shards=1, count=100)
+    dolma_pipe(tmp_path, "dedup", "mix.yaml", "--work", "work")
+    both = json.loads((tmp_path / "work/report.json").read_text())["flows"][-1]["dropped"]
+    assert both["exact"] > 0
+    assert both["minhash"] > 0
+    dolma_pipe(tmp_path, "dedup", "mix.yaml", "--work", "work", "--method", "minhash")
+    one = json.loads((tmp_path / "work/report.json").read_text())["flows"][-1]["dropped"]
+    assert one["exact"] == 0
+    assert one["minhash"] >= both["minhash"]
+    told = dolma_pipe(tmp_path, "dedup", "mix.yaml", "--method", "minihash", code=1).stderr
+    assert "no dedup entry 'minihash' (did you mean 'minhash'?)" in told
+
+
+def test_tokens_of_a_run_verify_and_decode(tmp_path: Path) -> None:
+    write_corpus(tmp_path, shards=1, count=50)
+    dolma_pipe(tmp_path, "run", "mix.yaml", "--work", "work")
+    dolma_pipe(tmp_path, "tokens", "verify", "work")
+    told = dolma_pipe(tmp_path, "tokens", "decode", "work", "--document", 0).stdout
+    assert len(told.split()) > 10
+    part = next((tmp_path / "work/tokens").rglob("*.npy"))
+    content = bytearray(part.read_bytes())
+    content[100] ^= 1
+    part.write_bytes(content)
+    broken = dolma_pipe(tmp_path, "tokens", "verify", "work", code=1)
+    assert part.name in broken.stdout + broken.stderr

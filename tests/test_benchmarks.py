@@ -1,0 +1,144 @@
+"""The benchmarks work, and their sides have the same result; nothing is measured here."""
+
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import results
+from benchmarks.checks import same_estimates, with_copies
+from benchmarks.comparisons import COMPARISONS, Given
+from benchmarks.corpus import Corpus, size_of, write_texts
+from benchmarks.peers import PeerMissing
+from benchmarks.race import race
+from benchmarks.sides import datasketch_side, ours, plain_python, tokenizers_side
+from benchmarks.sides.shingles import shingles
+from dolma_pipe.assets import asset_path
+from tests.corpus import text, write_shard
+from tests.small_tokenizer import write_small_tokenizer
+
+SIGNED = {"bands": 14, "rows": 8, "shingle": 5, "seed": 1}
+
+
+def told(kind: Any, texts: list[str], **arguments: Any) -> Any:
+    side = kind(texts, **arguments)
+    side.ready()
+    return side.told(side.run())
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    rng = random.Random(3)
+    odd = [
+        "",
+        "  \n ",
+        "too short",
+        "one two  three\tfour five six seven, eight.",
+        "Grüße an ALLE: eins, zwei!",
+    ]
+    return [text(rng, 20 + i) for i in range(40)] + odd
+
+
+def only_here(name: str) -> Path:
+    """Libraries that the tests have anyway."""
+    if name == "dolma":
+        raise PeerMissing("dolma: not for tests")
+    return Path(sys.executable)
+
+
+def test_exact_hashes_equal_those_of_plain_python(texts: list[str]) -> None:
+    assert told(ours.Exact, texts) == told(plain_python.Exact, texts)
+
+
+def test_signatures_from_the_same_hashes_equal_those_of_datasketch(
+    texts: list[str], tmp_path: Path
+) -> None:
+    values = np.random.default_rng(1).integers(1, 1 << 63, 90).astype(np.uint64)
+    files = {"hashes": str(tmp_path / "hashes.npy"), "offsets": str(tmp_path / "offsets.npy")}
+    np.save(files["hashes"], values)
+    np.save(files["offsets"], np.array([0, 30, 30, 90]))
+    arguments = {**files, "count": 112, "seed": 1}
+    signed = told(ours.SignHashes, texts, **arguments)
+    assert signed == told(datasketch_side.SignHashes, texts, **arguments)
+
+
+def test_signatures_from_text_estimate_what_those_of_datasketch_do(texts: list[str]) -> None:
+    copied = with_copies(texts)
+    mine = told(ours.Sign, copied, **SIGNED)
+    theirs = told(datasketch_side.Sign, copied, **SIGNED)
+    assert [len(signature) for signature in mine] == [112] * len(copied)
+    said = same_estimates(mine, theirs, copied)
+    apart, by_chance = (
+        float(said.split(word)[1].split(")")[0].split()[0]) for word in ("pairs", "alone:")
+    )
+    assert apart < 2 * by_chance
+    assert told(datasketch_side.Shingle, copied, **SIGNED)[0] == len(shingles(copied[0], 5))
+
+
+def test_ids_equal_those_of_tokenizers(texts: list[str], tmp_path: Path) -> None:
+    path = write_small_tokenizer(tmp_path)
+    assert told(ours.Encode, texts, tokenizer=path) == told(
+        tokenizers_side.Encode, texts, tokenizer=path
+    )
+
+
+@pytest.mark.parametrize("tagger", ["gopher", "gopher_repetition", "c4", "pii"])
+def test_taggers_tell_a_value_a_document(tagger: str, texts: list[str]) -> None:
+    columns = told(ours.Tag, texts, taggers={tagger: {}})
+    assert columns
+    assert {len(values) for values in columns.values()} == {len(texts)}
+
+
+@pytest.mark.asset
+def test_the_language_side_forgets_and_finds_the_same(texts: list[str], tmp_path: Path) -> None:
+    side = ours.Language(texts, shutil.copy(asset_path("lid176"), tmp_path))
+    found = []
+    for _ in range(2):
+        side.ready()
+        found.append(side.told(side.run()))
+    assert found[0] == found[1]
+    assert found[0]["top"][-1] == "de"
+
+
+def test_a_race_takes_turns_and_tells_who_is_missing(texts: list[str], tmp_path: Path) -> None:
+    given = Given(tmp_path, lambda _: texts, None, "")
+    write_texts(tmp_path / "documents.jsonl", texts)
+    exact, pii = COMPARISONS["exact"](given), COMPARISONS["pii"](given)
+    sides = [exact.ours, exact.peers[0].side, pii.peers[0].side]
+    standings, refusals = race(sides, only_here, tmp_path / "documents.jsonl", 2, tmp_path)
+    assert [len(standing.cpu) for standing in standings] == [2, 2]
+    assert refusals == ["dolma: not for tests"]
+    section = results.compared(exact, standings, refusals, size_of(texts) / 1e6, texts)
+    assert "hash equal 100.00%" in section
+    assert "Not measured: dolma: not for tests" in section
+
+
+def test_a_corpus_is_read_and_spread(texts: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "web" / "documents"
+    write_shard(
+        folder / "web-0000.jsonl.zst", [{"id": str(i), "text": t} for i, t in enumerate(texts)]
+    )
+    corpus = Corpus(tmp_path / "made")
+    assert corpus.texts == texts
+    assert corpus.bytes == size_of(texts)
+    assert 0 < size_of(corpus.spread(corpus.bytes / 3e6)) < corpus.bytes / 2
+
+
+@pytest.mark.asset
+def test_our_runs_end_in_a_report(texts: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "web" / "documents"
+    rows = [{"id": str(i), "text": t} for i, t in enumerate(texts)]
+    write_shard(folder / "web-0000.jsonl.zst", rows)
+    out = tmp_path / "RESULTS.md"
+    command = [sys.executable, "-m", "benchmarks", str(tmp_path / "made"), "--no-peers"]
+    command += ["--only", "whole", "--only", "where", "--out", str(out)]
+    subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parent.parent)
+    written = out.read_text(encoding="utf-8")
+    assert "## made: " in written
+    assert "dolma-pipe run" in written
+    assert "tag: lid" in written
