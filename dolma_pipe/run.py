@@ -17,6 +17,7 @@ from dolma_pipe.passes.context import Context, Watch
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.dedup import deduplicate
 from dolma_pipe.passes.encode import encode
+from dolma_pipe.passes.manifest import write_run_manifest
 from dolma_pipe.passes.mix import mix
 from dolma_pipe.passes.sweep import sweep
 from dolma_pipe.recipe import read_recipe
@@ -36,6 +37,7 @@ def run(context: Context, until: Stage = "tokenize") -> Summary:
     """
     summary = _passes(context, STAGES.index(until))
     sweep(context.recipe, context.work)
+    write_run_manifest(context)
     return _reported(context, summary)
 
 
@@ -77,7 +79,6 @@ def export_documents(context: Context, folder: Path) -> dict[str, int]:
             "curated": str(context.work.curated(key)),
             "removed": str(survivors.removed) if survivors.removed else None,
             "out": str(folder / source / "documents" / f"{name}.jsonl.zst"),
-            "source": source,
         }
         tasks.append(Task(key, args, survivors.curated.counts.kept_bytes))
     written = succeed(context.map("export", "dolma_pipe.stages.export:export_shard", tasks))

@@ -20,6 +20,7 @@ FLOORS = {
     "assets": 1,
     "attributes": 1,
     "columns": 1,
+    "curated": 1,
     "document": 1,
     "entries": 1,
     "fasttext": 1,

@@ -55,7 +55,8 @@ def test_it_runs_a_recipe(installed: Path, tmp_path: Path) -> None:
 
 
 def test_it_installs_no_generic_names(installed: Path) -> None:
-    script = "import importlib.util as u; print([u.find_spec(n) for n in ('taggers', 'mixers', 'tests')])"
+    names = "('taggers', 'mixers', 'configs', 'tests')"
+    script = f"import importlib.util as u; print([u.find_spec(n) for n in {names}])"
     python = [installed / "python", "-I", "-c", script]
     done = subprocess.run(python, cwd="/", capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[None, None, None]"
+    assert done.stdout.strip() == "[None, None, None, None]"

@@ -1,6 +1,5 @@
 """Encode one shard of unique survivors: ids, offsets, and the columns that plan a mix."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -9,10 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from dolma_pipe.batch import Batch
+from dolma_pipe.curated import Texts, read_texts
 from dolma_pipe.errors import TokensError, WorkError
 from dolma_pipe.kernels.jit import F64, I64, U8, U64
-from dolma_pipe.shard import ShardReader
 from dolma_pipe.stages.scores import quantise
 from dolma_pipe.tokenizer import EncoderFailed, Ids, Tokenizer, load_tokenizer
 from dolma_pipe.work import atomic_write
@@ -83,30 +81,17 @@ def _write_ids(
 ) -> I64:
     """Write <out>.ids and return tokens a document, EOS counted."""
     lengths = [np.empty(0, np.int64)]
+    done = 0
     with atomic_write(Path(f"{args['out']}.ids")) as file:
-        for batch in _batches(args, survivors.rows):
+        for texts in read_texts(args["curated"], survivors.rows):
             encode = tokenizer.encode_reference if reference else tokenizer.encode
-            encoded = encode(batch.text, batch.offsets)
+            encoded = encode(texts.text, texts.offsets)
+            until = done + len(texts.rows)
             if not reference:
-                _check_sample(batch, encoded, tokenizer)
+                _check_sample(texts, survivors.hashes[done:until], encoded, tokenizer)
             lengths.append(_append(file, encoded, tokenizer))
+            done = until
     return np.concatenate(lengths)
-
-
-def _batches(args: dict[str, Any], rows: I64) -> Iterator[Batch]:
-    """Batches of the curated file without what deduplication removed."""
-    first = 0
-    for batch in ShardReader(args["curated"], source=args["source"]):
-        kept = (
-            rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + len(batch))] - first
-        )
-        first += len(batch)
-        if len(kept) == len(batch):
-            yield batch
-        elif len(kept):
-            yield batch.select(kept)
-    if len(rows) and rows[-1] >= first:
-        raise WorkError(f"{args['curated']}: {first} documents, more in {args['columns']}")
 
 
 def _append(file: IO[bytes], encoded: Ids, tokenizer: Tokenizer) -> I64:
@@ -124,20 +109,18 @@ def _append(file: IO[bytes], encoded: Ids, tokenizer: Tokenizer) -> I64:
     return np.diff(encoded.offsets) + 1
 
 
-def _check_sample(batch: Batch, encoded: Ids, tokenizer: Tokenizer) -> None:
+def _check_sample(texts: Texts, hashes: U64, encoded: Ids, tokenizer: Tokenizer) -> None:
     """Raises EncoderFailed where `tokenizers` has other ids for a few documents chosen by hash."""
-    hashes = document_hashes("", batch.documents.column("id").to_pylist())
     for d in np.argsort(hashes, kind="stable")[:CHECKED_DOCUMENTS].tolist():
-        start, end = batch.offsets[d : d + 2].tolist()
-        piece = _beginning(batch.text[start:end], CHECKED_BYTES)
+        start, end = texts.offsets[d : d + 2].tolist()
+        piece = _beginning(texts.text[start:end], CHECKED_BYTES)
         offsets = np.array([0, len(piece)], np.int64)
         expected = tokenizer.encode_reference(piece, offsets).ids
         found = [tokenizer.encode(piece, offsets).ids]
         if len(piece) == end - start:
             found.append(encoded.ids[encoded.offsets[d] : encoded.offsets[d + 1]])
         if not all(np.array_equal(ids, expected) for ids in found):
-            name = batch.documents.column("id")[d].as_py()
-            raise EncoderFailed(f"document {name}: gigatoken and tokenizers disagree")
+            raise EncoderFailed(f"row {texts.rows[d]}: gigatoken and tokenizers disagree")
 
 
 def _beginning(text: U8, size: int) -> U8:

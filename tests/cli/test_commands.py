@@ -10,7 +10,18 @@ from dolma_pipe.entries import METHODS
 from dolma_pipe.shelf import names
 from tests.corpus import command, dolma_pipe, write_corpus
 
-COMMANDS = "run tag dedup check status list export sample assets tokens".split()
+COMMANDS = [
+    "run",
+    "tag",
+    "dedup",
+    "check",
+    "status",
+    "list",
+    "export",
+    "sample",
+    "assets",
+    "tokens",
+]
 HEAVY = {"numba", "numpy", "pyarrow", "scipy", "tokenizers", "gigatoken", "smart_open", "tqdm"}
 
 

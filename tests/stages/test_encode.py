@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from dolma_pipe import curated
 from dolma_pipe.errors import TokensError, WorkError
 from dolma_pipe.kernels.jit import I64, U8
-from dolma_pipe.shard import ShardReader
 from dolma_pipe.stages import tokenize
 from dolma_pipe.stages.scores import NO_SCORE
 from dolma_pipe.stages.tokenize import document_hashes, encode_shard
@@ -55,10 +55,7 @@ def test_all_survivors_in_order(tmp_path: Path) -> None:
 def test_what_deduplication_removed_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def small_batches(path: str, *, source: str) -> ShardReader:
-        return ShardReader(path, source=source, batch_bytes=400)
-
-    monkeypatch.setattr(tokenize, "ShardReader", small_batches)
+    monkeypatch.setattr(curated, "BATCH_BYTES", 400)
     texts = texts_of(60, 1)
     removed = [i % 3 if not 20 <= i < 40 else 1 for i in range(60)]  # a whole batch among them
     args = write_curated(tmp_path, "web/a", texts, removed)

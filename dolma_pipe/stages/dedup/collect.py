@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dolma_pipe.batch import Batch
+from dolma_pipe.curated import Texts, read_texts
 from dolma_pipe.entries import MinHash
 from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.kernels.shingles import shingles_of
-from dolma_pipe.shard import ShardReader
 from dolma_pipe.stages.dedup.cells import read_cell, write_cells
 from dolma_pipe.stages.dedup.plan import Plan, load
 
@@ -52,20 +51,18 @@ def collect_shard(args: dict[str, Any]) -> dict[str, int]:
 
 
 def _read_sets(plan: Plan, shard: int, table: U64, rows: I64, blocks: "_Blocks") -> None:
-    """Rows are in the order of the file; reading ends with the last candidate."""
+    """Rows are in the order of the file; only they are parsed."""
     entry = plan.entry
     assert isinstance(entry, MinHash)
-    first = done = 0
-    for batch in ShardReader(plan.work.curated(plan.shards[shard].key)):
-        until = int(np.searchsorted(rows, first + len(batch)))
-        blocks.add(table[done:until], _sets(batch, rows[done:until] - first, entry.shingle))
-        first, done = first + len(batch), until
-        if done == len(rows):
-            return
+    done = 0
+    for texts in read_texts(plan.work.curated(plan.shards[shard].key), rows):
+        until = done + len(texts.rows)
+        blocks.add(table[done:until], _sets(texts, entry.shingle))
+        done = until
 
 
-def _sets(batch: Batch, rows: I64, size: int) -> list[U64]:
-    values, offsets = shingles_of(batch.text, batch.offsets, rows, size)
+def _sets(texts: Texts, size: int) -> list[U64]:
+    values, offsets = shingles_of(texts.text, texts.offsets, np.arange(len(texts.rows)), size)
     borders = offsets.tolist()
     return [np.unique(values[a:b]) for a, b in pairwise(borders)]
 

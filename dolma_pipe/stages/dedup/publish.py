@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dolma_pipe.curated import read_curated_lines
+from dolma_pipe.document import parse
 from dolma_pipe.kernels.jit import I64, U64
-from dolma_pipe.shard import ShardReader
 from dolma_pipe.stages.dedup.decisions import read_decisions
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.work import atomic_write
@@ -113,14 +114,12 @@ def read_excerpts(args: dict[str, Any]) -> dict[str, Any]:
     plan, shard = load(args["plan"]), args["part"]
     wanted = {int(number) - int(plan.firsts[shard]) for number in args["documents"][str(shard)]}
     found: dict[str, Any] = {}
-    first = 0
-    for batch in ShardReader(plan.work.curated(plan.shards[shard].key)):
-        for row in sorted(wanted & set(range(first, first + len(batch)))):
-            document = batch.documents.slice(row - first, 1).to_pylist()[0]
-            text = " ".join(document["text"][: 4 * EXCERPT].split())[:EXCERPT]
+    for row, line in enumerate(read_curated_lines(plan.work.curated(plan.shards[shard].key))):
+        if row in wanted:
+            document, _, _ = parse(line)
+            text = " ".join(document.text[: 4 * EXCERPT].split())[:EXCERPT]
             number = str(row + int(plan.firsts[shard]))
-            found[number] = {"id": document["id"], "excerpt": text}
-        first += len(batch)
+            found[number] = {"id": document.id, "excerpt": text}
         if len(found) == len(wanted):
             break
     return found

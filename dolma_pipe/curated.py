@@ -1,0 +1,75 @@
+"""Reading curated shards again: lines of our own writing, of which only those asked for are
+parsed."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from dolma_pipe.errors import WorkError
+from dolma_pipe.kernels.jit import I64, U8
+from dolma_pipe.shard import BATCH_BYTES
+from dolma_pipe.stream import ByteStream, Damaged, read_lines
+
+
+class Texts(NamedTuple):
+    """Some documents: rows int64[n] of the shard; text uint8[bytes]; offsets int64[n + 1]."""
+
+    rows: I64
+    text: U8
+    offsets: I64
+
+
+class _Text(msgspec.Struct):
+    text: str
+
+
+_decode = msgspec.json.Decoder(_Text).decode
+
+
+def read_curated_lines(path: Path | str) -> Iterator[bytes]:
+    """The lines of a curated shard, row by row. Raises WorkError where it is damaged."""
+    try:
+        for line in read_lines(ByteStream(str(path)), sys.maxsize):
+            assert line.content is not None  # nothing is longer than that
+            yield line.content
+    except Damaged as damage:
+        raise WorkError(f"{path} is damaged ({damage}): remove it and run again") from None
+
+
+def read_texts(path: Path | str, rows: I64) -> Iterator[Texts]:
+    """The texts of these rows (ascending), in batches of some megabytes.
+
+    Raises WorkError where the shard is damaged or has fewer rows.
+    """
+    wanted = iter(rows.tolist())
+    row = next(wanted, None)
+    held: list[str] = []
+    size = done = 0
+    for i, line in enumerate(read_curated_lines(path) if row is not None else ()):
+        if i != row:
+            continue
+        held.append(_decode(line).text)
+        size += len(line)
+        row = next(wanted, None)
+        if size >= BATCH_BYTES or row is None:
+            yield _texts(rows[done : done + len(held)], held)
+            held, size, done = [], 0, done + len(held)
+        if row is None:
+            return
+    if row is not None:
+        raise WorkError(f"{path} has no row {row}: remove it and run again")
+
+
+def _texts(rows: I64, held: list[str]) -> Texts:
+    column = pa.array(held, pa.large_string())
+    _, offsets, text = column.buffers()
+    # an empty buffer has no memory to look at
+    content = (
+        np.frombuffer(text, np.uint8) if text is not None and text.size else np.empty(0, np.uint8)
+    )
+    return Texts(rows, content, np.frombuffer(offsets, np.int64)[: len(held) + 1])
