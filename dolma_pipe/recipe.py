@@ -17,6 +17,7 @@ from dolma_pipe.shelf import Found, find, load
 from dolma_pipe.tagger import Tagger
 from dolma_pipe.tokenizer import TokenizeSettings
 
+Kind = Literal["number", "spans", "label"]
 FilterStage = Literal["language", "quality", "content"]
 FILTER_STAGES: tuple[FilterStage, ...] = ("language", "quality", "content")
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
@@ -114,6 +115,12 @@ class Recipe(msgspec.Struct, frozen=True):
     def inputs(self) -> list[Input]:
         """All shards, in the order that numbers documents: source order, then name."""
         return [shard for source in self.sources for shard in source.inputs]
+
+    def check_assets(self) -> None:
+        """Raise RecipeError where settings do not fit a model; the assets are there."""
+        for source in self.sources:
+            for use in source.taggers:
+                use.build().check()
 
     def assets(self) -> list[str]:
         """Names or paths of every model and tokenizer, sorted."""
@@ -240,36 +247,38 @@ def _check_columns(source: Source) -> None:
     for rule in source.rules:
         place = f"{rule.stage}.keep.{rule.column}"
         _known(place, rule.column, columns, source)
-        if columns[rule.column]:
+        if columns[rule.column] == "spans":
             raise RecipeError(f"{place}: is spans, which have no range; keep by their count")
+        if columns[rule.column] == "label":
+            raise RecipeError(f"{place}: is a name, which has no range; keep by a score")
         if rule.column in seen:
             raise RecipeError(f"{place}: the column has a rule in an earlier stage")
         seen.add(rule.column)
     for mask in source.masks:
         place = f"mask.{mask.column}"
         _known(place, mask.column, columns, source)
-        if not columns[mask.column]:
-            raise RecipeError(f"{place}: is a number a document, only spans can be masked")
+        if columns[mask.column] != "spans":
+            raise RecipeError(f"{place}: is a {columns[mask.column]}, only spans can be masked")
 
 
-def _columns(source: Source) -> dict[str, bool]:
-    """Every column of a source, and whether it is spans. Raises RecipeError where two have one
-    name."""
-    columns: dict[str, bool] = {}
+def _columns(source: Source) -> dict[str, Kind]:
+    """Every column of a source. Raises RecipeError where two have one name."""
+    columns: dict[str, Kind] = {}
     for use in source.taggers:
         tagger = use.build()
-        spans = tagger.spans()
+        spans, numbers = tagger.spans(), tagger.numbers()
         for column in tagger.columns():
             if f"{use.prefix}.{column}" in columns:
                 raise RecipeError(
                     f"{use.stage}.taggers.{use.found.name}: {source.name} has the column "
                     f"{use.prefix}.{column} already; give one of the two taggers a name"
                 )
-            columns[f"{use.prefix}.{column}"] = column in spans
+            kind: Kind = "spans" if column in spans else "number" if column in numbers else "label"
+            columns[f"{use.prefix}.{column}"] = kind
     return columns
 
 
-def _known(place: str, column: str, columns: dict[str, bool], source: Source) -> None:
+def _known(place: str, column: str, columns: dict[str, Kind], source: Source) -> None:
     if column not in columns:
         hint = nearest(column, list(columns))
         raise RecipeError(f"{place}: no tagger of source {source.name} makes this column{hint}")
@@ -309,7 +318,9 @@ def _check_names(recipe: Recipe) -> None:
 
 def _scored(place: str, column: str, sources: Sequence[Source]) -> None:
     """One of the sources at least has this column, as numbers."""
-    known = {name for source in sources for name, spans in _columns(source).items() if not spans}
+    known = {
+        name for source in sources for name, kind in _columns(source).items() if kind == "number"
+    }
     if column not in known:
         told = ", ".join(source.name for source in sources)
         raise RecipeError(f"{place}: no tagger of {told} makes {column}{nearest(column, known)}")

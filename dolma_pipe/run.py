@@ -121,6 +121,7 @@ def prepared(
         remove_temporaries(root)
         for asset in recipe.assets():
             asset_path(asset)
+        recipe.check_assets()
         _copy(recipe_path, root / "recipe.yaml")
         if not compile_cache().exists():
             watch.say("compiling kernels: only on the first run of this version, a minute or so")

@@ -57,6 +57,16 @@ class Tagger(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
         """Those of `columns` that are spans: they can be masked, and have no range to keep."""
         return ()
 
+    def numbers(self) -> tuple[str, ...]:
+        """Those of `columns` that are one number a document: a rule can keep a range of them."""
+        return tuple(name for name in self.columns() if name not in self.spans())
+
+    def check(self) -> None:
+        """Raise RecipeError where the settings do not fit the assets; called before any document.
+
+        The assets are there when it is called.
+        """
+
     def assets(self) -> tuple[str, ...]:
         """Assets (name or path) that `tag` reads; fetched before workers start, hashed into the
         fingerprint."""

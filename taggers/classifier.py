@@ -36,12 +36,18 @@ class Classifier(Tagger, frozen=True):
     def assets(self) -> tuple[str, ...]:
         return (self.model,)
 
+    def numbers(self) -> tuple[str, ...]:
+        return (*self._wanted(), "top_score")
+
+    def check(self) -> None:
+        known = read_labels(asset_path(self.model))
+        for name in self._wanted():
+            if name not in known:
+                raise RecipeError(f"classifier: the model {self.model} knows no label '{name}'")
+
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         model = load_model(asset_path(self.model))
         names = self._wanted()
-        for name in names:
-            if name not in model.labels:
-                raise RecipeError(f"the model {self.model} knows no label '{name}'")
         wanted = np.array([model.labels.index(name) for name in names], np.int32)
         scores, top, top_score = model.predict(batch.text, batch.offsets, wanted)
         columns: dict[str, Column] = {name: scores[:, k] for k, name in enumerate(names)}

@@ -8,7 +8,7 @@ import numpy as np
 from dolma_pipe.assets import asset_path
 from dolma_pipe.batch import Batch
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.fasttext import load_model
+from dolma_pipe.fasttext import load_model, read_labels
 from dolma_pipe.tagger import Column, Labels, Tagger
 
 
@@ -34,11 +34,17 @@ class Lid(Tagger, frozen=True):
     def assets(self) -> tuple[str, ...]:
         return (self.model,)
 
+    def numbers(self) -> tuple[str, ...]:
+        return (*self.languages, "top_score")
+
+    def check(self) -> None:
+        known = read_labels(asset_path(self.model))
+        for language in self.languages:
+            if language not in known:
+                raise RecipeError(f"lid: the model {self.model} knows no language '{language}'")
+
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         model = load_model(asset_path(self.model))
-        for language in self.languages:
-            if language not in model.labels:
-                raise RecipeError(f"the model {self.model} knows no language '{language}'")
         wanted = np.array([model.labels.index(language) for language in self.languages], np.int32)
         scores, top, top_score = model.predict(batch.text, batch.offsets, wanted)
         columns: dict[str, Column] = {name: scores[:, k] for k, name in enumerate(self.languages)}

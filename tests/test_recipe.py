@@ -82,7 +82,13 @@ WRONG = [
     ("[50, 1e5]", "[null, null]", "quality.keep.gopher.words: [null, null] keeps everything"),
     ("[50, 1e5]", "[no, 5]", "quality.keep"),
     ("pii.count: [null", "pii.email: [null", "content.keep.pii.email: is spans"),
-    ("mask: {pii.email", "mask: {pii.count", "mask.pii.count: is a number a document"),
+    ("taggers: [pii]", "taggers: [pii, lid]\n  x: 1", "content: unknown key 'x'"),
+    ("pii.count: [null", "lid.top: [null", "content.keep.lid.top: no tagger of source web"),
+    (
+        "mask: {pii.email",
+        "mask: {pii.count",
+        "mask.pii.count: is a number, only spans can be masked",
+    ),
     ("- exact: {}", "- exakt: {}", "dedup.0: unknown method 'exakt' (did you mean 'exact'?)"),
     ("bands: 20", "bends: 20", "dedup.1.minhash: unknown key 'bends' (did you mean 'bands'?)"),
     ("bands: 20", "bands: 0", "dedup.1.minhash.bands: expected `int` >= 1"),
@@ -102,6 +108,18 @@ def test_what_is_wrong_is_one_line(right: str, wrong: str, told: str) -> None:
     assert told in str(caught.value)
     assert str(caught.value).startswith("mix.yaml: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_label_has_no_range() -> None:
+    with pytest.raises(RecipeError, match=r"content\.keep\.lid\.top: is a name"):
+        checked(RECIPE.replace("[pii]", "[pii, lid]").replace("pii.count: [null", "lid.top: [null"))
+
+
+@pytest.mark.asset
+def test_a_language_that_the_model_does_not_know_is_told_before_any_data() -> None:
+    lid = "[pii, {lid: {languages: [en, xx]}}]"
+    with pytest.raises(RecipeError, match=r"^lid: the model lid176 knows no language 'xx'"):
+        checked(RECIPE.replace("[pii]", lid)).check_assets()
 
 
 def test_a_recipe_that_is_not_there_is_one_line() -> None:

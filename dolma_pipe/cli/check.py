@@ -11,7 +11,14 @@ from dolma_pipe.cli.options import recipe_argument
 @recipe_argument
 def command(recipe: Path) -> None:
     """Check RECIPE and print its passes; no document is read."""
+    from dolma_pipe.assets import ASSETS, cached_path
     from dolma_pipe.recipe import read_recipe
     from dolma_pipe.report.passes import passes
 
-    click.echo(passes(read_recipe(recipe)))
+    checked = read_recipe(recipe)
+    missing = [name for name in checked.assets() if name in ASSETS and not cached_path(name)]
+    if not missing:
+        checked.check_assets()
+    click.echo(passes(checked))
+    for name in missing:
+        click.echo(f"asset {name} is not fetched yet: dolma-pipe assets fetch {name}")

@@ -53,6 +53,6 @@ def test_many_labels_must_be_chosen_from(tmp_path: Path) -> None:
 
 def test_wrong_labels_are_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="knows no label 'hp'"):
-        Classifier(model=model(tmp_path, ("hq", "low")), labels=("hp",)).tag(batch_of(TEXTS))
+        Classifier(model=model(tmp_path, ("hq", "low")), labels=("hp",)).check()
     with pytest.raises(RecipeError, match="label 'top'"):
         Classifier(model=model(tmp_path, ("top", "low"))).columns()

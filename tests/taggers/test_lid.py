@@ -56,7 +56,7 @@ def test_no_score_where_the_model_knows_nothing(model: str) -> None:
 
 def test_an_unknown_language_is_named(model: str) -> None:
     with pytest.raises(RecipeError, match=r"m\.ftz knows no language 'xx'"):
-        Lid(model=model, languages=("en", "xx")).tag(batch_of(["the"]))
+        Lid(model=model, languages=("en", "xx")).check()
 
 
 def test_a_missing_model_is_named() -> None:
