@@ -12,7 +12,7 @@ from dolma_pipe.assets import asset_path
 from dolma_pipe.engine.base import Engine, Task, succeed
 from dolma_pipe.engine.local import LocalEngine
 from dolma_pipe.errors import RecipeError, UserError, WorkError
-from dolma_pipe.kernels.jit import compile_cache
+from dolma_pipe.kernels.jit import is_compiled
 from dolma_pipe.passes.context import Context, Watch
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.dedup import deduplicate
@@ -123,7 +123,7 @@ def prepared(
             asset_path(asset)
         recipe.check_assets()
         _copy(recipe_path, root / "recipe.yaml")
-        if not compile_cache().exists():
+        if not is_compiled():
             watch.say("compiling kernels: only on the first run of this version, a minute or so")
         running = new_engine(engine, workers)
         context = Context(recipe, Work(root), running, watch, force)

@@ -41,6 +41,11 @@ def compile_cache() -> Path:
     return user_cache() / "numba" / digest.hexdigest()[:16]
 
 
+def is_compiled() -> bool:
+    """Whether kernels of this source were compiled before; numba makes the folder on import."""
+    return any(compile_cache().rglob("*.nbi"))
+
+
 def _point_numba_at(folder: Path) -> None:
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     if "numba" in sys.modules:
