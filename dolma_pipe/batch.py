@@ -80,6 +80,15 @@ class Batch:
         return Batch(self.documents.set_column(place, SCHEMA.field(place), column))
 
 
+def no_documents() -> Batch:
+    """A batch without documents, as of an empty shard."""
+    text = pa.LargeStringArray.from_buffers(
+        0, pa.py_buffer(np.zeros(1, np.int64)), pa.py_buffer(b"")
+    )
+    arrays = [text if field.name == "text" else pa.array([], field.type) for field in SCHEMA]
+    return Batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
+
+
 def batch_of(texts: list[str], source: str = "test") -> Batch:
     """A batch from plain texts: for trying out a tagger."""
     import msgspec

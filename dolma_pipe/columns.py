@@ -30,6 +30,13 @@ def settled(column: Column) -> Settled:
     return np.round(numbers, DECIMALS).astype(np.float64, copy=False)
 
 
+def rows_of(column: Settled) -> int:
+    """For how many documents a column speaks."""
+    if isinstance(column, Spans):
+        return len(column.offsets) - 1
+    return len(column.codes if isinstance(column, Labels) else column)
+
+
 def scatter(column: Settled, rows: I64, total: int) -> Settled:
     """Put the values of some rows into a column of `total` rows; the others have no value."""
     if len(rows) == total:

@@ -36,6 +36,8 @@ def parse(raw: bytes) -> tuple[Document, bytes, bool]:
     repaired = False
     try:
         document = _decode(raw)
+        if not raw.isascii():
+            raw.decode()  # msgspec does not look into the fields that pass through
     except UnicodeDecodeError:
         raise BadLine("invalid UTF-8") from None
     except msgspec.ValidationError as error:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Keep = Annotated[str, msgspec.Meta(pattern=r"^(first|longest|newest|highest \S+)$")]
+Keep = Annotated[str, msgspec.Meta(pattern=r"^(first|longest|newest|highest \S+)\Z")]
 """first (source order, then shard, then row), longest (bytes), newest (`created`), or "highest
 COLUMN".
 
@@ -13,7 +13,7 @@ is last.
 """
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
-Similarity = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Similarity = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
 class _Entry(
@@ -61,7 +61,7 @@ class MinHash(_Entry, kw_only=True, frozen=True, forbid_unknown_fields=True, tag
     threshold: Similarity | None = None
     """Choose bands and rows for this Jaccard as datasketch does, bands * rows values at most."""
 
-    shingle: Positive = 5
+    shingle: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 5
     """Words in a shingle. A document of fewer words is left to exact deduplication."""
 
     verify: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = 0.8

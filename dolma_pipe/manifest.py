@@ -12,7 +12,7 @@ import xxhash
 
 from dolma_pipe.errors import InputError
 from dolma_pipe.stream import READ, open_binary
-from dolma_pipe.work import Work, read_json, write_json
+from dolma_pipe.work import Work, write_json
 
 NOT_IN_FINGERPRINTS = ("cli", "report", "sample", "train")
 """Parts of the package that no output depends on."""
@@ -71,6 +71,13 @@ def read_record(work: Work, stage: str, key: str) -> Record | None:
         return None
 
 
+def withdraw_record(work: Work, stage: str, key: str) -> None:
+    """Before outputs are written anew: a kill between them and their record must not leave the old
+    record valid, since sizes may be equal.
+    """
+    work.record(stage, key).unlink(missing_ok=True)
+
+
 def write_record(
     work: Work, stage: str, key: str, expected: str, outputs: Iterable[Path], counts: dict[str, Any]
 ) -> Record:
@@ -102,7 +109,10 @@ class InputHashes:
 
     def __init__(self, work: Work) -> None:
         self._path = work.root / "input-hashes.json"
-        self._known: dict[str, list[Any]] = read_json(self._path) if self._path.exists() else {}
+        try:
+            self._known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, list[str]])
+        except (OSError, msgspec.DecodeError):
+            self._known = {}
 
     def get(self, uri: str) -> str:
         """The content hash of an input as it is now."""

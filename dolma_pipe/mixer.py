@@ -12,7 +12,8 @@ from dolma_pipe.errors import RecipeError
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
+Repeats = Annotated[float, msgspec.Meta(gt=0, le=1000)]
+"""Nobody wants more; copies are counted in 16 bits."""
 PositiveInt = Annotated[int, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -22,7 +23,7 @@ class Curve(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 
     by: str
     """Column of the score, higher is better."""
-    max: Positive = 7.0
+    max: Repeats = 7.0
     """Mean repeats of the best bucket, at most."""
     discard: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.4
     """Share of the tokens, from the worst up, that is never used; whole buckets."""
@@ -35,7 +36,7 @@ class MixSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     """Tokens of the finished arrays; without it, as many as the shares and caps allow."""
     shares: dict[str, Share] = {}
     """Share of each source in what sources with an exact factor leave; they sum to 1."""
-    upsample: dict[str, Positive | Curve] = {}
+    upsample: dict[str, Repeats | Curve] = {}
     """With a share: the most repeats, or a curve. Without a share: the exact factor. Default 1."""
     surplus: Literal["refuse", "spread"] = "refuse"
     """What a capped source cannot give: refuse the target, or spread it over the other sources."""
@@ -48,10 +49,12 @@ class MixSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
         if abs(total - 1) > 1e-6:
             raise RecipeError(f"mix.shares: they sum to {total:.6g}, not to 1")
         for name in sources:
-            if name not in self.shares and name not in self.upsample:
+            factor = self.upsample.get(name)
+            if name not in self.shares and (factor is None or isinstance(factor, Curve)):
+                given = "no exact factor, a curve needs a share" if factor else "no factor"
                 raise RecipeError(
                     f"mix.shares: source {name} has no share (0 leaves it out)"
-                    " and no factor in mix.upsample"
+                    f" and {given} in mix.upsample"
                 )
 
 

@@ -7,20 +7,20 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from dolma_pipe.entries import METHODS, Entry
+from dolma_pipe.entries import METHODS, Entry, MinHash
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.inputs import Input, find_inputs
 from dolma_pipe.mixer import Curve, MixSettings
-from dolma_pipe.settings import nearest, settle
+from dolma_pipe.settings import nearest, one_line, read_yaml, settle
 from dolma_pipe.shard import MAX_DOCUMENT_BYTES
-from dolma_pipe.shelf import Found, find, load
-from dolma_pipe.tagger import Tagger
+from dolma_pipe.shelf import Found, blamed, find, load
+from dolma_pipe.tagger import Kind, Tagger
 from dolma_pipe.tokenizer import TokenizeSettings
 
-Kind = Literal["number", "spans", "label"]
 FilterStage = Literal["language", "quality", "content"]
 FILTER_STAGES: tuple[FilterStage, ...] = ("language", "quality", "content")
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", max_length=100)]
+"""Of a recipe or a source: a folder is called so."""
 
 
 class FilterSection(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,7 +46,7 @@ class RecipeFile(msgspec.Struct, forbid_unknown_fields=True):
 
     name: Name
     sources: dict[Name, Any]
-    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    seed: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
     language: FilterSection = msgspec.field(default_factory=FilterSection)
     quality: FilterSection = msgspec.field(default_factory=FilterSection)
     content: FilterSection = msgspec.field(default_factory=FilterSection)
@@ -56,7 +56,7 @@ class RecipeFile(msgspec.Struct, forbid_unknown_fields=True):
     max_bad: Annotated[float, msgspec.Meta(ge=0)] | None = None
     """Bad lines that a pass may quarantine: a number, or a share below 1; by default the larger of
     10 and 0.1 %."""
-    max_document_bytes: Annotated[int, msgspec.Meta(ge=1)] = MAX_DOCUMENT_BYTES
+    max_document_bytes: Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)] = MAX_DOCUMENT_BYTES
 
 
 class TaggerUse(msgspec.Struct, frozen=True):
@@ -86,6 +86,7 @@ class Rule(msgspec.Struct, frozen=True):
 class Mask(msgspec.Struct, frozen=True):
     """Spans of a column are replaced by this text."""
 
+    stage: FilterStage
     column: str
     replacement: str
 
@@ -116,6 +117,20 @@ class Recipe(msgspec.Struct, frozen=True):
         """All shards, in the order that numbers documents: source order, then name."""
         return [shard for source in self.sources for shard in source.inputs]
 
+    def up_to(self, stage: FilterStage) -> "Recipe":
+        """The same without taggers, rules and masks of later stages."""
+        stages = FILTER_STAGES[: FILTER_STAGES.index(stage) + 1]
+        sources = [
+            msgspec.structs.replace(
+                source,
+                taggers=tuple(use for use in source.taggers if use.stage in stages),
+                rules=tuple(rule for rule in source.rules if rule.stage in stages),
+                masks=tuple(mask for mask in source.masks if mask.stage in stages),
+            )
+            for source in self.sources
+        ]
+        return msgspec.structs.replace(self, sources=tuple(sources))
+
     def check_assets(self) -> None:
         """Raise RecipeError where settings do not fit a model; the assets are there."""
         for source in self.sources:
@@ -141,31 +156,39 @@ def read_recipe(path: Path) -> Recipe:
     Raises RecipeError: one line with file, place and the nearest name.
     """
     try:
-        return _checked(settle(_read_yaml(path), RecipeFile, ""))
+        return _checked(settle(_without_empty_sections(read_yaml(path)), RecipeFile, ""))
     except RecipeError as error:
-        raise RecipeError(f"{path}: {error}") from None
+        raise RecipeError(f"{path}: {one_line(error)}") from error.__cause__
 
 
-def _read_yaml(path: Path) -> Any:
-    """YAML 1.2: 3e-4 is a number, no is a string."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+def _without_empty_sections(given: Any) -> Any:
+    """A section with nothing below its name is a section that is not there.
 
-    try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise RecipeError(f"{line}{(error.problem or 'not YAML').splitlines()[0]}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"not YAML: {str(error).splitlines()[0]}") from None
-    except OSError as error:
-        raise RecipeError(f"cannot be read: {error.strerror}") from None
+    Not so inside of a source, where no rule at all ({}) and the rules of the stage differ.
+    """
+    given = _without_nulls(given, *FILTER_STAGES, "dedup", "mix", "tokenize")
+    if isinstance(given, dict):
+        for stage in FILTER_STAGES:
+            if stage in given:
+                given[stage] = _without_nulls(given[stage], "taggers", "keep", "mask")
+    return given
+
+
+def _without_nulls(given: Any, *keys: str) -> Any:
+    if not isinstance(given, dict):
+        return given
+    return {key: value for key, value in given.items() if value is not None or key not in keys}
 
 
 def _checked(file: RecipeFile) -> Recipe:
     if not file.sources:
         raise RecipeError("sources: at least one is needed")
-    sections = {n: settle(s, SourceSection, f"sources.{n}") for n, s in file.sources.items()}
+    sections = {
+        name: settle(
+            _without_nulls(given, "skip", *FILTER_STAGES), SourceSection, f"sources.{name}"
+        )
+        for name, given in file.sources.items()
+    }
     recipe = Recipe(
         name=file.name,
         seed=file.seed,
@@ -196,7 +219,7 @@ def _source(name: str, section: SourceSection, file: RecipeFile) -> Source:
         for column, bounds in _chosen(own.keep, general.keep, {}).items():
             rules.append(_rule(stage, column, bounds))
         for column, replacement in _chosen(own.mask, general.mask, {}).items():
-            masks.append(Mask(column, replacement))
+            masks.append(Mask(stage, column, replacement))
     source = Source(
         name, find_inputs(name, section.documents), tuple(taggers), tuple(rules), tuple(masks)
     )
@@ -218,15 +241,15 @@ def _tagger_use(stage: FilterStage, given: str | dict[str, dict[str, Any] | None
     except RecipeError as error:
         raise RecipeError(f"{place}: {error}") from None
     use = TaggerUse(stage, found.prefix, found, settings or {})
-    own_name = use.build().name
+    with blamed(f"{place}.{name}"):
+        own_name = use.build().name
     return msgspec.structs.replace(use, prefix=own_name or found.prefix)
 
 
 def _one_pair(given: dict[str, Any], place: str) -> tuple[str, Any]:
     if len(given) != 1:
-        raise RecipeError(
-            f"{place}: one name with its settings is needed, got {', '.join(given) or 'none'}"
-        )
+        told = ", ".join(given) or "none"
+        raise RecipeError(f"{place}: one name with its settings is needed, got {told}")
     return next(iter(given.items()))
 
 
@@ -265,17 +288,38 @@ def _columns(source: Source) -> dict[str, Kind]:
     """Every column of a source. Raises RecipeError where two have one name."""
     columns: dict[str, Kind] = {}
     for use in source.taggers:
-        tagger = use.build()
-        spans, numbers = tagger.spans(), tagger.numbers()
+        tagger = _checked_tagger(use)
         for column in tagger.columns():
             if f"{use.prefix}.{column}" in columns:
                 raise RecipeError(
                     f"{use.stage}.taggers.{use.found.name}: {source.name} has the column "
                     f"{use.prefix}.{column} already; give one of the two taggers a name"
                 )
-            kind: Kind = "spans" if column in spans else "number" if column in numbers else "label"
-            columns[f"{use.prefix}.{column}"] = kind
+            columns[f"{use.prefix}.{column}"] = tagger.kind(column)
     return columns
+
+
+def _checked_tagger(use: TaggerUse) -> Tagger:
+    """The tagger; what a user's own says of its columns can be anything."""
+    place = f"{use.stage}.taggers.{use.found.name}"
+    tagger = use.build()
+    for method in ("columns", "tag"):
+        if getattr(type(tagger), method) is getattr(Tagger, method):
+            raise RecipeError(f"{place}: the tagger has no {method}()")
+    with blamed(place):
+        columns = _distinct(f"{place}: columns()", tagger.columns())
+        for method, named in (("spans", tagger.spans()), ("numbers", tagger.numbers())):
+            if unknown := set(_distinct(f"{place}: {method}()", named)) - set(columns):
+                raise RecipeError(f"{place}: {method}() has '{min(unknown)}', columns() has it not")
+    return tagger
+
+
+def _distinct(place: str, names: object) -> Sequence[str]:
+    if not isinstance(names, tuple | list) or not all(isinstance(n, str) and n for n in names):
+        raise RecipeError(f"{place} gives {names!r:.60}, a tuple of names is needed")
+    if len(set(names)) < len(names):
+        raise RecipeError(f"{place} has a name twice: {', '.join(names)}")
+    return names
 
 
 def _known(place: str, column: str, columns: dict[str, Kind], source: Source) -> None:
@@ -291,7 +335,25 @@ def _entries(given: list[dict[str, dict[str, Any] | None]]) -> Iterator[Entry]:
             raise RecipeError(
                 f"dedup.{i}: unknown method '{method}'{nearest(method, list(METHODS))}"
             )
-        yield settle(settings or {}, METHODS[method], f"dedup.{i}.{method}")
+        place = f"dedup.{i}.{method}"
+        settled = settle(settings or {}, METHODS[method], place)
+        if isinstance(settled, MinHash) and settled.threshold is not None:
+            _two_bands(settled.threshold, settled.bands * settled.rows, place)
+        yield settled
+
+
+def _two_bands(threshold: float, permutations: int, place: str) -> None:
+    """datasketch refuses a threshold for which a single band would be best, unless there is but
+    one value to put in bands."""
+    from datasketch import MinHashLSH  # brings scipy: wanted only where a recipe gives a threshold
+
+    try:
+        if permutations > 1:
+            MinHashLSH(threshold=threshold, num_perm=permutations)
+    except ValueError:
+        raise RecipeError(
+            f"{place}.threshold: {threshold:g} is too near to 1 for bands * rows = {permutations}"
+        ) from None
 
 
 def _check_names(recipe: Recipe) -> None:

@@ -19,7 +19,7 @@ from dolma_pipe.work import atomic_write
 
 BATCH_BYTES = 8 << 20
 BATCH_DOCUMENTS = 1 << 16
-MAX_DOCUMENT_BYTES = 32 << 20
+MAX_DOCUMENT_BYTES = 16 << 20
 ZSTD_LEVEL = 3
 
 

@@ -1,10 +1,16 @@
 """Taggers and mixers found by name: a file on the shelf, a user's file, or a module of any
-package."""
+package.
+
+Only the file itself is in the fingerprint of a run. Where it imports a helper of yours, a change of
+the helper is not seen: run again with --force, or keep all of it in the one file.
+"""
 
 import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -12,8 +18,8 @@ from typing import TypeVar
 
 import msgspec
 
-from dolma_pipe.errors import RecipeError
-from dolma_pipe.settings import nearest
+from dolma_pipe.errors import RecipeError, UserError
+from dolma_pipe.settings import nearest, one_line
 
 T = TypeVar("T")
 
@@ -22,14 +28,14 @@ class Found(msgspec.Struct, frozen=True):
     """One file of a shelf, found but not yet imported.
 
     name: as the recipe says it. prefix: the file's stem. content: the source, which travels to the
-    workers for a user's own file; empty for what is installed everywhere. digest: sha256 of the
-    source.
+    workers for a user's own file; None for what is installed everywhere. digest: sha256 of the
+    source, without what it imports.
     """
 
     name: str
     prefix: str
     module: str
-    content: str
+    content: str | None
     digest: str
 
 
@@ -51,21 +57,47 @@ def find(shelf: str, name: str) -> Found:
     if "." not in name and name not in names(shelf):
         hint = nearest(name, names(shelf))
         raise RecipeError(f"unknown {shelf.removesuffix('s')} '{name}'{hint}")
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise RecipeError(
+            f"'{one_line(name)}' is neither a name, a module nor a file that ends in .py"
+        )
     try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
+        with blamed(f"cannot import {name}"):
+            spec = importlib.util.find_spec(module)  # imports the packages around it
+    except RecipeError as error:
+        if not isinstance(error.__cause__, ModuleNotFoundError):
+            raise
         spec = None
     if spec is None or spec.origin is None:
         raise RecipeError(f"no module {module} is installed")
-    digest = hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
-    return Found(name, module.rsplit(".", 1)[1], module, "", digest)
+    try:
+        digest = hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+    except OSError:  # frozen into Python, or in a zip
+        raise RecipeError(f"module {module} has no file of its own") from None
+    return Found(name, module.rsplit(".", 1)[1], module, None, digest)
+
+
+@contextmanager
+def blamed(what: str) -> Iterator[None]:
+    """Whatever a user's own code raises in the block is a RecipeError, one line that names it."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:  # it is not our code: anything can come
+        raise RecipeError(one_line(f"{what}: {type(error).__name__}: {error}")) from error
 
 
 def _user_file(name: str) -> Found:
     path = Path(name)
-    if not path.is_file():
-        raise RecipeError(f"no file {name}")
-    content = path.read_text(encoding="utf-8")
+    try:
+        if not path.is_file():
+            raise RecipeError(f"no file {name}")
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise RecipeError(f"{name} is not UTF-8") from None
+    except OSError as error:
+        raise RecipeError(f"{name} cannot be read: {error.strerror}") from None
     digest = hashlib.sha256(content.encode()).hexdigest()
     return Found(name, path.stem, f"dolma_pipe_user_{path.stem}_{digest[:16]}", content, digest)
 
@@ -76,7 +108,8 @@ def load(found: Found, base: type[T]) -> type[T]:
 
     Raises RecipeError where it defines none or several, or cannot be imported.
     """
-    module = _import_user_file(found) if found.content else importlib.import_module(found.module)
+    with blamed(f"cannot import {found.name}"):
+        module = _imported(found)
     classes = [
         value
         for value in vars(module).values()
@@ -91,13 +124,15 @@ def load(found: Found, base: type[T]) -> type[T]:
     return classes[0]
 
 
-def _import_user_file(found: Found) -> ModuleType:
+def _imported(found: Found) -> ModuleType:
+    if found.content is None:
+        return importlib.import_module(found.module)
     module = ModuleType(found.module)
     module.__file__ = found.name
     sys.modules[found.module] = module
     try:
         exec(compile(found.content, found.name, "exec"), module.__dict__)
-    except (SyntaxError, ImportError, NameError) as error:
+    except BaseException:
         del sys.modules[found.module]
-        raise RecipeError(f"cannot import {found.name}: {error}") from error
+        raise
     return module

@@ -16,6 +16,10 @@ FEED = 4096
 
 READ = 1 << 20
 
+ZSTD_ENDINGS = (".zst", ".zstd")
+GZIP_ENDINGS = (".gz",)
+"""How compressed shards are recognised, in any case."""
+
 
 class Line(NamedTuple):
     """A line without its end; content is None where it was too long to hold."""
@@ -53,11 +57,12 @@ class ByteStream:
     def __iter__(self) -> Iterator[bytes]:
         """Decompressed pieces. Raises Damaged for a shard cut short, InputError where it cannot be
         read."""
-        if self.uri.endswith((".zst", ".zstd")):
+        name = self.uri.lower()
+        if name.endswith(ZSTD_ENDINGS):
             yield from self._decompressed(
                 zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError
             )
-        elif self.uri.endswith(".gz"):
+        elif name.endswith(GZIP_ENDINGS):
             yield from self._decompressed(lambda: zlib.decompressobj(wbits=31), zlib.error)
         else:
             yield from self._stored()
@@ -73,8 +78,9 @@ class ByteStream:
             raise InputError(f"cannot read {self.uri}: {error.strerror or error}") from error
 
     def _decompressed(self, new: Any, broken: type[Exception]) -> Iterator[bytes]:
-        """Frames (zstd) or members (gzip), any number of them, each of which must end."""
+        """Frames (zstd) or members (gzip), one or more of them, each of which must end."""
         frame: _Decompressor | None = None
+        begun = False
         damage: str | None = None
         for piece in self._stored():
             for start in range(0, len(piece), FEED):
@@ -83,6 +89,7 @@ class ByteStream:
                     if frame is None and not data.strip(b"\0"):
                         break  # padding behind the last member, as tar and tape leave it
                     frame = frame or new()
+                    begun = True
                     try:
                         output = frame.decompress(data)
                     except broken as error:
@@ -95,6 +102,8 @@ class ByteStream:
                         frame = None
         if damage is None and frame is not None:
             damage = "truncated: the last compressed frame does not end"
+        if damage is None and not begun:
+            damage = "truncated: there is no compressed frame"
         if damage is not None:
             raise Damaged(damage)
 

@@ -2,7 +2,7 @@
 and never edits."""
 
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -37,6 +37,9 @@ Column = npt.NDArray[np.generic] | Spans | Labels
 """One number a document (any numpy number type, NaN for none), spans, or labels."""
 
 
+Kind = Literal["number", "spans", "label"]
+
+
 class Tagger(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Base of every tagger: one file on the shelf, one subclass in it.
 
@@ -60,6 +63,12 @@ class Tagger(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     def numbers(self) -> tuple[str, ...]:
         """Those of `columns` that are one number a document: a rule can keep a range of them."""
         return tuple(name for name in self.columns() if name not in self.spans())
+
+    def kind(self, column: str) -> Kind:
+        """What a column of this tagger holds."""
+        if column in self.spans():
+            return "spans"
+        return "number" if column in self.numbers() else "label"
 
     def check(self) -> None:
         """Raise RecipeError where the settings do not fit the assets; called before any document.

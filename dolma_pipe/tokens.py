@@ -13,7 +13,9 @@ import csv
 import gzip
 import hashlib
 import io
+import sys
 import zlib
+from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -91,13 +93,15 @@ class TokenWriter:
     ) -> None:
         self._file = ids
         self._rows = csv.writer(rows, lineterminator="\n")
+        # the csv module leaves a lone carriage return bare, and readers end the row there
+        self._quoted_rows = csv.writer(rows, lineterminator="\n", quoting=csv.QUOTE_ALL)
         self._dtype = dtype
         self._vocab_size = vocab_size
         self._eos_id = eos_id
         self._held: list[Tokens] = []
         self._held_tokens = 0
         self._hash = hashlib.sha256()
-        self.ends = [0]
+        self.ends = array("Q", [0])
         self.max_token_id = 0
 
     def add(self, ids: Tokens, document_id: str, src: str, loc: int) -> None:
@@ -106,7 +110,8 @@ class TokenWriter:
             raise TokensError(f"document {document_id} does not end with token {self._eos_id}")
         start = self.ends[-1]
         self.ends.append(start + len(ids))
-        self._rows.writerow((start, self.ends[-1], document_id, src, loc))
+        rows = self._quoted_rows if "\r" in document_id + src else self._rows
+        rows.writerow((start, self.ends[-1], document_id, src, loc))
         self._held.append(ids)
         self._held_tokens += len(ids)
         if self._held_tokens >= BUFFERED_TOKENS:
@@ -283,7 +288,8 @@ def _verify_shard(arrays: TokenArrays, shard: TokenShard) -> Iterator[str]:
 
 def _verify_rows(path: Path, offsets: npt.NDArray[np.uint64]) -> str | None:
     """The csv.gz names the same documents as the offsets."""
-    starts, ends = [], []
+    starts, ends = array("Q"), array("Q")
+    csv.field_size_limit(sys.maxsize)  # an id may be as long as it likes
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
             for row in csv.reader(file):
@@ -291,7 +297,7 @@ def _verify_rows(path: Path, offsets: npt.NDArray[np.uint64]) -> str | None:
                 ends.append(int(row[1]))
     except (OSError, EOFError, ValueError, IndexError, csv.Error, zlib.error) as error:
         return f"{path.name} cannot be read: {error}"
-    if starts != offsets[:-1].tolist() or ends != offsets[1:].tolist():
+    if not (np.array_equal(starts, offsets[:-1]) and np.array_equal(ends, offsets[1:])):
         return f"{path.name} has other documents"
     return None
 

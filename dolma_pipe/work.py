@@ -1,9 +1,9 @@
 """The work directory: where each pass puts what. A file appears there whole, or not at all."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,27 +16,26 @@ TEMPORARY = ".dolma-pipe-tmp"
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under its name, flushed to disk, when the block ends without an
-    error.
+    """A binary file that appears under its name, flushed to disk, when the block ends well.
 
-    Raises WorkError where the file cannot be written: a full disk, a read-only folder.
+    Raises WorkError where the file cannot be written: a full disk, a read-only folder. An OSError
+    about another file is not ours to explain.
     """
-    temporary: str | None = None
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(TEMPORARY, f".{path.name}.", path.parent)
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-        temporary = None
+        temporary.replace(path)
     except OSError as error:
-        raise WorkError(f"cannot write {path}: {error.strerror or error}") from error
+        if error.filename is None or str(error.filename).startswith(str(path.parent)):
+            raise WorkError(f"cannot write {path}: {error.strerror or error}") from error
+        raise
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):  # the first error is the one to tell
+            temporary.unlink()
 
 
 def remove_temporaries(folder: Path) -> None:

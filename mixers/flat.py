@@ -3,13 +3,13 @@
 import numpy as np
 
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.mixer import Budget, Mixer, Portions, Positive, Supply
+from dolma_pipe.mixer import Budget, Mixer, Portions, Repeats, Supply
 
 
 class Flat(Mixer, kw_only=True, frozen=True):
     """Each part in proportion to its tokens."""
 
-    max: Positive = 1.0
+    max: Repeats = 1.0
     """Repeats of the whole, at most."""
 
     def reach(self, supply: Supply) -> int:

@@ -14,10 +14,11 @@ import numpy as np
 from scipy.special import hyp1f1
 
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.mixer import F64, I64, Budget, Mixer, Portions, Positive, Supply
+from dolma_pipe.mixer import F64, I64, Budget, Mixer, Portions, Repeats, Supply
 
 POWERS = np.linspace(0.01, 2, 20)[::-1]  # the published grid of p; the largest feasible one is kept
 MAX_LAMBDA = 2.0
+NOTABLE = 0.05  # between the share to discard and the nearest bucket bound
 TOLERANCE = 1e-6  # of the cap, when a power is tried
 
 
@@ -33,7 +34,7 @@ class Shape(NamedTuple):
 class Quality(Mixer, kw_only=True, frozen=True):
     """Parts are quality buckets, worst first."""
 
-    max: Positive = 7.0
+    max: Repeats = 7.0
     """Mean repeats of the best bucket, at most: M."""
     discard: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.4
     """Share of the tokens that is never used: a. The bucket bound nearest to it is taken."""
@@ -53,9 +54,14 @@ class Quality(Mixer, kw_only=True, frozen=True):
         if wanted == 0:
             return Portions(np.zeros(len(supply.tokens)))
         edges = edges_of(supply.tokens)
-        shape = solve(edges, first_kept(edges, self.discard), wanted / total, self.max)
-        note = f"curve p = {shape.power:.4g}, lambda = {shape.rate:.4g}, C = {shape.scale:.4g}"
-        return Portions(shape.factors * supply.tokens, (note,))
+        first = first_kept(edges, self.discard)
+        shape = solve(edges, first, wanted / total, self.max)
+        notes = [f"curve p = {shape.power:.4g}, lambda = {shape.rate:.4g}, C = {shape.scale:.4g}"]
+        if abs(edges[first] - self.discard) > NOTABLE:
+            notes.append(
+                f"scores are too alike to discard {self.discard:.0%}: {edges[first]:.0%} it is"
+            )
+        return Portions(shape.factors * supply.tokens, tuple(notes))
 
 
 def edges_of(tokens: I64) -> F64:

@@ -52,7 +52,8 @@ class Shares(Mixer, kw_only=True, frozen=True):
                 f"mix.shares: {supply.names[empty[0]]} has a share of {shares[empty[0]]:g} and no "
                 "tokens are left of it: give it share 0, or say surplus: spread"
             )
-        return min((limit for limit in limits.values() if limit > 0), default=0)
+        scarcest = min((limit for limit in limits.values() if limit > 0), default=0)
+        return min(scarcest, self.reach(supply))
 
     def _of(self, supply: Supply) -> F64:
         return np.array([self.shares.get(name, 0.0) for name in supply.names])

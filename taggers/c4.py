@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+import msgspec
 import numpy as np
 
 from dolma_pipe.assets import asset_path
@@ -35,7 +36,7 @@ class C4(Tagger, frozen=True):
 
     cost: ClassVar[float] = 0.8
 
-    min_words_per_line: int = 5
+    min_words_per_line: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 5
     """Lines with fewer words are removed (published: 5)."""
 
     end_marks: str = ".!?\"'”’"
@@ -52,6 +53,10 @@ class C4(Tagger, frozen=True):
 
     def assets(self) -> tuple[str, ...]:
         return (self.blocked_words,) if self.blocked_words else ()
+
+    def check(self) -> None:
+        if self.blocked_words:
+            _blocklist(self.blocked_words)
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         found, removed = c4(
@@ -76,8 +81,11 @@ def _blocklist(name: str) -> Blocklist:
     try:
         entries = asset_path(name).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise AssetError(f"{name} is not UTF-8: {error}") from error
+        raise AssetError(f"c4.blocked_words: {name} is not UTF-8: {error}") from error
+    except OSError as error:
+        told = error.strerror or error
+        raise AssetError(f"c4.blocked_words: {name} cannot be read: {told}") from error
     blocklist = compile_blocklist(entries)
     if blocklist.longest == 0:
-        raise AssetError(f"{name} holds no word")
+        raise AssetError(f"c4.blocked_words: {name} holds no word")
     return blocklist

@@ -70,21 +70,75 @@ def test_a_finished_run_does_nothing(root: Path) -> None:
     assert tree(root / "work") == before
 
 
-@pytest.mark.parametrize("attempt", range(4))
-def test_kill_9_at_any_moment_and_go_on(root: Path, attempt: int) -> None:
-    rng = random.Random(attempt)
-    for _ in range(3):
-        run = subprocess.Popen(
-            command("run", "mix.yaml", "--work", "killed", "--workers", 2),
-            cwd=root,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(rng.uniform(0.8, 4.0))
-        run.send_signal(signal.SIGKILL)
-        run.wait()
+def records(work: Path) -> int:
+    return len(list((work / "records").rglob("*.json")))
+
+
+def killed(root: Path, work: str, after: int) -> bool:
+    """Run, and kill -9 the driver once so many records are new; False where the run was faster."""
+    before = records(root / work)
+    run = subprocess.Popen(
+        command("run", "mix.yaml", "--work", work, "--workers", 2),
+        cwd=root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while run.poll() is None and records(root / work) - before < after:
+        time.sleep(0.005)
+    run.send_signal(signal.SIGKILL)
+    return run.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("moments", [(0, 1, 5), (2, 3, 12), (7, 6, 1)])
+def test_kill_9_at_any_moment_and_go_on(root: Path, moments: tuple[int, ...]) -> None:
+    """Of 20 records: while curating, deduplicating, encoding and assembling."""
+    rng = random.Random(sum(moments))
+    hits = 0
+    for after in moments:
+        hits += killed(root, "killed", after)
+        time.sleep(rng.uniform(0, 0.3))
+    assert hits >= 2
     dolma_pipe(root, "run", "mix.yaml", "--work", "killed", "--workers", 2)
     assert tree(root / "killed") == tree(root / "work")
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("keep: longest}", "keep: longest, verify: 0.99}"),
+        ("|||EMAIL_ADDRESS|||", "|||EMAIL_ADRRESS|||"),
+    ],
+    ids=["dedup", "mask"],
+)
+def test_an_edit_that_is_killed_and_undone_leaves_nothing(
+    root: Path, after: int, old: str, new: str
+) -> None:
+    """Outputs of the same size must not pass for those of the first recipe."""
+    before = tree(root / "work")
+    edit(root / "mix.yaml", old, new)
+    gone = records(root / "work")
+    run = subprocess.Popen(
+        command("run", "mix.yaml", "--work", "work"),
+        cwd=root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while run.poll() is None and records(root / "work") >= gone:
+        time.sleep(0.005)  # until the first record is withdrawn
+    time.sleep(0.15 * after)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    edit(root / "mix.yaml", new, old)
+    dolma_pipe(root, "run", "mix.yaml", "--work", "work")
+    assert tree(root / "work") == before
+
+
+def test_a_moved_corpus_is_named_by_its_new_place(root: Path) -> None:
+    (root / "data").rename(root / "moved")
+    edit(root / "mix.yaml", "data/web", "moved/web")
+    edit(root / "mix.yaml", "data/wiki", "moved/wiki")
+    assert {task.split()[0] for task in again(root)} == {"plan", "assemble"}
 
 
 def test_interrupt_is_one_line_and_130(root: Path) -> None:
@@ -195,6 +249,22 @@ def test_force_does_everything_again(root: Path) -> None:
     dolma_pipe(root, "run", "mix.yaml", "--work", "work", "--force")
     assert {task.split()[0] for task in ran(root / "work")} >= {"curate", "dedup", "encode", "plan"}
     assert tree(root / "work") == before
+
+
+def test_a_folder_of_somebody_else_is_no_work_directory(root: Path) -> None:
+    (root / "theirs" / "attributes").mkdir(parents=True)
+    (root / "theirs" / "attributes" / "precious.parquet").touch()
+    told = dolma_pipe(root, "run", "mix.yaml", "--work", "theirs", code=1).stderr
+    assert told.splitlines() == [
+        "dolma-pipe: theirs is not empty and no work directory of ours: choose another with --work"
+    ]
+    assert (root / "theirs" / "attributes" / "precious.parquet").exists()
+
+
+def test_a_run_does_not_read_what_it_wrote(root: Path) -> None:
+    edit(root / "mix.yaml", "data/web/*.jsonl.zst", "'**/web-*.jsonl.zst'")
+    told = dolma_pipe(root, "run", "mix.yaml", "--work", "work", code=1).stderr
+    assert "lies in the work directory work" in told
 
 
 def test_two_runs_do_not_share_a_work_directory(root: Path) -> None:

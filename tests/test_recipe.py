@@ -1,10 +1,11 @@
 """The recipe at the door: what is wrong is one line with its place and the nearest name."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from dolma_pipe.errors import RecipeError
+from dolma_pipe.errors import AssetError, RecipeError
 from dolma_pipe.recipe import Recipe, read_recipe
 
 RECIPE = """
@@ -97,10 +98,73 @@ WRONG = [
     ("name: demo", "name: [", "line"),
     ("name: demo", "name: demo\nname: twice", "line 3: "),
     ("name: demo", "name: demo\nmix: {shares: {}}", "mix: needs a tokenize section"),
+    ("name: demo", "name: 2024-13-45", "line 2: '2024-13-45' is no timestamp"),
+    ("name: demo", "name: !!int abc", "line 2: 'abc' is no int"),
+    ("name: demo", "name: !!int ''", "line 2: '' is no int"),
+    ("name: demo", "name: !!float x", "line 2: 'x' is no float"),
+    ("name: demo", "name: !!bool x", "line 2: 'x' is no bool"),
+    ("name: demo", "name: demo\nseed: " + "9" * 5000, "line 3: '99999"),
+    ("name: demo", "name: demo\nseed: " + "9" * 30, "seed: "),
+    ("name: demo", 'name: "\\U0011ffff"', "not YAML"),
+    ("name: demo", "name: " + "[" * 3000, "not YAML: nested too deeply"),
+    ("name: demo", 'name: "d\\n"', "name: "),
+    ("name: demo", "name: " + "d" * 101, "name: "),
+    ("name: demo", 'name: demo\n"x\\ny": 1', "recipe: unknown key 'x y'"),
+    ("name: demo", "name: demo\nmax_bad: .inf", "line 3: .inf is no number"),
+    ("name: demo", "name: demo\nmax_bad: .nan", "line 3: .nan is no number"),
+    ("name: demo", "name: demo\nmax_bad: -1", "max_bad: expected `float` >= 0"),
+    ("name: demo", "name: demo\nmax_bad: 1" + "0" * 400, "max_bad: number out of range"),
+    (
+        "name: demo",
+        "name: demo\ntokenize: {tokenizer: t}\nmix: {shares: {web: 1}, upsample: {web: .inf}}",
+        "line 4: .inf",
+    ),
+    (
+        "name: demo",
+        "name: demo\ntokenize: {tokenizer: t}\nmix: {shares: {web: 1}, upsample: {web: 1001}}",
+        "mix.upsample: expected `float` <= 1000",
+    ),
+    ("web: {doc", "1: {doc", "sources: in a key: expected `str`, got `int`"),
+    (
+        "keep: {pii.count",
+        "keep: {3: [1, 2], pii.count",
+        "content.keep: in a key: expected `str`",
+    ),
+    ("name: demo", "name: demo\n3: x", "recipe: in a key: expected `str`"),
+    ("{gopher_repetition: {}}", "{gopher_repetition: {3: 4}}", "quality.taggers.1: in a key: "),
+    ("web/*.jsonl}", "[]}", "sources.web.documents: at least one file or pattern is needed"),
+    ("web/*.jsonl}", "''}", "sources.web.documents: '' is no file name"),
+    ("web/*.jsonl}", "web/*.jsonl, quality: {keep: }}", "sources.web.quality.keep: expected"),
+    ("[50, 1e5]", "[.nan, .nan]", "line 11: .nan is no number"),
+    ("[50, 1e5]", "[.inf, null]", "line 11: .inf is no number"),
+    (
+        '"|||EMAIL_ADDRESS|||"',
+        '"a \\ud800 b"',
+        "line 15: 'a \\ud800 b' has half of a surrogate pair",
+    ),
+    ("keep: longest", 'keep: "longest\\n"', "dedup.1.minhash.keep"),
+    ("bands: 20, rows: 5", "threshold: 1.0", "dedup.1.minhash.threshold: expected `float` < 1"),
+    (
+        "bands: 20, rows: 5",
+        "threshold: 0.99",
+        "threshold: 0.99 is too near to 1 for bands",
+    ),
+    ("bands: 20", "shingle: 1001", "dedup.1.minhash.shingle: expected `int` <= 1000"),
+    (
+        "[pii]",
+        "[pii, {c4: {min_words_per_line: 10000000000000000000}}]",
+        "content.taggers.c4.min_words_per_line: expected `int` <= 1000000",
+    ),
+    ("[gopher,", "['.',", "quality.taggers: '.' is neither a name"),
+    ("[gopher,", "[..x,", "quality.taggers: '..x' is neither a name"),
+    ("[gopher,", "[os.path,", "quality.taggers: module os.path has no file of its own"),
+    ("[gopher,", "[os.nothing,", "quality.taggers: no module os.nothing is installed"),
+    ("[gopher,", "[email.message,", "email.message defines 0 subclasses of Tagger"),
+    ("[gopher,", "[{gopher: {}, pii: {}},", "quality.taggers: one name with its settings is"),
 ]
 
 
-@pytest.mark.parametrize(("right", "wrong", "told"), WRONG, ids=[w for _, w, _ in WRONG])
+@pytest.mark.parametrize(("right", "wrong", "told"), WRONG, ids=[w[:60] for _, w, _ in WRONG])
 def test_what_is_wrong_is_one_line(right: str, wrong: str, told: str) -> None:
     assert right in RECIPE
     with pytest.raises(RecipeError) as caught:
@@ -171,6 +235,86 @@ def test_a_users_own_tagger_is_a_file() -> None:
         RecipeError, match=r"\./mine\.py defines 0 subclasses of Tagger, one is needed"
     ):
         checked(RECIPE.replace("[gopher,", "[./mine.py, gopher,"))
+
+
+WRONG_TAGGERS = {
+    "": "./mine.py defines 0 subclasses of Tagger",
+    "raise RuntimeError('one\\ntwo')": "cannot import ./mine.py: RuntimeError: one two",
+    "import sys; sys.exit(7)": "cannot import ./mine.py: SystemExit: 7",
+    "1 / 0": "cannot import ./mine.py: ZeroDivisionError: division by zero",
+    "x = '\0'": "cannot import ./mine.py: ",
+    TAGGER.replace("def columns", "def colunms"): "./mine.py: the tagger has no columns()",
+    TAGGER.replace("def tag", "def tga"): "./mine.py: the tagger has no tag()",
+    TAGGER.replace('("count",)', '"count"'): "columns() gives 'count', a tuple of names is needed",
+    TAGGER.replace('("count",)', '("count", 3)'): "columns() gives ('count', 3), a tuple of names",
+    TAGGER.replace('("count",)', "None"): "columns() gives None, a tuple of names is needed",
+    TAGGER.replace('("count",)', '("a", "a")'): "columns() has a name twice: a, a",
+    TAGGER.replace('("count",)', 'self.no["x"]'): "./mine.py: AttributeError: ",
+    TAGGER + "    def spans(self): return ('c',)": "spans() has 'c', columns() has it not",
+    TAGGER + "    def __post_init__(self): {}['x']": "taggers../mine.py: KeyError: 'x'",
+    TAGGER + "    def __post_init__(self): raise ValueError": "mine.py: the settings do not fit",
+}
+
+
+@pytest.mark.parametrize("content", WRONG_TAGGERS, ids=list(WRONG_TAGGERS.values()))
+def test_what_a_users_tagger_does_wrong_is_one_line(content: str) -> None:
+    Path("mine.py").write_text(content)
+    with pytest.raises(RecipeError) as caught:
+        checked(RECIPE.replace("[gopher,", "[./mine.py, gopher,"))
+    assert WRONG_TAGGERS[content] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["threshold: 0.95", "bands: 1, rows: 1, threshold: 0.5"])
+def test_a_threshold_that_bands_can_reach_passes(given: str) -> None:
+    assert len(checked(RECIPE.replace("bands: 20, rows: 5", given)).dedup) == 2
+
+
+def test_a_section_with_nothing_in_it_is_not_there() -> None:
+    empty = """
+name: demo
+sources:
+  web: {documents: web/*.jsonl, skip: , quality: }
+language:
+quality:
+  taggers:
+  keep:
+  mask:
+content: {taggers: [pii], keep: }
+dedup:
+mix:
+tokenize:
+"""
+    recipe = checked(empty)
+    assert [use.prefix for use in recipe.sources[0].taggers] == ["pii"]
+    assert (recipe.dedup, recipe.mix, recipe.tokenize) == ((), None, None)
+
+
+BLOCKED = {
+    "not UTF-8": "c4.blocked_words: words.txt is not UTF-8: ",
+    "empty": "c4.blocked_words: words.txt holds no word",
+    "missing": "there is no asset or file 'words.txt'",
+    "unreadable": "c4.blocked_words: words.txt cannot be read: ",
+}
+
+
+@pytest.mark.parametrize("why", BLOCKED)
+def test_a_list_of_words_that_cannot_be_used_is_told_before_any_data(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if why != "missing":
+        Path("words.txt").write_bytes(b"caf\xe9" if why == "not UTF-8" else b"\n \n")
+    if why == "unreadable":  # root may read everything, so a mode does not do
+
+        def refuse(*_: object, **__: object) -> str:
+            raise PermissionError(13, "Permission denied")
+
+    recipe = checked(RECIPE.replace("[pii]", "[pii, {c4: {blocked_words: words.txt}}]"))
+    if why == "unreadable":
+        monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(AssetError, match="^" + re.escape(BLOCKED[why])) as caught:
+        recipe.check_assets()
+    assert "\n" not in str(caught.value)
 
 
 def test_files_of_the_same_name_are_told_apart_by_their_folders() -> None:

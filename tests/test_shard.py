@@ -58,6 +58,23 @@ def test_several_frames_are_one_shard(tmp_path: Path, ending: str) -> None:
     assert (len(rows), bad) == (50, [])
 
 
+@pytest.mark.parametrize("ending", ["GZ", "ZST", "Zst"])
+def test_endings_are_read_in_any_case(tmp_path: Path, ending: str) -> None:
+    content = compressed(lines(5), ending.lower())
+    rows, bad, _ = read(write(tmp_path / f"A.JSONL.{ending}", content))
+    assert (len(rows), bad) == (5, [])
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst", "zstd"])
+@pytest.mark.parametrize("content", [b"", b"\0" * 9000], ids=["empty", "zeros"])
+def test_compression_without_a_frame_is_a_cut_shard(
+    tmp_path: Path, ending: str, content: bytes
+) -> None:
+    rows, bad, reader = read(write(tmp_path / f"a.jsonl.{ending}", content))
+    assert (rows, reader.quarantined) == ([], 1)
+    assert [item.reason for item in bad] == ["truncated: there is no compressed frame"]
+
+
 def test_padding_behind_the_last_gzip_member_is_no_damage(tmp_path: Path) -> None:
     rows, bad, _ = read(write(tmp_path / "a.jsonl.gz", gzip.compress(lines(5)) + b"\0" * 9000))
     assert (len(rows), bad) == (5, [])
@@ -104,6 +121,9 @@ BAD = {
     b'{"id": ["x"], "text": "t"}': "id has a wrong type",
     b'{"id": "x", "text": "caf\xe9"}': "invalid UTF-8",
     b'{"id": "x", "text": "\xed\xa0\x80"}': "invalid UTF-8",
+    b'{"id": "x", "text": "t", "title": "caf\xe9"}': "invalid UTF-8",
+    b'{"id": "x", "text": "t", "caf\xe9": {"deep": [1]}}': "invalid UTF-8",
+    b'{"id": "x", "text": "t", "url": "\xed\xa0\x80"}': "invalid UTF-8",
     b"[" * 100_000: "not a JSON object",
     b'{"id": "x", "text": "t", "deep": ' + b"[" * 100_000: "not JSON",
     line(0): "id repeated in its shard",

@@ -15,6 +15,7 @@ from dolma_pipe.tokens import (
     TokenArrays,
     TokenizerStamp,
     TokenSource,
+    _verify_rows,
     read_manifest,
     verify,
     write_manifest,
@@ -159,3 +160,15 @@ def write(prefix: Path, documents: list[list[int]], vocab_size: int) -> None:
     with write_tokens(prefix, U16, vocab_size, EOS) as writer:
         for ids in documents:
             writer.add(np.array(ids, np.uint32), "id", "src", 1)
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\nb", 'a"b', "a,b", "x" * 200_000, ""])
+def test_any_id_is_read_back(tmp_path: Path, name: str) -> None:
+    with write_tokens(tmp_path / "web" / "part-00000", np.dtype("<u2"), 10, 9) as writer:
+        writer.add(np.array([1, 9], "<u2"), name, "web/a.jsonl", 1)
+        writer.add(np.array([2, 3, 9], "<u2"), "next", "web/a.jsonl", 2)
+    offsets = np.fromfile(tmp_path / "web" / "part-00000.offsets.u64", np.uint64)
+    assert _verify_rows(tmp_path / "web" / "part-00000.csv.gz", offsets) is None
+    with gzip.open(tmp_path / "web" / "part-00000.csv.gz", "rt", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [["0", "2", name, "web/a.jsonl", "1"], ["2", "5", "next", "web/a.jsonl", "2"]]

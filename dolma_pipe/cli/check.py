@@ -11,11 +11,14 @@ from dolma_pipe.cli.options import recipe_argument
 @recipe_argument
 def command(recipe: Path) -> None:
     """Check RECIPE and print its passes; no document is read."""
-    from dolma_pipe.assets import ASSETS, cached_path
+    from dolma_pipe.assets import ASSETS, asset_path, cached_path
     from dolma_pipe.recipe import read_recipe
     from dolma_pipe.report.passes import passes
 
     checked = read_recipe(recipe)
+    for name in checked.assets():
+        if name not in ASSETS:
+            asset_path(name)
     missing = [name for name in checked.assets() if name in ASSETS and not cached_path(name)]
     if not missing:
         checked.check_assets()

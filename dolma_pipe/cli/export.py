@@ -11,6 +11,7 @@ from dolma_pipe.cli.options import (
     recipe_argument,
     work_option,
 )
+from dolma_pipe.cli.run import fail_if_incomplete
 
 
 @click.group("export")
@@ -35,7 +36,8 @@ def documents(
     """Write the documents that survive stage 4 to DIR, as DIR/SOURCE/documents/*.jsonl.zst in
     dolma's layout."""
     with opened(recipe, work, workers, engine, force) as context:
-        from dolma_pipe.run import export_documents
+        from dolma_pipe.passes.export import export_documents
 
         for source, count in export_documents(context, folder).items():
             click.echo(f"{source}: {count:,} documents in {folder / source / 'documents'}")
+    fail_if_incomplete({key: failure.text for key, failure in context.failed.items()})

@@ -57,5 +57,6 @@ def main() -> None:
         sys.exit(USER_ERROR)
     except Exception:  # a bug keeps its traceback
         traceback.print_exc()
-        print("dolma-pipe: this is a bug, please report it with the lines above", file=sys.stderr)
+        told = "a bug, in the last file named above: if that is not yours, please report it"
+        print(f"dolma-pipe: {told}", file=sys.stderr)
         sys.exit(BUG)

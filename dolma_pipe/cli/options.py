@@ -37,7 +37,7 @@ def opened(
 ) -> Iterator["Context"]:
     """Everything a run needs, the work directory locked; workers end with the block."""
     from dolma_pipe.cli.progress import watcher
-    from dolma_pipe.run import prepared
+    from dolma_pipe.passes.prepare import prepared
 
     with prepared(recipe, work, workers, engine, force, watcher()) as context:
         yield context

@@ -18,7 +18,10 @@ class Bar:
     def begin(self, what: str, tasks: int, done: int) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(total=tasks, initial=done, desc=f"{what:>10}", unit="task", leave=True)
+        steps = ":" in what  # of a stage: too many to leave a line each
+        self._bar = tqdm(
+            total=tasks, initial=done, desc=f"{what:<24}", unit="task", leave=not steps, ncols=79
+        )
 
     def advance(self) -> None:
         self._bar.update()
@@ -38,7 +41,8 @@ class Lines:
 
     def begin(self, what: str, tasks: int, done: int) -> None:
         self._what, self._tasks, self._done, self._told = what, tasks, done, time.monotonic()
-        self.say(f"{what}: {tasks} tasks" + (f", {done} done already" if done else ""))
+        plural = "" if tasks == 1 else "s"
+        self.say(f"{what}: {tasks} task{plural}" + (f", {done} done already" if done else ""))
 
     def advance(self) -> None:
         self._done += 1

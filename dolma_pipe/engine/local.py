@@ -144,7 +144,7 @@ def _call(function: str, task: Task, attempt: int) -> Outcome:
         value = getattr(importlib.import_module(module), name)(task.args)
     except UserError as user_error:
         error = Failure("user", str(user_error))
-    except Exception:  # the border between a task and the engine: told, never swallowed
+    except (Exception, SystemExit):  # the border of a task: told, never swallowed
         error = Failure("bug", traceback.format_exc())
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
     return Outcome(task.key, value, error, attempt, seconds, cpu_seconds, f"pid {os.getpid()}")

@@ -49,6 +49,12 @@ class Context:
     def map(self, what: str, function: str, tasks: list[Task], done: int = 0) -> Iterator[Outcome]:
         """Run tasks under watch; times are noted for timings.json."""
         self.watch.begin(what, len(tasks) + done, done)
+        try:
+            yield from self._outcomes(what, function, tasks)
+        finally:
+            self.watch.end()
+
+    def _outcomes(self, what: str, function: str, tasks: list[Task]) -> Iterator[Outcome]:
         for outcome in self.engine.map(function, tasks):
             self.watch.advance()
             self.timings.append(
@@ -62,7 +68,6 @@ class Context:
                 }
             )
             yield outcome
-        self.watch.end()
 
 
 class WatchedEngine(Engine):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from dolma_pipe.assets import asset_hash
+from dolma_pipe.assets import asset_hash, asset_path
 from dolma_pipe.engine.base import Task, raise_failure
 from dolma_pipe.errors import InputError
 from dolma_pipe.inputs import Input
@@ -17,6 +17,7 @@ from dolma_pipe.manifest import (
     fingerprint,
     read_record,
     stamp_of,
+    withdraw_record,
     write_record,
 )
 from dolma_pipe.passes.context import Context
@@ -60,6 +61,9 @@ def curate(
     finished |= _run(context, tasks, hashes, len(finished), score_all)
     hashes.save()
     curated = [finished[shard.key] for shard in context.recipe.inputs() if shard.key in finished]
+    if context.failed and not curated:
+        key, failure = min(context.failed.items())
+        raise InputError(f"no shard could be read; {key}: {failure.text}")
     _check_bad(context, curated)
     return curated
 
@@ -96,8 +100,15 @@ def _task(context: Context, source: Source, shard: Input, score_all: bool) -> Ta
         max_document_bytes=context.recipe.max_document_bytes,
         score_all=score_all,
     )
-    size = Path(shard.uri).stat().st_size if "://" not in shard.uri else 1
-    return Task(shard.key, msgspec.to_builtins(task), size)
+    return Task(shard.key, msgspec.to_builtins(task), _size(shard.uri))
+
+
+def _size(uri: str) -> int:
+    """Bytes of a local file; 1 for what is not local, or has just vanished (its task will tell)."""
+    try:
+        return Path(uri).stat().st_size
+    except OSError:
+        return 1
 
 
 def _run(
@@ -108,6 +119,10 @@ def _run(
         s.name: source_fingerprint(context.recipe, s, score_all) for s in context.recipe.sources
     }
     stamps = {task.key: stamp_of(shards[task.key].uri) for task in tasks}
+    assets = {name: stamp_of(str(asset_path(name))) for name in context.recipe.assets()}
+    for task in tasks:
+        withdraw_record(context.work, "curate", task.key)
+        withdraw_record(context.work, "sign", task.key)
     finished = {}
     for outcome in context.map("curate", "dolma_pipe.stages.filter:curate_shard", tasks, already):
         shard = shards[outcome.key]
@@ -115,8 +130,8 @@ def _run(
             if outcome.error.kind == "bug":
                 raise_failure(outcome.key, outcome.error)
             context.failed[outcome.key] = outcome.error
-            context.work.record("curate", outcome.key).unlink(missing_ok=True)
             continue
+        _refuse_changed(assets)
         counts = msgspec.convert(outcome.value, Curated)
         hashes.put(shard.uri, stamps[shard.key], counts.content_hash)
         made_by = fingerprint(settings[shard.source], counts.content_hash)
@@ -131,6 +146,13 @@ def _run(
         finished[shard.key] = CuratedInput(shard, made_by, counts)
         record_signatures(context, finished[shard.key])
     return finished
+
+
+def _refuse_changed(assets: dict[str, str | None]) -> None:
+    """A model that is replaced under a run would leave its scores under the old one's name."""
+    for name, stamp in assets.items():
+        if stamp_of(str(asset_path(name))) != stamp:
+            raise InputError(f"{name} was changed during the run: run again")
 
 
 def curated_files(work: Work, key: str) -> list[Path]:

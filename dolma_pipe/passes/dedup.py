@@ -8,7 +8,14 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from dolma_pipe.kernels.jit import I64, U8
-from dolma_pipe.manifest import code_fingerprint, content_hash, done, fingerprint, write_record
+from dolma_pipe.manifest import (
+    code_fingerprint,
+    content_hash,
+    done,
+    fingerprint,
+    withdraw_record,
+    write_record,
+)
 from dolma_pipe.passes.context import Context, WatchedEngine
 from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.passes.sign import sign
@@ -54,6 +61,7 @@ def deduplicate(
         method,
     )
     if context.force or done(work, "dedup", "all", expected) is None:
+        withdraw_record(work, "dedup", "all")
         sign(context, curated)
         summary = deduplicate_shards(
             work,

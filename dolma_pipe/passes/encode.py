@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from dolma_pipe.assets import asset_hash
 from dolma_pipe.engine.base import Task, succeed
-from dolma_pipe.manifest import code_fingerprint, done, fingerprint, write_record
+from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.dedup import Deduplicated, Survivors
 from dolma_pipe.stages.mix import score_column
@@ -46,6 +46,8 @@ def encode(context: Context, deduplicated: Deduplicated) -> list[EncodedInput]:
             counts[key] = record.counts
     function = "dolma_pipe.stages.tokenize:encode_shard"
     outcomes = []
+    for task in tasks:
+        withdraw_record(context.work, "encode", task.key)
     for outcome in context.map("encode", function, tasks, len(counts)):
         if outcome.error is None:  # commit what is done, also where another shard fails
             counts[outcome.key] = outcome.value

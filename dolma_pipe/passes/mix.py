@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from dolma_pipe.engine.base import Task, succeed
-from dolma_pipe.manifest import code_fingerprint, done, fingerprint, write_record
+from dolma_pipe.errors import RecipeError, UserError
+from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.encode import EncodedInput
 from dolma_pipe.shelf import find, names
@@ -27,15 +28,20 @@ def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -
     expected = fingerprint(
         code_fingerprint(),
         [find("mixers", name).digest for name in names("mixers")],
-        [[shard.key, shard.fingerprint] for shard in encoded],
+        [[shard.key, shard.fingerprint, shard.uri] for shard in encoded],
         msgspec.to_builtins(recipe.mix),
         recipe.tokenize.max_shard_tokens,
         recipe.seed,
+        counts,
     )
     if not context.force and done(work, "mix", "all", expected) is not None:
         return read_plan(work)
+    withdraw_record(work, "mix", "all")
     plan = Task("plan", _plan_arguments(context, encoded))
-    succeed(context.map("plan", "dolma_pipe.stages.mix:plan_mix", [plan]))
+    try:
+        succeed(context.map("plan", "dolma_pipe.stages.mix:plan_mix", [plan]))
+    except UserError as error:
+        raise RecipeError(f"{error}; encoded are {_supply(encoded)}") from error
     withdraw_manifest(work.root)
     tasks = assembly_tasks(work.root, recipe.tokenize)
     parts = succeed(context.map("assemble", "dolma_pipe.stages.assemble:assemble_part", tasks))
@@ -45,6 +51,14 @@ def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -
     outputs += [copies_path(work, shard.key) for shard in encoded]
     write_record(work, "mix", "all", expected, outputs, {})
     return read_plan(work)
+
+
+def _supply(encoded: list[EncodedInput]) -> str:
+    """Tokens by source: what one needs to know when a target is out of reach."""
+    tokens: dict[str, int] = {}
+    for shard in encoded:
+        tokens[shard.source] = tokens.get(shard.source, 0) + shard.tokens
+    return ", ".join(f"{source} {number:,}" for source, number in tokens.items())
 
 
 def _plan_arguments(context: Context, encoded: list[EncodedInput]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import msgspec
 
 from dolma_pipe.engine.base import Task, succeed
 from dolma_pipe.entries import Entry
-from dolma_pipe.manifest import code_fingerprint, done, fingerprint, write_record
+from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
@@ -28,6 +28,8 @@ def sign(context: Context, curated: list[CuratedInput]) -> None:
     if not tasks:
         return
     function = "dolma_pipe.stages.sign:sign_shard"
+    for key in stale:
+        withdraw_record(context.work, "sign", key)
     for key in succeed(context.map("sign", function, tasks, len(curated) - len(tasks))):
         record_signatures(context, stale[key])
 

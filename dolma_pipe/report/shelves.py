@@ -1,7 +1,11 @@
 """What can stand in a recipe: taggers, mixers and dedup methods with their settings, and the
 shipped recipes."""
 
+import ast
 import inspect
+import itertools
+import re
+import textwrap
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
@@ -27,26 +31,23 @@ def shelves(what: str | None = None) -> str:
 def _taggers() -> Iterator[str]:
     for name in names("taggers"):
         kind = load(find("taggers", name), Tagger)
-        yield f"{name}: {_first_line(kind)}"
-        yield from (f"    {line}" for line in _settings(kind))
+        yield from _entry(name, kind)
         try:
             columns = kind().columns()
         except TypeError:  # a setting without default is missing: the columns hang on it
             continue
-        yield f"    columns: {', '.join(f'{name}.{column}' for column in columns)}"
+        told = ", ".join(f"{name}.{column}" for column in columns)
+        yield from _wrapped(f"columns: {told}", "  ")
 
 
 def _mixers() -> Iterator[str]:
     for name in names("mixers"):
-        kind = load(find("mixers", name), Mixer)
-        yield f"{name}: {_first_line(kind)}"
-        yield from (f"    {line}" for line in _settings(kind))
+        yield from _entry(name, load(find("mixers", name), Mixer))
 
 
 def _methods() -> Iterator[str]:
     for name, kind in METHODS.items():
-        yield f"{name}: {_first_line(kind)}"
-        yield from (f"    {line}" for line in _settings(kind))
+        yield from _entry(name, kind)
 
 
 def _configs() -> Iterator[str]:
@@ -54,20 +55,46 @@ def _configs() -> Iterator[str]:
         if path.name.endswith(".yaml"):
             about = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
             yield f"{path.name}: {about}"
+            yield f"  {path}"
 
 
-def _first_line(kind: type[Any]) -> str:
-    return (inspect.getdoc(kind) or "").partition("\n")[0]
-
-
-def _settings(kind: type[Any]) -> Iterator[str]:
-    """A line a setting: name, type, default."""
+def _entry(name: str, kind: type[Any]) -> Iterator[str]:
+    """What it is, and a line a setting: name, default, meaning."""
+    module = inspect.getdoc(inspect.getmodule(kind)) or ""
+    about = inspect.getdoc(kind) or ""
+    head, _, about = (
+        (module, "", about) if name == kind.__module__.split(".")[-1] else (about.partition("\n\n"))
+    )
+    yield from _wrapped(f"{name}: {head.partition(chr(10) * 2)[0]}", "")
+    for paragraph in re.split(r"\n\n|\n(?=- )", about):
+        yield from _wrapped(paragraph, "  ")
+    helps = _helps(kind)
     for field in msgspec.structs.fields(kind):
-        if field.name != "name":
-            given = field.default
-            if field.default_factory is not msgspec.NODEFAULT:
-                given = field.default_factory()
-            default = (
-                "needed" if given is msgspec.NODEFAULT else msgspec.json.encode(given).decode()
-            )
-            yield f"{field.encode_name}: {default}"
+        if field.name == "name":
+            continue
+        given = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            given = field.default_factory()
+        default = "needed" if given is msgspec.NODEFAULT else msgspec.json.encode(given).decode()
+        about_it = helps.get(field.name, "")
+        yield from _wrapped(f"{field.encode_name}: {default}  {about_it}", "  ")
+
+
+def _helps(kind: type[Any]) -> dict[str, str]:
+    """The string below each setting, of the class and its bases: typed fields are the help."""
+    helps: dict[str, str] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        if not base.__module__.startswith("dolma_pipe"):
+            continue
+        [tree] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, below in itertools.pairwise(tree.body):
+            if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+                text = ast.literal_eval(below.value)
+                helps[ast.unparse(field.target)] = " ".join(str(text).split())
+    return helps
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    joined = " ".join(text.split())
+    return textwrap.wrap(joined, 76, initial_indent=indent, subsequent_indent=f"{indent}    ")

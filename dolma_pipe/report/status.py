@@ -1,24 +1,42 @@
 """How much of a recipe is done in its work directory: the answer of `dolma-pipe status`."""
 
-from dolma_pipe.manifest import read_record
+from collections.abc import Iterator
+
+from dolma_pipe.manifest import InputHashes, done, fingerprint, read_record
+from dolma_pipe.passes.curate import source_fingerprint
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.work import Work
 
 
 def status(recipe: Recipe, work: Work) -> str:
-    """A line a pass. It reads records only: whether an input has changed since is seen by the next
-    run."""
+    """A line a pass. Inputs that have changed since the last run are hashed; nothing is written."""
     keys = [shard.key for shard in recipe.inputs()]
-    lines = [f"{recipe.name} in {work.root}"]
-    stages = {"curate": keys}
-    if recipe.dedup:
-        stages["dedup"] = ["all"]
-    if recipe.tokenize:
-        stages |= {"encode": keys, "mix": ["all"]}
-    for stage, wanted in stages.items():
-        records = [read_record(work, stage, key) for key in wanted]
-        there = sum(record is not None for record in records)
-        lines.append(f"  {stage:8} {there:6,} of {len(wanted):6,} tasks recorded")
+    fresh = sum(_curated(recipe, work))
+    lines = [f"{recipe.name} in {work.root}", _line("curate", fresh, len(keys), "up to date")]
+    state = "recorded" if fresh == len(keys) else "recorded, and out of date"
+    passes = {"dedup": ["all"]} if recipe.dedup else {}
+    passes |= {"encode": keys, "mix": ["all"]} if recipe.tokenize else {}
+    for stage, wanted in passes.items():
+        there = sum(read_record(work, stage, key) is not None for key in wanted)
+        lines.append(_line(stage, there, len(wanted), state if there else "recorded"))
     if (work.tokens / "manifest.json").exists():
         lines.append(f"  tokens   {work.tokens}")
     return "\n".join(lines)
+
+
+def _line(stage: str, there: int, wanted: int, state: str) -> str:
+    return f"  {stage:8} {there:6,} of {wanted:6,} tasks {state}"
+
+
+def _curated(recipe: Recipe, work: Work) -> Iterator[bool]:
+    """For each shard, whether its record still holds; `tag --all` has records of its own."""
+    hashes = InputHashes(work)
+    for source in recipe.sources:
+        settings = [source_fingerprint(recipe, source, score_all) for score_all in (False, True)]
+        for shard in source.inputs:
+            if read_record(work, "curate", shard.key) is None:
+                yield False
+                continue
+            content = hashes.get(shard.uri)
+            expected = [fingerprint(one, content) for one in settings]
+            yield any(done(work, "curate", shard.key, one) for one in expected)

@@ -12,6 +12,8 @@ from dolma_pipe.passes.encode import EncodedInput
 from dolma_pipe.recipe import FILTER_STAGES, Source
 from dolma_pipe.stages.plan import Plan
 
+DAMAGE = ("truncated", "corrupt compression")
+
 
 class Flow(msgspec.Struct):
     """One source through one stage; bytes are UTF-8 bytes of text. dropped: rule or method ->
@@ -76,6 +78,7 @@ class Summary(msgspec.Struct):
     flows: list[Flow]
     mix: list[MixRow]
     notes: list[str]
+    damaged: dict[str, str]
     failed: dict[str, str]
 
 
@@ -98,6 +101,7 @@ def summarise(
             if deduplicated is not None and deduplicated.methods:
                 flows.append(_dedup_flow(source.name, deduplicated))
     notes = list(plan.notes) if plan else []
+    notes += [f"{s.name}: {note}" for s in (plan.sources if plan else ()) for note in s.notes]
     notes += [
         f"{s.key}: encoded by tokenizers, gigatoken failed its check"
         for s in encoded or []
@@ -109,6 +113,7 @@ def summarise(
         flows=sorted(flows, key=lambda flow: _stages().index(flow.stage)),
         mix=_mix_rows(plan) if plan else [],
         notes=notes,
+        damaged=_damaged(curated),
         failed={key: failure.text for key, failure in sorted(context.failed.items())},
     )
 
@@ -142,6 +147,16 @@ def pass_times(context: Context, summary: Summary) -> list[PassTime]:
         rate = read[name, source] / 1e6 / seconds if whole and seconds else None
         rows.append(PassTime(name, source, len(timings), seconds, cpu, rate))
     return rows
+
+
+def _damaged(curated: list[CuratedInput]) -> dict[str, str]:
+    """Shards of which an unknown part is missing."""
+    return {
+        item.shard.uri: reason
+        for item in curated
+        for reason in item.counts.quarantine_reasons
+        if reason.startswith(DAMAGE)
+    }
 
 
 def _stages() -> tuple[str, ...]:

@@ -1,8 +1,13 @@
 """The table at the end of a run."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from dolma_pipe.report.summary import PassTime, Summary
+
+WIDTH = 80
+JOINED = "\N{NO-BREAK SPACE}"
+"""Between a rule and its number, until lines are broken."""
 
 
 def told(summary: Summary, times: Sequence[PassTime] = ()) -> str:
@@ -13,20 +18,23 @@ def told(summary: Summary, times: Sequence[PassTime] = ()) -> str:
     if times:
         lines += ["", *_times(times)]
     lines += [f"note: {note}" for note in summary.notes]
+    lines += [f"DAMAGED {uri}: {reason}" for uri, reason in summary.damaged.items()]
     lines += [f"FAILED {key}: {reason}" for key, reason in summary.failed.items()]
     return "\n".join(lines)
 
 
 def _flows(summary: Summary) -> Iterator[str]:
-    head = " ".join(f"{name:>9}" for name in ("docs in", "docs out", "MB in", "MB out"))
-    yield f"{'stage':9} {'source':12} {head}  dropped by"
+    head = " ".join(f"{name:>10}" for name in ("docs in", "docs out", "MB in", "MB out"))
+    yield f"{'stage':9} {'source':14} {head}"
     for flow in summary.flows:
-        most = sorted(flow.dropped.items(), key=lambda item: (-item[1], item[0]))
-        reasons = ", ".join(f"{rule} {number:,}" for rule, number in most if number)
         yield (
-            f"{flow.stage:9} {flow.source:12} {flow.documents_in:9,} {flow.documents_out:9,} "
-            f"{flow.bytes_in / 1e6:9.2f} {flow.bytes_out / 1e6:9.2f}  {reasons or '-'}"
+            f"{flow.stage:9} {flow.source:14} {flow.documents_in:10,} {flow.documents_out:10,} "
+            f"{flow.bytes_in / 1e6:10.2f} {flow.bytes_out / 1e6:10.2f}"
         )
+        most = sorted(flow.dropped.items(), key=lambda item: (-item[1], item[0]))
+        reasons = ", ".join(f"{rule}{JOINED}{number:,}" for rule, number in most if number)
+        for line in textwrap.wrap(reasons, WIDTH - 10, break_on_hyphens=False):
+            yield f"{'':10}{line.replace(JOINED, ' ')}"
 
 
 def _intake(summary: Summary) -> Iterator[str]:
@@ -45,11 +53,11 @@ def _intake(summary: Summary) -> Iterator[str]:
 
 
 def _mix(summary: Summary) -> Iterator[str]:
-    names = ("encoded", "used", "discarded", "over budget", "repeats", "output")
-    yield f"{'tokens':22} " + " ".join(f"{name:>12}" for name in names) + "   share"
+    names = ("encoded", "used", "discarded", "unused", "repeats", "output")
+    yield f"{'tokens':8} " + " ".join(f"{name:>10}" for name in names) + "  share"
     for row in summary.mix:
         numbers = (row.encoded, row.used, row.discarded, row.over_budget, row.repeats, row.output)
-        yield f"{row.source:22} " + " ".join(f"{n:12,}" for n in numbers) + f"  {row.share:6.1%}"
+        yield f"{row.source:8} " + " ".join(f"{n:10,}" for n in numbers) + f" {row.share:6.1%}"
 
 
 def _times(times: Sequence[PassTime]) -> Iterator[str]:

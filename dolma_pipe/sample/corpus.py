@@ -18,9 +18,10 @@ from dolma_pipe.sample.library import Packages, site_folders
 from dolma_pipe.sample.licences import licence_documents
 from dolma_pipe.sample.prose import prose_documents
 from dolma_pipe.sample.wheels import SAMPLE_WHEELS
-from dolma_pipe.work import atomic_write, read_json, write_json
+from dolma_pipe.work import atomic_write, write_json
 
 MANIFEST = "sample.json"
+KIND = "dolma-pipe sample"
 BUILDING = ".building"
 SHARES = {"code": 0.36, "docs": 0.30, "licences": 0.07, "prose": 0.27}  # of the megabytes asked for
 SHARD_BYTES = 4_000_000  # of text
@@ -36,6 +37,16 @@ class SourceCount(msgspec.Struct, frozen=True):
     shards: int
 
 
+class Made(msgspec.Struct, frozen=True):
+    """sample.json: that the folder is ours, and what the sample in it is made from."""
+
+    kind: str
+    megabytes: int
+    complete: bool = False
+    sources: list[SourceCount] = []
+    made_from: dict[str, Any] = {}
+
+
 def write_sample(
     folder: Path, megabytes: int = DEFAULT_MEGABYTES, force: bool = False
 ) -> tuple[list[SourceCount], bool]:
@@ -47,17 +58,16 @@ def write_sample(
     AssetError where a wheel cannot be had, WorkError where it cannot be written.
     """
     manifest = folder / MANIFEST
-    if not force and manifest.is_file():
-        found = read_json(manifest)
-        if found.get("complete") and found.get("megabytes") == megabytes:
-            counts = msgspec.convert(found["sources"], list[SourceCount])
-            if all(_is_whole(folder, count) for count in counts):
-                return counts, False
-    _refuse_foreign(folder, manifest)
+    made = _made_before(folder)
+    if made and not force and made.complete and made.megabytes == megabytes:
+        counts = made.sources
+        if counts and all(_is_whole(folder, count) for count in counts):
+            return counts, False
+    _refuse_foreign(folder, made is not None)
     for name in SAMPLE_WHEELS:
         asset_path(name)  # before anything is touched
-    description: dict[str, Any] = {"megabytes": megabytes, "complete": False}
-    write_json(manifest, description)
+    manifest = folder / MANIFEST
+    write_json(manifest, Made(KIND, megabytes))
     try:
         counts = _build(folder / BUILDING, megabytes)
         for source in SHARES:
@@ -66,8 +76,7 @@ def write_sample(
         (folder / BUILDING).rmdir()
     except OSError as error:
         raise WorkError(f"cannot make the sample in {folder}: {error}") from error
-    description |= {"complete": True, "sources": counts, "made_from": made_from()}
-    write_json(manifest, description)
+    write_json(manifest, Made(KIND, megabytes, True, counts, made_from()))
     return counts, True
 
 
@@ -80,17 +89,26 @@ def made_from() -> dict[str, Any]:
     }
 
 
+def _made_before(folder: Path) -> Made | None:
+    """What sample.json says, where it is ours."""
+    try:
+        made = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Made)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return None
+    return made if made.kind == KIND else None
+
+
 def _is_whole(folder: Path, count: SourceCount) -> bool:
     shards = (folder / count.source / "documents").glob("*.jsonl.zst")
     return len(list(shards)) == count.shards
 
 
-def _refuse_foreign(folder: Path, manifest: Path) -> None:
+def _refuse_foreign(folder: Path, ours: bool) -> None:
     """Sources are replaced as a whole: never those that this command did not write."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a directory")
     for source in SHARES:
-        if not manifest.is_file() and (folder / source).exists():
+        if not ours and (folder / source).exists():
             raise InputError(
                 f"{folder / source} is there and not part of a sample: choose another directory"
             )

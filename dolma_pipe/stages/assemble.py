@@ -162,16 +162,17 @@ class _Encoded:
         prefix = work.encoded(shard["key"])
         self._ids = np.memmap(f"{prefix}.ids", np.dtype(args["dtype"]), "r")
         self._offsets = np.fromfile(f"{prefix}.offsets.u64", "<u8")
-        rows, self._where = np.unique(chosen.rows), {}
-        table = pq.read_table(f"{prefix}.docs.parquet", columns=["id", "line"]).take(rows)
-        pairs = zip(table.column("id").to_pylist(), table.column("line").to_pylist(), strict=True)
-        self._where = dict(zip(rows.tolist(), pairs, strict=True))
+        self._rows = np.unique(chosen.rows)
+        table = pq.read_table(f"{prefix}.docs.parquet", columns=["id", "line"]).take(self._rows)
+        self._names = table.column("id").combine_chunks()
+        self._lines = table.column("line").to_numpy()
         self._src = shard["src"]
 
     def write(self, writer: TokenWriter, row: int) -> None:
-        document_id, line = self._where[row]
+        place = int(np.searchsorted(self._rows, row))
         start, end = self._offsets[row : row + 2].tolist()
-        writer.add(self._ids[start:end], document_id, self._src, line)
+        document_id = self._names[place].as_py()
+        writer.add(self._ids[start:end], document_id, self._src, int(self._lines[place]))
 
 
 def _source(source: SourcePlan, parts: Mapping[str, dict[str, Any]]) -> TokenSource:
@@ -185,9 +186,9 @@ def _source(source: SourcePlan, parts: Mapping[str, dict[str, Any]]) -> TokenSou
 
 
 def _remove_others(folder: Path, sources: Iterable[TokenSource]) -> None:
-    """Users glob for *.npy: nothing of an earlier mix or of a killed writer may stay."""
+    """Users glob for *.npy: nothing of an earlier mix may stay."""
     stems = [shard.file.removesuffix(".npy") for s in sources for shard in s.shards]
     ours = {folder / f"{stem}{ending}" for stem in stems for ending in ENDINGS}
     for path in folder.glob("*/*"):
-        if path not in ours and path.name.endswith((*ENDINGS, ".tmp")):
+        if path not in ours and path.name.endswith(ENDINGS):
             path.unlink()

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.batch import Batch
-from dolma_pipe.columns import Bounds, Settled, gather, outside, scatter, settled
+from dolma_pipe.columns import Bounds, Settled, gather, outside, rows_of, scatter, settled
+from dolma_pipe.errors import RecipeError
 from dolma_pipe.kernels.jit import I64
 from dolma_pipe.recipe import Rule
-from dolma_pipe.tagger import Tagger
+from dolma_pipe.tagger import Kind, Labels, Spans, Tagger
 
 KEPT = -1
 COMPACT_BELOW = 0.75
@@ -59,14 +60,49 @@ def decide(
             rows, view = rows[alive], view.select(alive)
             alive = np.arange(len(rows))
         made: dict[str, Settled] = {}
-        for name, column in tagger.tag(view).items():
-            scored = settled(column)
-            if len(alive) < len(rows):
-                scored = gather(scored, alive)
-            made[f"{prefix}.{name}"] = scatter(scored, rows[alive], total)
+        for name, scored in _scores(tagger, view).items():
+            chosen = gather(scored, alive) if len(alive) < len(rows) else scored
+            made[f"{prefix}.{name}"] = scatter(chosen, rows[alive], total)
         _apply(rules, made, rows[alive], dropped_by)
         columns |= made
     return Decided(columns, dropped_by)
+
+
+def _scores(tagger: Tagger, view: Batch) -> dict[str, Settled]:
+    """What the tagger says; it is not asked about no documents."""
+    if not len(view):
+        return {name: _empty(tagger.kind(name)) for name in tagger.columns()}
+    scores = {name: settled(column) for name, column in tagger.tag(view).items()}
+    if set(scores) != set(tagger.columns()):
+        raise RecipeError(
+            f"{type(tagger).__name__}.tag gave the columns {', '.join(scores) or 'none'}, "
+            f"announced are {', '.join(tagger.columns())}"
+        )
+    for name, scored in scores.items():
+        if _kind(scored) != tagger.kind(name):
+            raise RecipeError(
+                f"{type(tagger).__name__}.tag gave {name} as {_kind(scored)}, "
+                f"announced as {tagger.kind(name)}"
+            )
+        if rows_of(scored) != len(view):
+            raise RecipeError(
+                f"{type(tagger).__name__}.tag gave {rows_of(scored)} values of {name} "
+                f"for {len(view)} documents"
+            )
+    return scores
+
+
+def _kind(scored: Settled) -> Kind:
+    if isinstance(scored, Spans):
+        return "spans"
+    return "label" if isinstance(scored, Labels) else "number"
+
+
+def _empty(kind: Kind) -> Settled:
+    if kind == "spans":
+        none = np.zeros(0, np.int64)
+        return Spans(np.zeros(1, np.int64), none, none, np.zeros(0))
+    return np.zeros(0) if kind == "number" else Labels(np.zeros(0, np.int32), ())
 
 
 def _live_share(view: Batch, alive: I64) -> float:

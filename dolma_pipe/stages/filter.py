@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from dolma_pipe.attributes import ParquetRows, attribute_columns, write_parquet
-from dolma_pipe.batch import Batch
+from dolma_pipe.batch import Batch, no_documents
 from dolma_pipe.columns import Settled, gather, numbers, to_arrow
 from dolma_pipe.document import with_fields
 from dolma_pipe.entries import Entry
@@ -107,6 +107,8 @@ class _Curation:
             )
             for batch in reader:
                 self._batch(batch)
+            if not reader.documents:  # the Parquet files have their columns all the same
+                self._batch(no_documents())
         if task.sign:
             self.signatures.write(work.signatures(task.key))
         self.counts.content_hash = reader.content_hash
@@ -121,7 +123,7 @@ class _Curation:
 
     def _quarantine(self, bad: Quarantined) -> None:
         self.reasons[bad.reason] += 1
-        told = {"shard": self.task.uri, **bad._asdict()}
+        told = {"shard": self.task.key, **bad._asdict()}
         self.quarantine.write(msgspec.json.encode(told) + b"\n")
 
     def _batch(self, batch: Batch) -> None:

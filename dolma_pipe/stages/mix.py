@@ -207,6 +207,9 @@ def _plan_source(
     _write_copies(work, source, copies, documents.shards)
     parts = cut_parts(tokens, copies, hashes, max_tokens=args["max_shard_tokens"], **common)
     never = (portions.tokens == 0) & bool(asked)
+    notes = portions.notes
+    if asked > 0 and not copies.any():
+        notes += (f"asked for {asked} tokens, less than half of a document: none is used",)
     return SourcePlan(
         name=source.name,
         share=share,
@@ -214,7 +217,7 @@ def _plan_source(
         most=source.mixer.reach(source.supply),
         **_accounts(tokens, copies, never[buckets]),
         buckets=tuple(_buckets(source.supply, buckets, portions, quotas, got)),
-        notes=portions.notes,
+        notes=notes,
         shards=source.shards,
         parts=tuple(PartPlan(f"part-{i:05d}", *part) for i, part in enumerate(parts)),
     )

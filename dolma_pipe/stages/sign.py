@@ -1,5 +1,6 @@
 """Sign a curated shard again: when only the dedup section has changed, nothing is tagged anew."""
 
+import sys
 from typing import Any
 
 import msgspec
@@ -29,7 +30,8 @@ def sign_shard(args: dict[str, Any]) -> dict[str, Any]:
     columns = pq.read_table(work.columns(task.key))
     signatures = Signatures(task.entries, task.source)
     first = 0
-    for batch in ShardReader(work.curated(task.key), source=task.source):
+    reader = ShardReader(work.curated(task.key), source=task.source, max_document_bytes=sys.maxsize)
+    for batch in reader:
         rows = columns.slice(first, len(batch))
         numeric = {
             name: np.asarray(rows.column(name).cast(pa.float64()).to_numpy(), np.float64)

@@ -1,5 +1,6 @@
 """Encode one shard of unique survivors: ids, offsets, and the columns that plan a mix."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -53,10 +54,16 @@ def encode_shard(args: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def document_hashes(source: str, ids: list[str]) -> U64:
+def document_hashes(source: str, ids: Iterable[str], count: int) -> U64:
     """64 bits for each document, from its source and id: what every random choice starts from."""
-    texts = [f"{source}\0{i}".encode() for i in ids]
-    return np.array([xxhash.xxh3_64_intdigest(text) for text in texts], np.uint64)
+    hashes = (xxhash.xxh3_64_intdigest(f"{source}\0{i}".encode()) for i in ids)
+    return np.fromiter(hashes, np.uint64, count)
+
+
+def _strings(column: pa.ChunkedArray) -> Iterator[str]:
+    """One by one, some thousand at a time as Python objects."""
+    for start in range(0, len(column), 1 << 14):
+        yield from column.slice(start, 1 << 14).to_pylist()
 
 
 def _survivors(args: dict[str, Any]) -> _Rows:
@@ -72,7 +79,7 @@ def _survivors(args: dict[str, Any]) -> _Rows:
     scores = np.full(len(table), np.nan)
     if score:
         scores = table.column(score).cast(pa.float64()).to_numpy()  # nulls become NaN
-    hashes = document_hashes(args["source"], table.column("id").to_pylist())
+    hashes = document_hashes(args["source"], _strings(table.column("id")), len(table))
     return _Rows(rows, table.column("id"), table.column("line"), hashes, scores)
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from dolma_pipe.entries import METHODS
 from dolma_pipe.shelf import names
@@ -59,7 +60,7 @@ def test_list_shows_what_lies_on_the_shelves(tmp_path: Path) -> None:
 def test_check_tells_the_passes_and_reads_nothing(tmp_path: Path) -> None:
     write_corpus(tmp_path, shards=1, count=5)
     for path in tmp_path.rglob("*.zst"):
-        path.write_bytes(b"not to be read")
+        path.write_bytes(b"\x28\xb5\x2f\xfd not to be read")
     told = dolma_pipe(tmp_path, "check", "mix.yaml").stdout
     for line in ("pass 1, curate", "pass 2, deduplicate", "pass 3, encode, plan and assemble"):
         assert line in told
@@ -69,13 +70,63 @@ def test_check_tells_the_passes_and_reads_nothing(tmp_path: Path) -> None:
 
 def test_status_before_and_after(tmp_path: Path) -> None:
     write_corpus(tmp_path, shards=2, count=30)
-    assert "curate        0 of      4 tasks" in dolma_pipe(tmp_path, "status", "mix.yaml").stdout
+    assert (
+        "curate        0 of      4 tasks up to date"
+        in dolma_pipe(tmp_path, "status", "mix.yaml").stdout
+    )
     dolma_pipe(tmp_path, "tag", "mix.yaml", "--source", "web")
-    assert "curate        2 of      4 tasks" in dolma_pipe(tmp_path, "status", "mix.yaml").stdout
+    assert (
+        "curate        2 of      4 tasks up to date"
+        in dolma_pipe(tmp_path, "status", "mix.yaml").stdout
+    )
     dolma_pipe(tmp_path, "run", "mix.yaml")
     told = dolma_pipe(tmp_path, "status", "mix.yaml").stdout
-    assert "encode        4 of      4 tasks" in told
+    assert "encode        4 of      4 tasks recorded\n" in told
     assert "tokens   work/demo/tokens" in told
+    recipe = tmp_path / "mix.yaml"
+    recipe.write_text(recipe.read_text().replace("gopher.words: [10", "gopher.words: [11"))
+    told = dolma_pipe(tmp_path, "status", "mix.yaml").stdout
+    assert "curate        0 of      4 tasks up to date" in told
+    assert "mix           1 of      1 tasks recorded, and out of date" in told
+
+
+def test_a_run_stops_after_the_stage_that_is_asked_for(tmp_path: Path) -> None:
+    import json
+
+    write_corpus(tmp_path, shards=1, count=50)
+    dropped = {}
+    for stage in ("language", "quality", "content", "dedup"):
+        dolma_pipe(tmp_path, "run", "mix.yaml", "--work", "work", "--stage", stage)
+        flows = json.loads((tmp_path / "work/report.json").read_text())["flows"]
+        dropped[stage] = {flow["stage"] for flow in flows if sum(flow["dropped"].values())}
+        text = zstandard.ZstdDecompressor().decompressobj()
+        shard = tmp_path / "work/curated/web/web-0000.jsonl.zst"
+        masked = b"|||EMAIL_ADDRESS|||" in text.decompress(shard.read_bytes())
+        assert masked == (stage in ("content", "dedup"))
+    assert dropped["language"] == set()
+    assert dropped["quality"] == dropped["content"] == {"quality"}
+    assert dropped["dedup"] == {"quality", "dedup"}
+    assert not (tmp_path / "work/tokens").exists()
+
+
+def test_export_never_overwrites_what_it_did_not_write(tmp_path: Path) -> None:
+    write_corpus(tmp_path, shards=1, count=20)
+    for source in ("web", "wiki"):
+        (tmp_path / f"data/{source}/documents").mkdir()
+        old = tmp_path / f"data/{source}/{source}-0000.jsonl.zst"
+        old.rename(tmp_path / f"data/{source}/documents/{source}-0000.jsonl.zst")
+    recipe = tmp_path / "mix.yaml"
+    recipe.write_text(recipe.read_text().replace("/*.jsonl.zst", "/documents/*.jsonl.zst"))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("data/**/*.zst")}
+    told = dolma_pipe(tmp_path, "export", "documents", "mix.yaml", "data", code=1).stderr
+    assert "was not exported by this command: choose another directory" in told
+    assert {path: path.read_bytes() for path in before} == before
+    dolma_pipe(tmp_path, "export", "documents", "mix.yaml", "out")
+    (tmp_path / "data/wiki/documents/wiki-0000.jsonl.zst").rename(
+        tmp_path / "data/wiki/documents/other.jsonl.zst"
+    )
+    dolma_pipe(tmp_path, "export", "documents", "mix.yaml", "out")
+    assert [p.name for p in (tmp_path / "out/wiki/documents").iterdir()] == ["other.jsonl.zst"]
 
 
 def test_tag_takes_known_sources_and_can_score_all(tmp_path: Path) -> None:
@@ -86,8 +137,8 @@ def test_tag_takes_known_sources_and_can_score_all(tmp_path: Path) -> None:
     assert told.splitlines()[-1] == "dolma-pipe: unknown source 'wbe' (did you mean 'web'?)"
     scores = {}
     for more in ([], ["--all"]):
-        dolma_pipe(tmp_path, "tag", "mix.yaml", "--source", "web", "--work", "work", *more)
-        table = pq.read_table(tmp_path / "work/attributes/web/web-0000.parquet")
+        dolma_pipe(tmp_path, "tag", "mix.yaml", "--source", "web", "--work", "w", *more)
+        table = pq.read_table(tmp_path / "w/attributes/web/web-0000.parquet")
         scores[len(more)] = table.column("gopher_repetition.top_2gram").null_count
         dropped = len(table) - table.column("dropped_by").null_count
     assert scores[0] == dropped > 0

@@ -1,5 +1,6 @@
 """Fixed shares: rounding to the token, caps, and what happens to a surplus."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,6 +64,15 @@ def test_equal_fractions_go_to_the_first() -> None:
     assert largest_remainder(np.array([0.29, 0.71]), 100).tolist() == [29, 71]
 
 
+def test_a_curve_needs_a_share_where_others_have_one() -> None:
+    curve = {"web": {"by": "gopher.words"}}
+    mixed = msgspec.convert({"shares": {"code": 1.0}, "upsample": curve}, MixSettings)
+    with pytest.raises(RecipeError, match=r"source web has no share .* a curve needs a share"):
+        mixed.check(["web", "code"])
+    with pytest.raises(msgspec.ValidationError, match="<= 1000"):
+        msgspec.convert({"upsample": {"web": 100_000}}, MixSettings)
+
+
 def test_settings_that_do_not_fit_the_sources() -> None:
     MixSettings(shares={"a": 0.5, "b": 0.5}).check(["a", "b"])
     MixSettings(shares={"a": 1.0}, upsample={"b": 2.0}).check(["a", "b"])
@@ -82,6 +92,8 @@ def test_a_share_of_nothing_is_refused_or_spread() -> None:
     spread = mixer("shares", shares=shares, surplus="spread")
     portions = spread.plan(supply([100, 10, 0], names="web code lost"), Budget(None))
     assert portions.tokens.tolist() == [30, 10, 0]
+    alone = spread.plan(supply([0, 10, 0], names="web code lost"), Budget(None))
+    assert alone.tokens.tolist() == [0, 10, 0]
     nothing = mixer("shares", shares=shares).plan(
         supply([0, 0, 0], names="web code lost"), Budget(None)
     )

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from dolma_pipe.batch import Batch, batch_of
-from dolma_pipe.columns import Settled, Spans
+from dolma_pipe.columns import Settled
+from dolma_pipe.errors import RecipeError
 from dolma_pipe.recipe import Rule
 from dolma_pipe.stages.decide import COMPACT_BELOW, KEPT, Decided, NamedTagger, by_cost, decide
-from dolma_pipe.tagger import Column, Tagger
+from dolma_pipe.tagger import Column, Spans, Tagger
 
 
 class Length(Tagger, frozen=True):
@@ -29,6 +30,9 @@ class Vowels(Tagger, frozen=True):
 
     def columns(self) -> tuple[str, ...]:
         return ("count", "places")
+
+    def spans(self) -> tuple[str, ...]:
+        return ("places",)
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         self.seen.append(len(batch))
@@ -129,6 +133,40 @@ def test_a_document_without_a_score_is_outside_of_every_range() -> None:
         rules = [Rule("quality", "noise.x", *bounds)]
         decided = decide(batch_of(["a"]), [NamedTagger("noise", noise(lambda: np.nan))], rules)
         assert decided.dropped_by[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"y": np.zeros(2)}, r"Wrong\.tag gave the columns y, announced are x"),
+        ({"x": np.zeros(1)}, r"Wrong\.tag gave 1 values of x for 2 documents"),
+        ({"x": Spans(np.zeros(3, np.int64), *[np.zeros(0)] * 3)}, r"gave x as spans, announced as"),
+        ({"x": np.zeros(2), "y": np.zeros(2)}, "columns x, y, announced are x"),
+    ],
+)
+def test_a_tagger_that_breaks_its_word_is_told(columns: dict[str, Column], told: str) -> None:
+    """A column under another name would mean a rule that never drops anything."""
+
+    class Wrong(Tagger, frozen=True):
+        def columns(self) -> tuple[str, ...]:
+            return ("x",)
+
+        def tag(self, batch: Batch) -> Mapping[str, Column]:  # noqa: ARG002  wrong for any
+            return columns
+
+    with pytest.raises(RecipeError, match=told):
+        decide(batch_of(["a", "b"]), [NamedTagger("wrong", Wrong())], [])
+
+
+def test_taggers_are_not_asked_about_no_documents() -> None:
+    Vowels.seen.clear()
+    rules = [Rule("quality", "length.bytes", 1000, None)]
+    decided = decide(batch_of(TEXTS), TAGGERS, rules)
+    assert Vowels.seen == []
+    assert np.isnan(numbers(decided.columns["vowels.count"])).all()
+    places = decided.columns["vowels.places"]
+    assert isinstance(places, Spans)
+    assert places.offsets.tolist() == [0] * (len(TEXTS) + 1)
 
 
 def noise(value: Callable[[], float]) -> Tagger:

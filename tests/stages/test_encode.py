@@ -47,7 +47,7 @@ def test_all_survivors_in_order(tmp_path: Path) -> None:
     table = pq.read_table(f"{args['out']}.docs.parquet").to_pydict()
     assert table["id"] == [f"a-{i}" for i in range(32)]
     assert table["line"] == [2 * i + 1 for i in range(32)]
-    assert table["hash"] == document_hashes("web", table["id"]).tolist()
+    assert table["hash"] == document_hashes("web", table["id"], 32).tolist()
     assert table["score"][6] == NO_SCORE
     assert table["score"][0] < table["score"][1]
 

@@ -1,0 +1,56 @@
+"""Export: what survives stage 4, in dolma's layout, for other tools."""
+
+from pathlib import Path
+
+from dolma_pipe.engine.base import Task, succeed
+from dolma_pipe.errors import WorkError
+from dolma_pipe.passes.context import Context
+from dolma_pipe.passes.curate import curate
+from dolma_pipe.passes.dedup import Survivors, deduplicate
+
+
+def export_documents(context: Context, folder: Path) -> dict[str, int]:
+    """Write DIR/<source>/documents/*.jsonl.zst; gives documents by source.
+
+    Raises WorkError where the folder holds other documents, the inputs of the recipe above all.
+    """
+    deduplicated = deduplicate(context, curate(context))
+    outputs = {s.curated.shard.key: _output(folder, s) for s in deduplicated.shards}
+    _refuse_others(folder, [source.name for source in context.recipe.sources], outputs)
+    tasks = []
+    for survivors in deduplicated.shards:
+        key = survivors.curated.shard.key
+        args = {
+            "curated": str(context.work.curated(key)),
+            "removed": str(survivors.removed) if survivors.removed else None,
+            "documents": survivors.curated.counts.kept,
+            "out": str(outputs[key]),
+        }
+        tasks.append(Task(key, args, survivors.curated.counts.kept_bytes))
+    (folder / MARK).parent.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
+    written = succeed(context.map("export", "dolma_pipe.stages.export:export_shard", tasks))
+    counts = {source.name: 0 for source in context.recipe.sources}
+    for survivors in deduplicated.shards:
+        shard = survivors.curated.shard
+        counts[shard.source] += written[shard.key]["documents"]
+    return counts
+
+
+MARK = ".dolma-pipe-export"
+
+
+def _output(folder: Path, survivors: Survivors) -> Path:
+    shard = survivors.curated.shard
+    name = shard.key.removeprefix(f"{shard.source}/")
+    return folder / shard.source / "documents" / f"{name}.jsonl.zst"
+
+
+def _refuse_others(folder: Path, sources: list[str], outputs: dict[str, Path]) -> None:
+    """A folder without our mark must be new; of an earlier export, what is no more goes away."""
+    there = [p for s in sources for p in (folder / s / "documents").glob("*") if p.is_file()]
+    if there and not (folder / MARK).exists():
+        raise WorkError(f"{there[0]} was not exported by this command: choose another directory")
+    for path in there:
+        if path not in outputs.values():
+            path.unlink()

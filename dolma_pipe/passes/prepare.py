@@ -1,0 +1,114 @@
+"""Before a run: the recipe checked, the assets there, the work directory ours alone."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dolma_pipe.assets import asset_path
+from dolma_pipe.engine.base import Engine
+from dolma_pipe.engine.local import LocalEngine
+from dolma_pipe.errors import RecipeError, UserError, WorkError
+from dolma_pipe.kernels.jit import is_compiled
+from dolma_pipe.passes.context import Context, Watch
+from dolma_pipe.recipe import Recipe, read_recipe
+from dolma_pipe.tokenizer import load_tokenizer
+from dolma_pipe.work import Work, atomic_write, remove_temporaries, write_json
+
+LOCK = ".lock"
+
+
+@contextmanager
+def prepared(
+    recipe_path: Path,
+    work: Path | None,
+    workers: int | None,
+    engine: str,
+    force: bool,
+    watch: Watch,
+) -> Iterator[Context]:
+    """Everything that the passes need; workers end with the block, and times are written."""
+    recipe = read_recipe(recipe_path)
+    root = work or Path("work") / recipe.name
+    _refuse_own_output(recipe, root)
+    with _locked(root):
+        remove_temporaries(root)
+        for asset in recipe.assets():
+            asset_path(asset)
+        recipe.check_assets()
+        if recipe.tokenize is not None:  # a wrong one is told now, not after hours of curation
+            load_tokenizer(recipe.tokenize.tokenizer, recipe.tokenize.eos)
+        _copy(recipe_path, root / "recipe.yaml")
+        if not is_compiled():
+            watch.say("compiling kernels: only on the first run of this version, a minute or so")
+        running = new_engine(engine, workers)
+        context = Context(recipe, Work(root), running, watch, force)
+        started = time.perf_counter()
+        try:
+            yield context
+        except BaseException:
+            running.close()
+            with suppress(WorkError):  # the disk may be full: the first error is the one to tell
+                _tidy(context, started)
+            raise
+        running.close()
+        _tidy(context, started)
+
+
+def new_engine(name: str, workers: int | None) -> Engine:
+    """The engine of a name; without a number as many workers as this process may use cores."""
+    if name != "local":
+        raise UserError(f"unknown engine '{name}' (known: local)")
+    return LocalEngine(workers or _cores())
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _tidy(context: Context, started: float) -> None:
+    root = context.work.root
+    remove_temporaries(root)
+    seconds = round(time.perf_counter() - started, 3)
+    write_json(root / "timings.json", {"seconds": seconds, "tasks": context.timings})
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic_write(target) as file:
+        file.write(source.read_bytes())
+
+
+def _refuse_own_output(recipe: Recipe, root: Path) -> None:
+    """What a run writes must not be what the next one reads."""
+    inside = root.resolve()
+    for shard in recipe.inputs():
+        if "://" not in shard.uri and Path(shard.uri).resolve().is_relative_to(inside):
+            raise RecipeError(
+                f"sources.{shard.source}.documents: {shard.uri} lies in the work directory {root}"
+            )
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Two runs in one work directory would undo each other's files; a folder of somebody else's
+    would lose its own.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not (root / LOCK).exists() and any(root.iterdir()):
+            raise WorkError(
+                f"{root} is not empty and no work directory of ours: choose another with --work"
+            )
+        lock = (root / LOCK).open("wb")
+    except OSError as error:
+        raise WorkError(f"cannot use work directory {root}: {error.strerror or error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise WorkError(f"another run uses the work directory {root}") from None
+        yield
