@@ -26,8 +26,8 @@ with a list of words, PII, the same rules and masks, duplicates, tokens. Duplica
 work: ours are exact ones and MinHash with verified Jaccard over all sources; dolma 1.2.1 has no
 search for near copies, its Bloom filters find equal documents and equal paragraphs, which it takes
 out. So the counts that come out are near, not equal. Ours does not score a document further once a
-rule has dropped it; dolma tags all documents with all taggers before its mixer looks at the rules. What a run on two short documents costs is
-subtracted. A worker of ours is to stay under 1,000 MB.
+rule has dropped it; dolma tags all documents with all taggers before its mixer looks at the rules.
+What a run on two short documents costs is subtracted. A worker of ours is to stay under 1,000 MB.
 """
 
 

@@ -45,7 +45,7 @@ SUPERVISED = 3
 CENTROIDS = 256
 LABEL_PREFIX = b"__label__"
 
-MEMO_BYTES = 1 << 24
+MEMO_BYTES = 1 << 25
 """Room for remembered word vectors: with more, the processor's cache would miss too often."""
 
 FEWEST_SLOTS = 1024  # a power of two

@@ -15,8 +15,10 @@ TEMPORARY = ".dolma-pipe-tmp"
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """A binary file that appears under its name, flushed to disk, when the block ends well.
+
+    durable: False for what no later run reads, which need not outlive a power cut.
 
     Raises WorkError where the file cannot be written: a full disk, a read-only folder. An OSError
     about another file is not ours to explain.
@@ -27,7 +29,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         with temporary.open("xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         if error.filename is None or str(error.filename).startswith(str(path.parent)):

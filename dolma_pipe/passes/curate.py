@@ -119,7 +119,8 @@ def _run(
         s.name: source_fingerprint(context.recipe, s, score_all) for s in context.recipe.sources
     }
     stamps = {task.key: stamp_of(shards[task.key].uri) for task in tasks}
-    assets = {name: stamp_of(str(asset_path(name))) for name in context.recipe.assets()}
+    paths = [str(asset_path(name)) for name in context.recipe.assets()]
+    assets = {path: stamp_of(path) for path in paths}
     for task in tasks:
         withdraw_record(context.work, "curate", task.key)
         withdraw_record(context.work, "sign", task.key)
@@ -150,9 +151,9 @@ def _run(
 
 def _refuse_changed(assets: dict[str, str | None]) -> None:
     """A model that is replaced under a run would leave its scores under the old one's name."""
-    for name, stamp in assets.items():
-        if stamp_of(str(asset_path(name))) != stamp:
-            raise InputError(f"{name} was changed during the run: run again")
+    for path, stamp in assets.items():
+        if stamp_of(path) != stamp:
+            raise InputError(f"{path} was changed during the run: run again")
 
 
 def curated_files(work: Work, key: str) -> list[Path]:

@@ -153,4 +153,4 @@ def _write_columns(out: Path, survivors: _Rows, lengths: I64) -> None:
         }
     )
     with atomic_write(Path(f"{out}.docs.parquet")) as file:
-        pq.write_table(table, file, compression="zstd")
+        pq.write_table(table, file, compression="zstd", use_dictionary=False)

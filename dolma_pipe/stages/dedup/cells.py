@@ -18,7 +18,7 @@ def write_cells(path: Path, sizes: I64, parts: Iterable[U64]) -> None:
     header = np.zeros(len(sizes) + 2, np.uint64)
     header[0] = len(sizes)
     header[2:] = np.cumsum(sizes)
-    with atomic_write(path) as file:
+    with atomic_write(path, durable=False) as file:
         file.write(header.data)
         for part in parts:
             file.write(np.ascontiguousarray(part).data)

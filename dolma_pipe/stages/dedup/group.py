@@ -45,7 +45,7 @@ def group_similar(args: dict[str, Any]) -> dict[str, int]:
         other = np.ones(len(keys), np.bool_)
         other[starts] = False
         edges = np.stack([np.repeat(documents[starts], sizes)[other], documents[other]], axis=1)
-    with atomic_write(plan.path(f"edges/{part}.u64")) as file:
+    with atomic_write(plan.path(f"edges/{part}.u64"), durable=False) as file:
         file.write(np.ascontiguousarray(edges).data)
     return {"edges": len(edges), "shared_keys": int((sizes * (sizes - 1) // 2).sum())}
 

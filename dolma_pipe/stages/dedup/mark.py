@@ -20,7 +20,7 @@ def mark_shard(args: dict[str, Any]) -> dict[str, Any]:
     key, first = plan.shards[shard].key, np.uint64(plan.firsts[shard])
     removed = plan.removed(shard)
     removed[(decisions.removed - first).astype(np.int64)] = plan.number
-    with atomic_write(plan.path(f"removed/{key}.u8")) as file:
+    with atomic_write(plan.path(f"removed/{key}.u8"), durable=False) as file:
         file.write(removed.data)
     named = np.union1d(decisions.removed, read_kept(plan, shard, args["parts"]))
     _write_names(plan, shard, named)
@@ -33,7 +33,7 @@ def _write_names(plan: Plan, shard: int, named: U64) -> None:
     if len(named):
         column = pq.read_table(plan.work.columns(key), columns=["id"]).column("id")
         ids = column.cast(pa.large_string()).take(pa.array((named - first).astype(np.int64)))
-    with atomic_write(plan.path(f"names/{key}.parquet")) as file:
+    with atomic_write(plan.path(f"names/{key}.parquet"), durable=False) as file:
         pq.write_table(pa.table({"document": pa.array(named), "id": ids}), file)
 
 
