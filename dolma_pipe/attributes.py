@@ -12,8 +12,7 @@ from dolma_pipe.work import atomic_write
 
 
 class ParquetRows:
-    """Record batches into one Parquet file; the first decides the schema. Without any, an empty
-    schema is written."""
+    """Record batches into one Parquet file; the first decides the schema."""
 
     def __init__(self, sink: pa.NativeFile) -> None:
         self._sink = sink
@@ -56,7 +55,6 @@ def write_parquet(path: Path) -> Iterator[ParquetRows]:
 def attribute_columns(
     base: Mapping[str, pa.Array], columns: Mapping[str, Settled], reasons: pa.Array
 ) -> dict[str, pa.Array]:
-    """The columns of one batch of attributes: line, id, dropped_by, then the taggers' in the order
-    of their names."""
+    """The columns of a batch of attributes: the base, dropped_by, the taggers' by name."""
     taggers = {name: to_arrow(columns[name]) for name in sorted(columns)}
     return {**base, "dropped_by": reasons, **taggers}

@@ -68,8 +68,7 @@ def gather(column: Settled, rows: I64) -> Settled:
 
 
 def to_arrow(column: Settled) -> pa.Array:
-    """Numbers as doubles (null for none), spans as a list of start, end, score, labels as
-    strings."""
+    """Numbers as doubles (null for none), spans as lists of structs, labels as strings."""
     if isinstance(column, Spans):
         fields = [pa.array(column.starts), pa.array(column.ends), pa.array(column.scores)]
         spans = pa.StructArray.from_arrays(fields, ["start", "end", "score"])
@@ -93,8 +92,7 @@ class Bounds(NamedTuple):
 
 
 def outside(values: F64, bounds: Bounds) -> npt.NDArray[np.bool_]:
-    """Which values lie outside the range. A document without a score (NaN) is outside of every
-    range."""
+    """Which values lie outside the range; NaN, no score, is outside of every range."""
     out = np.isnan(values)
     if bounds.minimum is not None:
         out |= values < bounds.minimum

@@ -63,8 +63,7 @@ def done(work: Work, stage: str, key: str, expected: str) -> Record | None:
 
 
 def read_record(work: Work, stage: str, key: str) -> Record | None:
-    """The record of a finished task, whatever its fingerprint; None where there is none that can
-    be read."""
+    """The record of a task, whatever its fingerprint; None where none can be read."""
     try:
         return msgspec.json.decode(work.record(stage, key).read_bytes(), type=Record)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):

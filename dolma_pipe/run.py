@@ -21,8 +21,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 def run(context: Context, until: Stage = "tokenize") -> Summary:
-    """All passes up to the one that does stage `until` (stages 1 to 3 are one pass, so are 5 and
-    6).
+    """All stages up to and with `until` (mix and tokenize are one pass).
 
     Raises UserError; a shard that failed does not stop the run, it is named in Summary.failed.
     """
@@ -67,8 +66,7 @@ def _reported(context: Context, summary: Summary) -> Summary:
 
 
 def tag(context: Context, sources: tuple[str, ...], score_all: bool) -> Summary:
-    """Stages 1 to 3 alone, for some sources or all. Raises RecipeError for a source that is
-    none."""
+    """Stages 1 to 3 alone, for some sources or all. Raises RecipeError for an unknown one."""
     names = [source.name for source in context.recipe.sources]
     for name in sources:
         if name not in names:

@@ -24,8 +24,7 @@ ZSTD_LEVEL = 3
 
 
 class Quarantined(NamedTuple):
-    """A line that is not a document: where, why, and how it begins. Line 0 is the shard as a
-    whole."""
+    """A line that is not a document: where, why, and how it begins."""
 
     line: int
     reason: str
@@ -150,8 +149,7 @@ def _text(value: object) -> str | None:
 
 
 class ShardWriter:
-    """Lines into one zstd file that appears when it is complete; level 3, one frame, a checksum in
-    it."""
+    """Lines into one zstd file: level 3, one frame, a checksum in it."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write

@@ -29,8 +29,7 @@ class Line(NamedTuple):
 
 
 class Damaged(Exception):
-    """The shard ends in the middle, or its compression is broken; the lines before were given
-    out."""
+    """The shard ends in the middle, or is broken; the lines before were given out."""
 
 
 class _Decompressor(Protocol):
@@ -55,8 +54,7 @@ class ByteStream:
         return self._hash.hexdigest()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Decompressed pieces. Raises Damaged for a shard cut short, InputError where it cannot be
-        read."""
+        """Decompressed pieces. Raises Damaged in the middle, InputError at the door."""
         name = self.uri.lower()
         if name.endswith(ZSTD_ENDINGS):
             yield from self._decompressed(

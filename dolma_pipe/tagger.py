@@ -77,8 +77,7 @@ class Tagger(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
         """
 
     def assets(self) -> tuple[str, ...]:
-        """Assets (name or path) that `tag` reads; fetched before workers start, hashed into the
-        fingerprint."""
+        """Assets (name or path) that `tag` reads: fetched before, part of the fingerprint."""
         return ()
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:

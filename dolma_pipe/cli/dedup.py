@@ -28,8 +28,7 @@ def command(
     engine: str,
     force: bool,
 ) -> None:
-    """Find the duplicates of RECIPE: dedup/report.json and dedup/removed.parquet in the work
-    directory."""
+    """Find the duplicates of RECIPE: dedup/report.json and removed.parquet in its work."""
     with opened(recipe, work, workers, engine, force) as context:
         from dolma_pipe.run import deduplicate_only
 

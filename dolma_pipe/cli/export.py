@@ -33,8 +33,7 @@ def documents(
     engine: str,
     force: bool,
 ) -> None:
-    """Write the documents that survive stage 4 to DIR, as DIR/SOURCE/documents/*.jsonl.zst in
-    dolma's layout."""
+    """Write the documents that survive stage 4 to DIR, in dolma's layout."""
     with opened(recipe, work, workers, engine, force) as context:
         from dolma_pipe.passes.export import export_documents
 

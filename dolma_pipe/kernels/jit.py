@@ -25,8 +25,7 @@ R = TypeVar("R")
 
 
 def user_cache() -> Path:
-    """The folder for everything that can be made again: compiled kernels, assets. Set by
-    DOLMA_PIPE_CACHE."""
+    """Where everything lies that can be made again; DOLMA_PIPE_CACHE sets it."""
     if own := os.environ.get("DOLMA_PIPE_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dolma-pipe"

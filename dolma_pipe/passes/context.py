@@ -71,8 +71,7 @@ class Context:
 
 
 class WatchedEngine(Engine):
-    """The engine of a run, for a stage of many steps: each is watched as "<stage>: <its
-    function>"."""
+    """The engine of a run for a stage of many steps: each is watched under its own name."""
 
     def __init__(self, context: Context, stage: str) -> None:
         self._context = context

@@ -34,8 +34,7 @@ DEFAULT_BAD_SHARE = 0.001
 def curate(
     context: Context, only: Iterable[str] = (), score_all: bool = False
 ) -> list[CuratedInput]:
-    """Curate all shards, or those of some sources, and give what is curated, in the order of the
-    recipe.
+    """Curate all shards, or those of some sources; the result is in the order of the recipe.
 
     A shard that fails is named in context.failed and missing in the result; the rest is done.
     Raises InputError where more lines are bad than max_bad allows.
@@ -175,8 +174,7 @@ def _check_bad(context: Context, curated: list[CuratedInput]) -> None:
 
 
 def allowed_bad(max_bad: float | None, lines: int) -> int:
-    """Bad lines allowed among so many: by default the larger of 10 and 0.1 %; below 1 it is a
-    share."""
+    """Bad lines allowed among so many: the larger of 10 and 0.1 %; below 1 it is a share."""
     if max_bad is None:
         return max(DEFAULT_BAD_LINES, int(DEFAULT_BAD_SHARE * lines))
     return int(max_bad * lines) if max_bad < 1 else int(max_bad)

@@ -16,8 +16,7 @@ DAMAGE = ("truncated", "corrupt compression")
 
 
 class Flow(msgspec.Struct):
-    """One source through one stage; bytes are UTF-8 bytes of text. dropped: rule or method ->
-    documents."""
+    """One source through one stage. bytes: of text. dropped: rule or method -> documents."""
 
     stage: str
     source: str
@@ -44,8 +43,7 @@ class Intake(msgspec.Struct):
 
 
 class MixRow(msgspec.Struct):
-    """A source in the mix, in tokens: encoded = used + discarded + over_budget; repeats count
-    apart."""
+    """A source in tokens: encoded = used + discarded + over_budget; repeats count apart."""
 
     source: str
     encoded: int
@@ -58,8 +56,7 @@ class MixRow(msgspec.Struct):
 
 
 class PassTime(msgspec.Struct):
-    """A pass, or one source of it: tasks that ran this time, their seconds, megabytes of text a
-    second and worker."""
+    """A pass, or a source of it: tasks that ran this time, and what they took."""
 
     name: str
     source: str
@@ -70,8 +67,7 @@ class PassTime(msgspec.Struct):
 
 
 class Summary(msgspec.Struct):
-    """A run: its flows, its mix, its failures. Times are in timings.json, outside the promise of
-    same bytes."""
+    """A run: its flows, its mix, its failures. Times stand apart, in timings.json."""
 
     recipe: str
     intake: list[Intake]
@@ -89,8 +85,7 @@ def summarise(
     encoded: list[EncodedInput] | None = None,
     plan: Plan | None = None,
 ) -> Summary:
-    """Exact counts of what the work directory holds now, whether it was made this time or
-    before."""
+    """Exact counts of what the work directory holds, whenever it was made."""
     intake: list[Intake] = []
     flows: list[Flow] = []
     for source in context.recipe.sources:

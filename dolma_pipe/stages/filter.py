@@ -1,5 +1,4 @@
-"""Pass 1, curate: stages 1 to 3 on one shard at a time, fused. Read, tag, keep, mask, sign for
-dedup, write."""
+"""Pass 1, curate: stages 1 to 3 fused. A shard is read, tagged, kept, masked, signed, written."""
 
 from collections import Counter
 from contextlib import ExitStack
@@ -41,8 +40,7 @@ class CurateTask(msgspec.Struct, frozen=True):
 
 
 class Curated(msgspec.Struct):
-    """Exact counts of a curated shard: lines = kept + sum(dropped) + quarantined. bytes are UTF-8
-    bytes of text."""
+    """Exact counts of a shard: lines = kept + sum(dropped) + quarantined. bytes: of text."""
 
     content_hash: str = ""
     lines: int = 0
@@ -59,8 +57,7 @@ class Curated(msgspec.Struct):
 
 
 def curate_shard(args: dict[str, Any]) -> dict[str, Any]:
-    """Task function of pass 1; writes curated/, attributes/, quarantine/ and the signatures of one
-    shard."""
+    """Task function of pass 1: everything that is made of one shard."""
     task = msgspec.convert(args, CurateTask)
     counts: dict[str, Any] = msgspec.to_builtins(_Curation(task).run())
     return counts
