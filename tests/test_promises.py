@@ -148,6 +148,8 @@ def test_interrupt_is_one_line_and_130(root: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # a background job inherits that SIGINT is ignored, and ignores it, too
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert run.stderr is not None
     assert "curate" in run.stderr.readline()

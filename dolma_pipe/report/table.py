@@ -54,10 +54,10 @@ def _intake(summary: Summary) -> Iterator[str]:
 
 def _mix(summary: Summary) -> Iterator[str]:
     names = ("encoded", "used", "discarded", "unused", "repeats", "output")
-    yield f"{'tokens':8} " + " ".join(f"{name:>10}" for name in names) + "  share"
+    yield f"{'tokens':8} " + " ".join(f"{name:>10}" for name in names) + " share"
     for row in summary.mix:
         numbers = (row.encoded, row.used, row.discarded, row.over_budget, row.repeats, row.output)
-        yield f"{row.source:8} " + " ".join(f"{n:10,}" for n in numbers) + f" {row.share:6.1%}"
+        yield f"{row.source:8} " + " ".join(f"{n:10,}" for n in numbers) + f" {row.share:5.1%}"
 
 
 def _times(times: Sequence[PassTime]) -> Iterator[str]:
