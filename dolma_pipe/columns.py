@@ -13,10 +13,6 @@ from dolma_pipe.tagger import Column, Labels, Spans
 DECIMALS = 6
 """Scores are rounded before a threshold sees them, so that every machine decides alike."""
 
-SPANS_TYPE = pa.list_(
-    pa.struct([("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())])
-)
-
 Settled = F64 | Spans | Labels
 """A column as it is kept: numbers are float64 rounded to 1e-6, NaN where a document was not
 scored."""

@@ -24,6 +24,7 @@ FLOORS = {
     "document": 1,
     "entries": 1,
     "fasttext": 1,
+    "fasttext_file": 1,
     "settings": 1,
     "stream": 1,
     "tokenizer": 1,
