@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -102,33 +103,41 @@ def test_kill_9_at_any_moment_and_go_on(root: Path, moments: tuple[int, ...]) ->
     assert tree(root / "killed") == tree(root / "work")
 
 
-@pytest.mark.parametrize("after", [0, 1, 3])
+def dies_before_the_record_of(stage: str) -> str:
+    return f"import dolma_pipe.passes.{stage} as p; p.write_record = lambda *_: os._exit(9)\n"
+
+
+DIES_BEFORE_THE_TABLE = """
+from dolma_pipe.stages.dedup import Steps
+run = Steps.over_parts
+def over_parts(self, function, *args, **more):
+    return os._exit(9) if "publish_table" in function else run(self, function, *args, **more)
+Steps.over_parts = over_parts
+"""
+
+
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("death", "old", "new"),
     [
-        ("keep: longest}", "keep: longest, verify: 0.99}"),
-        ("|||EMAIL_ADDRESS|||", "|||EMAIL_ADRRESS|||"),
+        (dies_before_the_record_of("curate"), "|||EMAIL_ADDRESS|||", "|||EMAIL_ADRRESS|||"),
+        (DIES_BEFORE_THE_TABLE, "keep: longest}", "keep: longest, verify: 0.99}"),
+        (dies_before_the_record_of("encode"), "by: gopher.words", "by: gopher.stop_words"),
+        (dies_before_the_record_of("mix"), "seed: 7", "seed: 8"),
     ],
-    ids=["dedup", "mask"],
+    ids=["curate", "dedup", "encode", "mix"],
 )
 def test_an_edit_that_is_killed_and_undone_leaves_nothing(
-    root: Path, after: int, old: str, new: str
+    root: Path, death: str, old: str, new: str
 ) -> None:
-    """Outputs of the same size must not pass for those of the first recipe."""
+    """Killed between outputs and their record: equal sizes must not pass for the first recipe's."""
     before = tree(root / "work")
     edit(root / "mix.yaml", old, new)
-    gone = records(root / "work")
-    run = subprocess.Popen(
-        command("run", "mix.yaml", "--work", "work"),
-        cwd=root,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    script = f"import os\n{death}\nfrom dolma_pipe.cli.main import main\nmain()"
+    arguments = ["run", "mix.yaml", "--work", "work", "--workers", "2"]
+    killed_run = subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=root, capture_output=True, check=False
     )
-    while run.poll() is None and records(root / "work") >= gone:
-        time.sleep(0.005)  # until the first record is withdrawn
-    time.sleep(0.15 * after)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
+    assert killed_run.returncode == 9
     edit(root / "mix.yaml", new, old)
     dolma_pipe(root, "run", "mix.yaml", "--work", "work")
     assert tree(root / "work") == before
