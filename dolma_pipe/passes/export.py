@@ -7,12 +7,17 @@ from dolma_pipe.errors import WorkError
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.dedup import Survivors, deduplicate
+from dolma_pipe.work import atomic_write
+
+MARK = ".dolma-pipe-export"
+"""An empty file that says whose the exported documents are."""
 
 
 def export_documents(context: Context, folder: Path) -> dict[str, int]:
     """Write DIR/<source>/documents/*.jsonl.zst; gives documents by source.
 
-    Raises WorkError where the folder holds other documents, the inputs of the recipe above all.
+    Raises WorkError where the folder cannot be written, or holds other documents, the inputs of
+    the recipe above all.
     """
     deduplicated = deduplicate(context, curate(context))
     outputs = {s.curated.shard.key: _output(folder, s) for s in deduplicated.shards}
@@ -27,17 +32,14 @@ def export_documents(context: Context, folder: Path) -> dict[str, int]:
             "out": str(outputs[key]),
         }
         tasks.append(Task(key, args, survivors.curated.counts.kept_bytes))
-    (folder / MARK).parent.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).touch()
+    with atomic_write(folder / MARK):
+        pass
     written = succeed(context.map("export", "dolma_pipe.stages.export:export_shard", tasks))
     counts = {source.name: 0 for source in context.recipe.sources}
     for survivors in deduplicated.shards:
         shard = survivors.curated.shard
         counts[shard.source] += written[shard.key]["documents"]
     return counts
-
-
-MARK = ".dolma-pipe-export"
 
 
 def _output(folder: Path, survivors: Survivors) -> Path:

@@ -121,6 +121,8 @@ def test_export_never_overwrites_what_it_did_not_write(tmp_path: Path) -> None:
     told = dolma_pipe(tmp_path, "export", "documents", "mix.yaml", "data", code=1).stderr
     assert "was not exported by this command: choose another directory" in told
     assert {path: path.read_bytes() for path in before} == before
+    told = dolma_pipe(tmp_path, "export", "documents", "mix.yaml", "mix.yaml/out", code=1).stderr
+    assert told.splitlines()[-1].startswith("dolma-pipe: cannot write mix.yaml/out/")
     dolma_pipe(tmp_path, "export", "documents", "mix.yaml", "out")
     (tmp_path / "data/wiki/documents/wiki-0000.jsonl.zst").rename(
         tmp_path / "data/wiki/documents/other.jsonl.zst"
