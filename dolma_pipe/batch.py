@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from dolma_pipe.document import field_of
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.kernels.words import Lines, Words, split_lines, split_words
 
@@ -27,9 +29,11 @@ counts from 1."""
 class Batch:
     """Documents of one shard, in the order of the shard."""
 
-    def __init__(self, documents: pa.RecordBatch) -> None:
-        """documents: a record batch of SCHEMA."""
+    def __init__(self, documents: pa.RecordBatch, shard: str = "") -> None:
+        """documents: a record batch of SCHEMA. shard: its key, <source>/<name>."""
         self.documents = documents
+        self.shard = shard
+        self._fields: dict[str, list[Any]] = {}
 
     def __len__(self) -> int:
         return int(self.documents.num_rows)
@@ -68,16 +72,27 @@ class Batch:
         for text in self.documents.column("text"):
             yield text.as_py()
 
+    def field(self, path: str) -> list[Any]:
+        """Each document's value at a path of keys ("metadata.url"), None where it has none.
+
+        Parsed once for every tagger that asks.
+        """
+        if path not in self._fields:
+            raws = self.documents.column("raw")
+            self._fields[path] = [field_of(raw.as_buffer(), path) for raw in raws]
+        return self._fields[path]
+
     def select(self, rows: I64) -> "Batch":
         """A new batch of these rows, in their order."""
-        return Batch(self.documents.take(pa.array(rows)))
+        return Batch(self.documents.take(pa.array(rows)), self.shard)
 
     def with_text(self, text: U8, offsets: I64) -> "Batch":
         """The same documents with another text; `raw` still holds the old one."""
         values, ends = pa.py_buffer(text), pa.py_buffer(offsets)
         column = pa.LargeStringArray.from_buffers(len(self), ends, values)
         place = SCHEMA.get_field_index("text")
-        return Batch(self.documents.set_column(place, SCHEMA.field(place), column))
+        documents = self.documents.set_column(place, SCHEMA.field(place), column)
+        return Batch(documents, self.shard)
 
 
 def no_documents() -> Batch:
@@ -89,15 +104,17 @@ def no_documents() -> Batch:
     return Batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
 
 
-def batch_of(texts: list[str], source: str = "test") -> Batch:
-    """A batch from plain texts: for trying out a tagger."""
+def batch_of(
+    texts: list[str], source: str = "test", metadata: list[dict[str, Any]] | None = None
+) -> Batch:
+    """A batch from plain texts, each with its metadata if any: for trying out a tagger."""
     import msgspec
 
     n = len(texts)
     ids = [str(i) for i in range(n)]
     raws = [
-        msgspec.json.encode({"id": i, "text": t, "source": source})
-        for i, t in zip(ids, texts, strict=True)
+        msgspec.json.encode({"id": i, "text": t, "source": source, "metadata": m})
+        for i, t, m in zip(ids, texts, metadata or [{}] * n, strict=True)
     ]
     columns = [ids, texts, [source] * n, [None] * n, [None] * n, list(range(1, n + 1)), raws]
     arrays = [pa.array(c, t.type) for c, t in zip(columns, SCHEMA, strict=True)]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -57,6 +58,29 @@ def parse(raw: bytes) -> tuple[Document, bytes, bool]:
 def with_fields(raw: bytes, **changes: str) -> bytes:
     """The line with these string fields replaced or added; all others keep their bytes."""
     return msgspec.json.encode({**_fields(raw), **changes})
+
+
+def field_of(raw: bytes | memoryview, path: str) -> Any:
+    """The value at a path of keys joined by dots ("metadata.url"); None where there is none."""
+    try:
+        value = _at(path)(raw)
+    except msgspec.ValidationError:  # on the way there lies what is no object
+        return None
+    for _ in path.split("."):
+        if value is None:
+            return None
+        value = value.value
+    return value
+
+
+@lru_cache(maxsize=64)
+def _at(path: str) -> Any:
+    """A decoder that parses nothing but what lies on the path."""
+    kind: Any = Any
+    for key in reversed(path.split(".")):
+        fields = [("value", kind | None, None)]
+        kind = msgspec.defstruct("Object", fields, rename={"value": key})
+    return msgspec.json.Decoder(kind).decode
 
 
 def _lenient(raw: bytes) -> bytes:

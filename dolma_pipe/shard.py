@@ -122,7 +122,7 @@ class ShardReader:
         kept = [item for item, seen in zip(parsed, repeated, strict=True) if not seen]
         self.documents += len(kept)
         if kept:
-            yield Batch(_record_batch(kept, self._source))
+            yield Batch(_record_batch(kept, self._source), self._shard)
 
     def _bad(self, line: int, reason: str, content: bytes = b"") -> None:
         self.quarantined += 1

@@ -1,0 +1,31 @@
+"""What a batch says of its documents beside their text."""
+
+import numpy as np
+import pytest
+
+from dolma_pipe.batch import batch_of
+from dolma_pipe.document import field_of
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "value"),
+    [
+        (b'{"metadata": {"url": "http://a.b/"}}', "metadata.url", "http://a.b/"),
+        (b'{"metadata": {"n": 3, "m": {"x": [1]}}}', "metadata.m.x", [1]),
+        (b'{"metadata": {"n": 3}}', "metadata.url", None),
+        (b'{"metadata": null}', "metadata.url", None),
+        (b'{"metadata": "text"}', "metadata.url", None),
+        (b'{"metadata": {"url": null}}', "metadata.url", None),
+        (b'{"text": "a"}', "metadata.url", None),
+        (b'{"a-b": {"class": 1.5}}', "a-b.class", 1.5),
+        (b'{"id": 7}', "id", 7),
+    ],
+)
+def test_a_field_is_found_by_its_path(raw: bytes, path: str, value: object) -> None:
+    assert field_of(raw, path) == value
+
+
+def test_fields_follow_the_rows_of_a_batch() -> None:
+    batch = batch_of(["a", "b", "c"], metadata=[{"n": 1}, {}, {"n": "x"}])
+    assert batch.field("metadata.n") == [1, None, "x"]
+    assert batch.select(np.array([2, 0])).field("metadata.n") == ["x", 1]
