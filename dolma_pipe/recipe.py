@@ -9,9 +9,10 @@ import msgspec
 
 from dolma_pipe.entries import METHODS, Entry, MinHash
 from dolma_pipe.errors import RecipeError
+from dolma_pipe.extends import read_extended
 from dolma_pipe.inputs import Input, find_inputs
 from dolma_pipe.mixer import Curve, MixSettings
-from dolma_pipe.settings import nearest, one_line, read_yaml, settle
+from dolma_pipe.settings import nearest, one_line, settle
 from dolma_pipe.shard import MAX_DOCUMENT_BYTES
 from dolma_pipe.shelf import Found, blamed, find, load
 from dolma_pipe.tagger import Kind, Tagger
@@ -151,12 +152,13 @@ class Recipe(msgspec.Struct, frozen=True):
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe. Relative paths in it start at the current directory.
+    """Read and check a recipe, `extends` followed. Relative paths in it start at the current
+    directory.
 
     Raises RecipeError: one line with file, place and the nearest name.
     """
     try:
-        return _checked(settle(_without_empty_sections(read_yaml(path)), RecipeFile, ""))
+        return _checked(settle(_without_empty_sections(read_extended(path)), RecipeFile, ""))
     except RecipeError as error:
         raise RecipeError(f"{path}: {one_line(error)}") from error.__cause__
 

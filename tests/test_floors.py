@@ -29,6 +29,7 @@ FLOORS = {
     "stream": 1,
     "tokenizer": 1,
     "work": 1,
+    "extends": 2,
     "inputs": 2,
     "recipe": 2,
     "shelf": 2,

@@ -1,0 +1,59 @@
+"""A recipe that extends another: what it does not say itself, it takes from there."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from dolma_pipe.errors import RecipeError
+from dolma_pipe.settings import nearest, read_yaml
+
+MERGED = ("language", "quality", "content")
+"""Sections of which a recipe may say a part; all others are taken whole, or not at all."""
+
+
+def read_extended(path: Path) -> Any:
+    """The recipe at path as plain values, `extends` followed. Raises RecipeError."""
+    return _read(path, [])
+
+
+def _read(path: Path, below: list[Path]) -> Any:
+    given = read_yaml(path)
+    if not isinstance(given, dict) or "extends" not in given:
+        return given
+    base_path = _found(given.pop("extends"))
+    if base_path in [*below, path.resolve()]:
+        raise RecipeError(f"extends: {base_path} extends itself")
+    try:
+        base = _read(base_path, [*below, path.resolve()])
+    except RecipeError as error:
+        raise RecipeError(f"extends: {base_path}: {error}") from error
+    if not isinstance(base, dict):
+        raise RecipeError(f"extends: {base_path} is no recipe")
+    return _merged({key: value for key, value in base.items() if key != "name"}, given, MERGED)
+
+
+def _found(name: object) -> Path:
+    """A shipped recipe by its name, any other by its path."""
+    if not isinstance(name, str) or not name:
+        raise RecipeError("extends: the name of a shipped recipe or a path is needed")
+    if name.endswith((".yaml", ".yml")):
+        return Path(name).resolve()
+    shipped = {
+        path.name.removesuffix(".yaml"): path
+        for path in files("dolma_pipe.configs").iterdir()
+        if path.name.endswith(".yaml")
+    }
+    if name not in shipped:
+        raise RecipeError(f"extends: unknown recipe '{name}'{nearest(name, list(shipped))}")
+    return Path(str(shipped[name])).resolve()
+
+
+def _merged(base: Any, own: Any, inside: tuple[str, ...]) -> Any:
+    """own over base, keys `inside` one by one; null takes away what the base says."""
+    merged = dict(base)
+    for key, value in own.items():
+        if key in inside and isinstance(value, dict) and isinstance(base.get(key), dict):
+            merged[key] = _merged(base[key], value, ("keep", "mask"))
+        else:
+            merged[key] = value
+    return {key: value for key, value in merged.items() if value is not None or key not in base}
