@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks import results
+from benchmarks import growth, results
+from benchmarks.chain import chain
 from benchmarks.checks import with_copies
 from benchmarks.comparisons import COMPARISONS, Comparison, Given, block_list
 from benchmarks.corpus import Corpus, size_of, tiny, write_texts
@@ -19,7 +20,7 @@ from benchmarks.recipe import our_recipe, written
 from benchmarks.whole import OurRuns, beside, run_dolma
 from dolma_pipe.errors import UserError
 
-NAMES = (*COMPARISONS, "whole", "where")
+NAMES = (*COMPARISONS, "chain", "shelf", "growth", "whole", "where")
 TOKENIZER = "gpt-neox-olmo"
 
 
@@ -66,6 +67,10 @@ def main(
             for section in measured(corpus, chosen, pythons, rounds, whole_rounds, Path(scratch)):
                 print(section, flush=True)
                 sections.append(section)
+    if "growth" in chosen:
+        sections.append("## Made-up documents\n")
+        sections.append(results.growth(growth.all_taggers()))
+        print(sections[-1], flush=True)
     out.write_text("\n".join(sections), encoding="utf-8")
     print(f"written to {out}")
 
@@ -83,6 +88,10 @@ def measured(
     for name, comparison in COMPARISONS.items():
         if name in chosen:
             yield _compare(comparison(given), corpus, pythons, rounds, scratch)
+    if "chain" in chosen:
+        yield _chain(corpus, given, pythons, whole_rounds)
+    if "shelf" in chosen:
+        yield _shelf(corpus, scratch, rounds)
     if "whole" in chosen:
         yield _whole(corpus, given, pythons, whole_rounds)
     if "where" in chosen:
@@ -120,6 +129,27 @@ def _whole(corpus: Corpus, given: Given, pythons: Pythons, rounds: int) -> str:
     except CommandFailed as failure:
         return f"### whole run\n\nNot measured: {failure}\n"
     return results.whole(own, theirs, ratio, megabytes)
+
+
+def _chain(corpus: Corpus, given: Given, pythons: Pythons, rounds: int) -> str:
+    empty = tiny(given.scratch / "tiny")
+    arguments = (given.words, given.tokenizer, pythons, rounds, given.scratch)
+    try:
+        timed, refusals = chain(corpus, empty, *arguments)
+    except CommandFailed as failure:
+        return f"### chain of taggers\n\nNot measured: {failure}\n"
+    return results.chain(timed, refusals, corpus.bytes / 1e6)
+
+
+def _shelf(corpus: Corpus, scratch: Path, rounds: int) -> str:
+    told = scratch / "shelf.json"
+    command = [sys.executable, "-m", "benchmarks.shelf", str(told), str(rounds)]
+    environment = peer_environment() | {"PYTHONPATH": str(ROOT)}
+    try:
+        cost_of([*command, str(corpus.folder)], environment, scratch / "shelf.log", ROOT)
+    except CommandFailed as failure:
+        return f"### each tagger alone\n\nNot measured: {failure}\n"
+    return results.shelf(json.loads(told.read_text(encoding="utf-8")), corpus.bytes / 1e6)
 
 
 def _where(corpus: Corpus, given: Given) -> str:

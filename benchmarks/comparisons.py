@@ -1,8 +1,11 @@
 """What is compared with whom: our side, its peers, and how their results are held together."""
 
+import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,11 @@ from benchmarks.peers import package_file
 from benchmarks.race import OURS, Side
 from benchmarks.sides.ours import batches_of
 from dolma_pipe.assets import asset_path
+from dolma_pipe.batch import Batch
 from dolma_pipe.kernels.shingles import shingles_of
+from tests.slow.fasttext_writer import ModelFile
 
+MEGABYTES_OF_SENTENCES = 10
 BANDS, ROWS, SHINGLE, SEED = 14, 8, 5, 1
 
 Check = Callable[[Any, Any, list[str]], str]
@@ -100,6 +106,47 @@ def _same_language(ours: Any, peer: Any, _texts: list[str]) -> str:
 def _same_english(ours: Any, peer: Any, _texts: list[str]) -> str:
     share = equal_share([(n or 0) >= 0.5 for n in ours["en"]], [n >= 0.5 for n in peer["en"]])
     return f"en >= .5 equal {share:.2%} (dolma lower-cases)"
+
+
+def _sentences(given: Given) -> Comparison:
+    """The shape of Dolma 1's models of toxic text: word pairs, two labels, every sentence."""
+    texts = given.spread(MEGABYTES_OF_SENTENCES)
+    words = Counter(word for text in texts for word in text.split())
+    names = ("</s>", *(word for word, _ in words.most_common(20_000)))
+    made = ModelFile(
+        dim=100, maxn=0, minn=0, word_ngrams=2, bucket=100_000, words=names, labels=("yes", "no")
+    )
+    model = str(made.write(given.scratch / "made-up.bin"))
+    sentences = given.scratch / "sentences.json"
+    found = [s for batch in batches_of(texts) for s in _sentences_of(batch)]
+    sentences.write_text(json.dumps(found), encoding="utf-8")
+    settings = {"model": model, "labels": ["yes"], "level": "sentence"}
+    arguments = {"model": model, "label": "yes", "sentences": str(sentences)}
+    community = _library("fasttext-community, predict", "fasttext_side:Sentences", **arguments)
+    released = community._replace(name="fasttext 0.9.2, predict", environment="dolma")
+    return Comparison(
+        "sentences",
+        "a made-up classifier of the shape of Dolma 1's (two labels, word pairs, 100 dimensions) on"
+        " every sentence, the document's score their mean by characters; ours finds the sentences,"
+        " the library is given them",
+        MEGABYTES_OF_SENTENCES,
+        _ours("Tag", taggers={"classifier": settings}),
+        (Peer(released, _same_scores), Peer(community, _same_scores)),
+    )
+
+
+def _sentences_of(batch: Batch) -> list[list[str]]:
+    """The sentences of each document."""
+    found = batch.sentences
+    data = batch.text.tobytes()
+    all_of_them = [
+        data[start:end].decode() for start, end in zip(found.starts, found.ends, strict=True)
+    ]
+    return [all_of_them[first:after] for first, after in pairwise(found.offsets.tolist())]
+
+
+def _same_scores(ours: Any, peer: Any, _texts: list[str]) -> str:
+    return f"score within 1e-3 {near_share(ours['yes'], peer, 1e-3):.2%}"
 
 
 def _minhash(_: Given) -> Comparison:
@@ -259,6 +306,7 @@ def _same_pii(ours: Any, peer: Any, _texts: list[str]) -> str:
 
 COMPARISONS: dict[str, Callable[[Given], Comparison]] = {
     "language": _language,
+    "sentences": _sentences,
     "minhash": _minhash,
     "minhash-hashes": _minhash_hashes,
     "tokenize": _tokenize,

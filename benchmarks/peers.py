@@ -27,6 +27,13 @@ PINS = {
         "tokenizers==0.19.1",
         "numpy==1.26.4",
     ),
+    "datatrove": (
+        "datatrove[processing,io]==0.10.1",
+        "aiohttp==3.14.5",  # its reader wants it
+        "spacy==3.8.18",  # its English word split; the blank pipeline, no model
+        "fasttext-numpy2-wheel==0.9.2",
+        "numpy==2.4.6",
+    ),
 }
 INSTALL_SECONDS = 1800
 
@@ -43,11 +50,21 @@ def peer_python(name: str) -> Path:
     return found
 
 
+def peer_if_there(name: str) -> Path | None:
+    """The Python of a peer's environment that was made before; nothing is installed."""
+    folder = _folder(name)
+    return folder / "bin" / "python" if (folder / "installed").exists() else None
+
+
+def _folder(name: str) -> Path:
+    digest = hashlib.sha256(repr((PINS[name], sys.version_info[:2])).encode()).hexdigest()[:12]
+    return user_cache() / "peers" / f"{name}-{digest}"
+
+
 @cache
 def _found(name: str) -> Path | str:
     """What failed is not tried again: the reason is remembered, too."""
-    digest = hashlib.sha256(repr((PINS[name], sys.version_info[:2])).encode()).hexdigest()[:12]
-    folder = user_cache() / "peers" / f"{name}-{digest}"
+    folder = _folder(name)
     python = folder / "bin" / "python"
     if (folder / "installed").exists():
         return python

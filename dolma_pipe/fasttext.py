@@ -20,15 +20,16 @@ from dolma_pipe.fasttext_file import (
     read_settings,
 )
 from dolma_pipe.kernels.fasttext import Memo, Weights, document_vectors
-from dolma_pipe.kernels.fasttext_dictionary import hash_entries
 from dolma_pipe.kernels.fasttext_scores import (
     HIERARCHICAL_SOFTMAX,
     Tree,
     grow_tree,
+    score_every_leaf,
     score_labels,
     score_leaves,
 )
 from dolma_pipe.kernels.jit import F32, I32, I64, U8, U64, Bool
+from dolma_pipe.kernels.strings import hash_entries
 
 Array = TypeVar("Array", bound=npt.NDArray[np.generic])
 
@@ -55,30 +56,24 @@ class FastTextModel:
         self._loss = loss
         self._weights = weights
         self._output = output
+        self._columns = _read_only(np.ascontiguousarray(output.T))
         self._tree = tree
         self._memo = _empty_memo(output.shape[1])
         self._lock = threading.Lock()
 
-    def predict(self, text: U8, offsets: I64, wanted: I32) -> tuple[F32, I32, F32]:
-        """Score documents as fastText does with their line ends as spaces.
+    def predict(self, text: U8, starts: I64, ends: I64, wanted: I32) -> tuple[F32, I32, F32]:
+        """Score stretches of text as fastText does with their line ends as spaces.
 
-        text uint8[bytes], offsets int64[documents + 1], wanted int32[k]: indices into labels.
-        Gives the probabilities of the wanted labels float32[documents, k], the likeliest label
-        int32[documents] and its probability float32[documents]. Where the model knows none of a
-        document's words, nor the end of a line, it says nothing: NaN, -1, NaN. Probabilities are
-        fastText's own, which are up to 1e-5 high, but never over 1.
+        text uint8[bytes], starts and ends int64[n], wanted int32[k]: indices into labels.
+        Gives the probabilities of the wanted labels float32[n, k], the likeliest label int32[n]
+        and its probability float32[n]. Where the model knows none of a stretch's words, nor the
+        end of a line, it says nothing: NaN, -1, NaN. Probabilities are fastText's own, which are
+        up to 1e-5 high, but never over 1.
         """
-        documents = len(offsets) - 1
-        vectors = np.empty((documents, self._output.shape[1]), np.float32)
-        rows = np.empty(documents, np.int64)
-        bounds = _read_only(offsets)
-        with self._lock:
-            document_vectors(
-                _read_only(text), bounds[:-1], bounds[1:], self._weights, self._memo, vectors, rows
-            )
-        scores = np.full((documents, len(wanted)), np.nan, np.float32)
-        top = np.full(documents, -1, np.int32)
-        top_score = np.full(documents, np.nan, np.float32)
+        vectors, rows = self._vectors(text, starts, ends)
+        scores = np.full((len(rows), len(wanted)), np.nan, np.float32)
+        top = np.full(len(rows), -1, np.int32)
+        top_score = np.full(len(rows), np.nan, np.float32)
         wanted = _read_only(wanted)
         if self._loss == HIERARCHICAL_SOFTMAX:
             score_leaves(vectors, rows, self._output, self._tree, wanted, scores, top, top_score)
@@ -87,6 +82,24 @@ class FastTextModel:
                 vectors, rows, self._output, self._loss, SIGMOIDS, wanted, scores, top, top_score
             )
         return scores, top, top_score
+
+    def predict_all(self, text: U8, starts: I64, ends: I64) -> F32:
+        """The probabilities of every label float32[n, labels], as of `predict` to 1e-6."""
+        if self._loss != HIERARCHICAL_SOFTMAX:
+            every = np.arange(len(self.labels), dtype=np.int32)
+            return self.predict(text, starts, ends, every)[0]
+        vectors, rows = self._vectors(text, starts, ends)
+        scores = np.full((len(rows), len(self.labels)), np.nan, np.float32)
+        score_every_leaf(vectors, rows, self._columns, self._tree, scores)
+        return scores
+
+    def _vectors(self, text: U8, starts: I64, ends: I64) -> tuple[F32, I64]:
+        vectors = np.empty((len(starts), self._output.shape[1]), np.float32)
+        rows = np.empty(len(starts), np.int64)
+        text, starts, ends = _read_only(text), _read_only(starts), _read_only(ends)
+        with self._lock:
+            document_vectors(text, starts, ends, self._weights, self._memo, vectors, rows)
+        return vectors, rows
 
 
 def load_model(path: str | Path) -> FastTextModel:

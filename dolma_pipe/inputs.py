@@ -13,30 +13,31 @@ from urllib.parse import urlsplit
 import msgspec
 
 from dolma_pipe.errors import MissingExtra, RecipeError
-from dolma_pipe.stream import GZIP_ENDINGS, ZSTD_ENDINGS
+from dolma_pipe.folders import data_files
+from dolma_pipe.formats import arrow, parquet
+from dolma_pipe.formats.detect import (
+    ARROW_ENDINGS,
+    COMPRESSED,
+    HEAD,
+    JSONL_ENDINGS,
+    PARQUET_ENDINGS,
+    Mistaken,
+    format_of,
+    named_format,
+)
+from dolma_pipe.formats.html import check_installed
+from dolma_pipe.formats.reading import ColumnNames, FormatName, Reading
+from dolma_pipe.formats.rows import WrongColumn
 
-ENDINGS = (*ZSTD_ENDINGS, *GZIP_ENDINGS, ".jsonl", ".json")
+ENDINGS = (
+    *COMPRESSED,
+    *JSONL_ENDINGS,
+    *PARQUET_ENDINGS,
+    *ARROW_ENDINGS,
+    *(".wet", ".wat", ".warc"),
+)
 LONGEST_NAME = 180
 """Bytes of a shard's name: files carry it with endings of ours, in 255 bytes."""
-
-GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-ZSTD_SKIPPABLE = tuple(bytes([0x50 + i]) + b"\x2a\x4d\x18" for i in range(16))
-"""Frames of metadata that may precede the first frame of data (RFC 8878, 3.1.2)."""
-
-KINDS = {
-    GZIP: "a gzip file",
-    ZSTD: "a zstd file",
-    b"PAR1": "a Parquet file",
-    b"ARROW1": "an Arrow file",
-    b"BZh": "a bzip2 file",
-    b"\xfd7zXZ\0": "an xz file",
-    b"\x04\x22\x4d\x18": "an lz4 file",
-    b"PK\x03\x04": "a zip file",
-}
-"""How files begin that are often taken for JSONL."""
-
-HEAD = 512
-"""Bytes of a file that are looked at."""
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -45,40 +46,79 @@ class Input(msgspec.Struct, frozen=True):
     source: str
     key: str
     uri: str
+    format: FormatName = "jsonl"
 
 
-def find_inputs(source: str, patterns: str | list[str]) -> tuple[Input, ...]:
+def find_inputs(
+    source: str,
+    patterns: str | list[str],
+    reading: Reading = Reading(),  # noqa: B008  frozen
+    splits: tuple[str, ...] = (),
+) -> tuple[Input, ...]:
     """The shards of a source in the order of their names.
 
-    Raises RecipeError for a pattern without files, what is no file of JSONL (plain, gzip, zstd),
-    and a file that is found twice; MissingExtra for an address whose package is not installed.
+    Raises RecipeError for a pattern without files, what is no file of a format that is read or not
+    of the one that is asked for, columns that are not there, and a file that is found twice;
+    MissingExtra for an address or a format whose package is not installed.
     """
     place = f"sources.{source}.documents"
     given = [patterns] if isinstance(patterns, str) else patterns
     if not given:
         raise RecipeError(f"{place}: at least one file or pattern is needed")
-    uris = [uri for pattern in given for uri in _expand(place, pattern)]
+    asked = None if reading.format == "auto" else reading.format
+    if splits and not any(_is_folder(pattern) for pattern in given):
+        raise RecipeError(f"sources.{source}.split: chooses among the files of a directory")
+    uris = [uri for pattern in given for uri in _expand(place, pattern, asked, splits)]
+    formats = {uri: _format(place, uri, asked) for uri in uris}
     _refuse_repeats(place, uris)
     named = sorted(zip(_shard_names(uris), uris, strict=True))
-    return tuple(Input(source, f"{source}/{name}", uri) for name, uri in named)
+    found = tuple(Input(source, f"{source}/{name}", uri, formats[uri]) for name, uri in named)
+    _check_reading(f"sources.{source}", found, reading)
+    return found
 
 
-def _expand(place: str, pattern: str) -> list[str]:
+def _is_folder(pattern: str) -> bool:
+    return "://" not in pattern and os.path.isdir(pattern)  # noqa: PTH112  no error for a long name
+
+
+def _expand(
+    place: str, pattern: str, asked: FormatName | None, splits: tuple[str, ...]
+) -> list[str]:
     if "://" in pattern:
         _check_url(place, pattern)
         return [pattern]
     if not pattern or "\0" in pattern:
         raise RecipeError(f"{place}: {pattern!a} is no file name")
-    if os.path.isdir(pattern):  # noqa: PTH112  no error for a name that is too long
-        raise RecipeError(
-            f"{place}: {pattern} is a directory; write {pattern.rstrip('/')}/*.jsonl.zst"
-        )
+    if _is_folder(pattern):
+        return data_files(place, pattern, asked, splits)
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  absolute and relative alike
     if not found:
         raise RecipeError(f"{place}: no file matches {pattern}")
-    for uri in found:
-        _check_file(place, uri)
     return found
+
+
+def _check_reading(place: str, inputs: tuple[Input, ...], reading: Reading) -> None:
+    """Settings that no file of the source has a use for are a mistake; columns must be there."""
+    formats = {item.format for item in inputs}
+    tables = bool(formats & {"parquet", "arrow"})
+    for setting, used in (
+        ("columns", tables or reading.columns == ColumnNames()),
+        ("html", "warc" in formats or reading.html == Reading().html),
+        ("check_digests", "warc" in formats or not reading.check_digests),
+    ):
+        if not used:
+            of = "Parquet or Arrow" if setting == "columns" else "WARC"
+            told = ", ".join(sorted(formats))
+            raise RecipeError(f"{place}.{setting}: is for {of}, the documents are {told}")
+    if any(item.format == "warc" and ".wet" not in item.uri.lower() for item in inputs):
+        check_installed(reading.html)
+    for item in inputs:
+        if item.format in ("parquet", "arrow") and "://" not in item.uri:
+            module = parquet if item.format == "parquet" else arrow
+            try:
+                module.check_columns(item.uri, reading.columns)
+            except WrongColumn as wrong:
+                raise RecipeError(f"{place}.columns{wrong} in {item.uri}") from None
 
 
 def _check_url(place: str, url: str) -> None:
@@ -104,8 +144,15 @@ def _check_url(place: str, url: str) -> None:
         raise RecipeError(f"{place}: nothing opens {url} (known: {known})") from None
 
 
-def _check_file(place: str, path: str) -> None:
-    """Raise RecipeError for what cannot be read as JSONL, before any worker tries."""
+def _format(place: str, uri: str, asked: FormatName | None) -> FormatName:
+    """What the file is; of an address only the name is looked at."""
+    if "://" in uri:
+        return asked or named_format(urlsplit(uri).path) or "jsonl"
+    return _check_file(place, uri, asked)
+
+
+def _check_file(place: str, path: str, asked: FormatName | None) -> FormatName:
+    """Raise RecipeError for what cannot be read, before any worker tries."""
     told = f"{place}: {os.fsencode(path).decode(errors='backslashreplace')}"
     if not _is_utf8(path):
         raise RecipeError(f"{told}: the name is not UTF-8")
@@ -119,8 +166,10 @@ def _check_file(place: str, path: str) -> None:
             head = file.read(HEAD)
     except OSError as error:
         raise RecipeError(f"{told} cannot be read: {error.strerror or error}") from None
-    if wrong := _mistaken(path.lower(), head):
-        raise RecipeError(f"{told} {wrong}")
+    try:
+        return format_of(path, head, asked)
+    except Mistaken as mistaken:
+        raise RecipeError(f"{told} {mistaken}") from None
 
 
 def _is_utf8(name: str) -> bool:
@@ -130,27 +179,6 @@ def _is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _mistaken(name: str, head: bytes) -> str | None:
-    """Why a file of this name (in small letters) cannot be what its first bytes say."""
-    kind = next((kind for magic, kind in KINDS.items() if head.startswith(magic)), None)
-    if name.endswith(ZSTD_ENDINGS):
-        expected, magics = "zstd", (ZSTD, *ZSTD_SKIPPABLE)
-    elif name.endswith(GZIP_ENDINGS):
-        expected, magics = "gzip", (GZIP,)
-    elif kind in (KINDS[GZIP], KINDS[ZSTD]):
-        return f"is {kind}, but its name does not end in {'.gz' if kind == KINDS[GZIP] else '.zst'}"
-    elif kind:
-        return f"is {kind}, JSONL (plain, .gz, .zst) is read"
-    elif b"\0" in head:
-        return "is a binary file, JSONL (plain, .gz, .zst) is read"
-    else:
-        return None
-    # a file that was cut inside of its first bytes is left to the reader, which counts it
-    if any(head.startswith(magic[: len(head)]) for magic in magics):
-        return None
-    return f"is {kind or f'no {expected} file'}, but its name ends in {Path(name).suffix}"
 
 
 def _refuse_repeats(place: str, uris: list[str]) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from dolma_pipe.entries import METHODS, Entry, MinHash
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.extends import read_extended
+from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
 from dolma_pipe.inputs import Input, find_inputs
 from dolma_pipe.mixer import Curve, MixSettings
 from dolma_pipe.settings import nearest, one_line, settle
@@ -20,6 +21,8 @@ from dolma_pipe.tokenizer import TokenizeSettings
 
 FilterStage = Literal["language", "quality", "content"]
 FILTER_STAGES: tuple[FilterStage, ...] = ("language", "quality", "content")
+METADATA = "metadata"
+"""The tagger of fields that documents bring with them, and the prefix of its columns."""
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", max_length=100)]
 """Of a recipe or a source: a folder is called so."""
 
@@ -36,6 +39,11 @@ class SourceSection(msgspec.Struct, forbid_unknown_fields=True):
     """A source: its documents, the stages it skips, and settings that replace those of a stage."""
 
     documents: str | list[str]
+    format: FormatName | Literal["auto"] = "auto"
+    split: str | list[str] = []
+    columns: ColumnNames = ColumnNames()
+    html: Html = "resiliparse"
+    check_digests: bool = False
     skip: list[FilterStage] = []
     language: FilterSection = msgspec.field(default_factory=FilterSection)
     quality: FilterSection = msgspec.field(default_factory=FilterSection)
@@ -100,6 +108,11 @@ class Source(msgspec.Struct, frozen=True):
     taggers: tuple[TaggerUse, ...]
     rules: tuple[Rule, ...]
     masks: tuple[Mask, ...]
+    reading: Reading
+
+    def read_as(self, shard: Input) -> Reading:
+        """How a shard of this source is read: its own format, found where it was `auto`."""
+        return msgspec.structs.replace(self.reading, format=shard.format)
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -163,6 +176,33 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeError(f"{path}: {one_line(error)}") from error.__cause__
 
 
+def read_sources(path: Path) -> Recipe:
+    """The sources of a recipe alone, nothing done to them: for what goes before its taggers.
+
+    Raises RecipeError.
+    """
+    given = read_extended(path)
+    if isinstance(given, dict):
+        given = {
+            key: given[key] for key in ("name", "sources", "max_document_bytes") if key in given
+        }
+        if isinstance(given.get("sources"), dict):
+            given["sources"] = {
+                name: {
+                    key: value
+                    for key, value in source.items()
+                    if key not in (*FILTER_STAGES, "skip")
+                }
+                if isinstance(source, dict)
+                else source
+                for name, source in given["sources"].items()
+            }
+    try:
+        return _checked(settle(given, RecipeFile, ""))
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {one_line(error)}") from error.__cause__
+
+
 def _without_empty_sections(given: Any) -> Any:
     """A section with nothing below its name is a section that is not there.
 
@@ -191,11 +231,12 @@ def _checked(file: RecipeFile) -> Recipe:
         )
         for name, given in file.sources.items()
     }
+    entries = tuple(_entries(file.dedup))
     recipe = Recipe(
         name=file.name,
         seed=file.seed,
-        sources=tuple(_source(name, section, file) for name, section in sections.items()),
-        dedup=tuple(_entries(file.dedup)),
+        sources=tuple(_source(name, section, file, entries) for name, section in sections.items()),
+        dedup=entries,
         mix=file.mix,
         tokenize=file.tokenize,
         max_bad=file.max_bad,
@@ -207,7 +248,9 @@ def _checked(file: RecipeFile) -> Recipe:
     return recipe
 
 
-def _source(name: str, section: SourceSection, file: RecipeFile) -> Source:
+def _source(
+    name: str, section: SourceSection, file: RecipeFile, entries: Sequence[Entry]
+) -> Source:
     taggers: list[TaggerUse] = []
     rules: list[Rule] = []
     masks: list[Mask] = []
@@ -222,9 +265,11 @@ def _source(name: str, section: SourceSection, file: RecipeFile) -> Source:
             rules.append(_rule(stage, column, bounds))
         for column, replacement in _chosen(own.mask, general.mask, {}).items():
             masks.append(Mask(stage, column, replacement))
-    source = Source(
-        name, find_inputs(name, section.documents), tuple(taggers), tuple(rules), tuple(masks)
-    )
+    taggers += _implied(taggers, rules, _compared(name, entries, file.mix))
+    reading = Reading(section.format, section.columns, section.html, section.check_digests)
+    splits = (section.split,) if isinstance(section.split, str) else tuple(section.split)
+    inputs = find_inputs(name, section.documents, reading, splits)
+    source = Source(name, inputs, tuple(taggers), tuple(rules), tuple(masks), reading)
     _check_columns(source)
     return source
 
@@ -246,6 +291,40 @@ def _tagger_use(stage: FilterStage, given: str | dict[str, dict[str, Any] | None
     with blamed(f"{place}.{name}"):
         own_name = use.build().name
     return msgspec.structs.replace(use, prefix=own_name or found.prefix)
+
+
+def _compared(name: str, entries: Sequence[Entry], mix: MixSettings | None) -> Iterator[str]:
+    """The columns by which dedup and mix compare documents of a source."""
+    for entry in entries:
+        if entry.column is not None and entry.concerns(name):
+            yield entry.column
+    factor = mix.upsample.get(name) if mix is not None else None
+    if isinstance(factor, Curve):
+        yield factor.by
+
+
+def _implied(
+    taggers: Sequence[TaggerUse], rules: Sequence[Rule], compared: Iterator[str]
+) -> Iterator[TaggerUse]:
+    """Taggers of `metadata.*` columns that are named and not made, in the stage of their rule.
+
+    None where the prefix belongs to a tagger of the user's own: then its columns are meant.
+    """
+    found = find("taggers", METADATA)
+    own = [use for use in taggers if use.prefix == METADATA]
+    if any(use.found != found for use in own):
+        return
+    made = {f"{METADATA}.{column}" for use in own for column in use.build().columns()}
+    named: dict[str, FilterStage] = {rule.column: rule.stage for rule in rules}
+    named = dict.fromkeys(compared, FILTER_STAGES[-1]) | named
+    for stage in FILTER_STAGES:
+        fields = [
+            column.removeprefix(f"{METADATA}.")
+            for column, of in named.items()
+            if of == stage and column.startswith(f"{METADATA}.") and column not in made
+        ]
+        if fields:
+            yield TaggerUse(stage, METADATA, found, {"fields": fields})
 
 
 def _one_pair(given: dict[str, Any], place: str) -> tuple[str, Any]:

@@ -65,10 +65,22 @@ def _reported(context: Context, summary: Summary) -> Summary:
     return summary
 
 
-def tag(context: Context, sources: tuple[str, ...], score_all: bool) -> Summary:
-    """Stages 1 to 3 alone, for some sources or all. Raises RecipeError for an unknown one."""
+def tag(
+    context: Context, sources: tuple[str, ...], taggers: tuple[str, ...], score_all: bool
+) -> Summary:
+    """Stages 1 to 3 alone, for some sources or all, and by some taggers or all.
+
+    taggers: prefixes; what the others have scored before stays and counts. Raises RecipeError for
+    an unknown source or tagger.
+    """
     names = [source.name for source in context.recipe.sources]
     for name in sources:
         if name not in names:
             raise RecipeError(f"unknown source '{name}'{nearest(name, names)}")
-    return _reported(context, summarise(context, curate(context, sources, score_all)))
+    chosen = [s for s in context.recipe.sources if not sources or s.name in sources]
+    prefixes = {use.prefix for source in chosen for use in source.taggers}
+    for name in taggers:
+        if name not in prefixes:
+            told = ", ".join(source.name for source in chosen)
+            raise RecipeError(f"no tagger of {told} is '{name}'{nearest(name, prefixes)}")
+    return _reported(context, summarise(context, curate(context, sources, score_all, taggers)))

@@ -11,10 +11,13 @@ import pyarrow as pa
 import xxhash
 import zstandard
 
-from dolma_pipe.batch import SCHEMA, Batch
-from dolma_pipe.document import BadLine, Document, parse, with_fields
+from dolma_pipe.batch import SCHEMA, Batch, no_documents
+from dolma_pipe.document import BadLine, Document, with_fields
+from dolma_pipe.formats.open import open_format
+from dolma_pipe.formats.reading import Reading
 from dolma_pipe.kernels.idset import IdSet
-from dolma_pipe.stream import ByteStream, Damaged, Line, read_lines
+from dolma_pipe.kernels.jit import I64
+from dolma_pipe.stream import Damaged, Record
 from dolma_pipe.work import atomic_write
 
 BATCH_BYTES = 8 << 20
@@ -55,17 +58,18 @@ class ShardReader:
         *,
         source: str = "",
         shard: str = "",
+        reading: Reading = Reading(),  # noqa: B008  frozen
         max_document_bytes: int = MAX_DOCUMENT_BYTES,
         batch_bytes: int = BATCH_BYTES,
         quarantine: Callable[[Quarantined], None] = no_quarantine,
     ) -> None:
-        self._stream = ByteStream(str(uri))
+        self._format = open_format(str(uri), reading, max_document_bytes)
         self._source = source
         self._shard = shard or Path(str(uri)).name
-        self._max_document_bytes = max_document_bytes
         self._batch_bytes = batch_bytes
         self._quarantine = quarantine
         self._ids = IdSet()
+        self._unread = self._records()
         self.documents = 0
         self.repaired = 0
         self.quarantined = 0
@@ -73,13 +77,18 @@ class ShardReader:
     @property
     def content_hash(self) -> str:
         """xxh3-128 of the stored bytes, as 32 hexadecimal digits."""
-        return self._stream.content_hash
+        return self._format.content_hash
+
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """Records that are no lines of the shard by definition: kind -> how many."""
+        return self._format.passed_over
 
     def __iter__(self) -> Iterator[Batch]:
         held: list[_Parsed] = []
         size = 0
-        for line in self._lines():
-            if parsed := self._parse(line):
+        for record in self._unread:
+            if parsed := self._parse(record):
                 held.append(parsed)
                 size += len(parsed.raw)
             if size >= self._batch_bytes or len(held) >= BATCH_DOCUMENTS:
@@ -87,29 +96,54 @@ class ShardReader:
                 held, size = [], 0
         yield from self._batch(held)
 
-    def _lines(self) -> Iterator[Line]:
+    def take(self, lines: I64) -> Batch:
+        """The documents of these lines (from 1, ascending, behind all that were taken before).
+
+        The lines between are passed over unparsed. Raises LookupError where one of the lines is no
+        document.
+        """
+        held: list[_Parsed] = []
+        wanted = lines.tolist()
+        for record in self._unread if wanted else ():
+            if record.number != wanted[len(held)]:
+                continue
+            if (parsed := self._parse(record)) is None:
+                break
+            held.append(parsed)
+            if len(held) == len(wanted):
+                break
+        if len(held) < len(wanted):
+            raise LookupError(f"line {wanted[len(held)]} is no document")
+        return Batch(_record_batch(held, self._source), self._shard) if held else no_documents()
+
+    def finish(self) -> None:
+        """Pass over the lines that are left: content_hash is that of the whole shard."""
+        for _ in self._unread:
+            pass
+
+    def _records(self) -> Iterator[Record]:
         number = 0
         try:
-            for line in read_lines(self._stream, self._max_document_bytes):
-                number = line.number
-                yield line
+            for record in self._format.records():
+                number = record.number
+                yield record
         except Damaged as damage:
             self._bad(number + 1, str(damage))
 
-    def _parse(self, line: Line) -> _Parsed | None:
-        if line.content is None:
-            self._bad(line.number, f"longer than {self._max_document_bytes} bytes")
+    def _parse(self, record: Record) -> _Parsed | None:
+        if record.fault is not None:
+            self._bad(record.number, record.fault, record.content or b"")
             return None
         try:
-            document, raw, repaired = parse(line.content)
+            document, raw, repaired = self._format.parse(record)
         except BadLine as bad:
-            self._bad(line.number, str(bad), line.content)
+            self._bad(record.number, str(bad), self._format.excerpt(record))
             return None
         if document.id is None:
-            document.id = f"{self._shard}:{line.number}"
+            document.id = f"{self._shard}:{record.number}"
             raw = with_fields(raw, id=document.id)
         self.repaired += repaired
-        return _Parsed(line.number, document, raw)
+        return _Parsed(record.number, document, raw)
 
     def _batch(self, parsed: list[_Parsed]) -> Iterator[Batch]:
         """The batch of these documents, without those whose id came before in the shard."""

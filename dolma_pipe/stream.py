@@ -21,11 +21,15 @@ GZIP_ENDINGS = (".gz",)
 """How compressed shards are recognised, in any case."""
 
 
-class Line(NamedTuple):
-    """A line without its end; content is None where it was too long to hold."""
+class Record(NamedTuple):
+    """What may be a document: of JSONL, a line without its end.
+
+    fault: why it is none, where that is seen before it is parsed; content is then an excerpt.
+    """
 
     number: int
-    content: bytes | None
+    content: Any
+    fault: str | None = None
 
 
 class Damaged(Exception):
@@ -63,9 +67,10 @@ class ByteStream:
         elif name.endswith(GZIP_ENDINGS):
             yield from self._decompressed(lambda: zlib.decompressobj(wbits=31), zlib.error)
         else:
-            yield from self._stored()
+            yield from self.stored()
 
-    def _stored(self) -> Iterator[bytes]:
+    def stored(self) -> Iterator[bytes]:
+        """Pieces as they are stored. Raises InputError."""
         try:
             with open_binary(self.uri) as file:
                 while piece := file.read(READ):
@@ -80,7 +85,7 @@ class ByteStream:
         frame: _Decompressor | None = None
         begun = False
         damage: str | None = None
-        for piece in self._stored():
+        for piece in self.stored():
             for start in range(0, len(piece), FEED):
                 data = piece[start : start + FEED]
                 while data and damage is None:
@@ -106,9 +111,9 @@ class ByteStream:
             raise Damaged(damage)
 
 
-def read_lines(stream: ByteStream, max_bytes: int) -> Iterator[Line]:
+def read_lines(stream: ByteStream, max_bytes: int) -> Iterator[Record]:
     """The lines of a stream, numbered from 1; blank ones are passed over, longer ones than
-    max_bytes come empty.
+    max_bytes come as a fault.
 
     Raises Damaged and InputError as the stream does, after the complete lines before; the cut line
     is not given out.
@@ -127,11 +132,11 @@ def read_lines(stream: ByteStream, max_bytes: int) -> Iterator[Line]:
     yield from _line(number, parts, held, max_bytes)
 
 
-def _line(number: int, parts: list[bytes], held: int, max_bytes: int) -> Iterator[Line]:
+def _line(number: int, parts: list[bytes], held: int, max_bytes: int) -> Iterator[Record]:
     if held > max_bytes:
-        yield Line(number, None)
+        yield Record(number, None, f"longer than {max_bytes} bytes")
     elif content := b"".join(parts).strip(b" \t\r\n"):
-        yield Line(number, content)
+        yield Record(number, content)
 
 
 def open_binary(uri: str) -> IO[bytes]:

@@ -1,17 +1,15 @@
 """The C4 cleaning rules (Raffel et al. 2020, "Exploring the Limits of Transfer Learning")."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
 
-from dolma_pipe.assets import asset_path
 from dolma_pipe.batch import Batch
-from dolma_pipe.errors import AssetError
-from dolma_pipe.kernels.blocklist import Blocklist, compile_blocklist, count_blocked
+from dolma_pipe.kernels.blocklist import find_hits
 from dolma_pipe.kernels.c4 import COLUMNS, c4
+from dolma_pipe.lists import ListFiles, list_names, load_words
 from dolma_pipe.tagger import Column, Spans, Tagger
 
 
@@ -26,12 +24,13 @@ class C4(Tagger, frozen=True):
     - `lines`, `kept_lines`: how many lines are not blank, and how many of them stay.
     - `removed_share`: the share of the characters of lines that is removed.
     - `sentences`: how many the kept lines have [at least 3; T5: 5]. A sentence ends with its
-      line, and at . ! ? … 。 ！ ？ (closing quotes and brackets may follow) before a word that does
-      not start with a small letter; T5 uses NLTK's model.
+      line, at 。 ！ ？, and at . ! ? … or the like of another script (closing quotes and brackets
+      may follow) before a word that does not start with a small letter; T5 uses NLTK's model.
     - `has_curly_bracket`, `has_lorem_ipsum`, `has_policy`: 1 if any line of the original has one
       [0]. Policy phrases: terms of use, privacy policy, cookie policy, uses cookies, use of
       cookies, use cookies.
-    - `blocked_words`, only with a list: at how many places an entry of it stands [0].
+    - `blocked_words`, only with a list: at how many places an entry of it stands [0], as `count`
+      of the tagger toxicity.
     """
 
     cost: ClassVar[float] = 0.8
@@ -40,10 +39,12 @@ class C4(Tagger, frozen=True):
     """Lines with fewer words are removed (published: 5)."""
 
     end_marks: str = ".!?\"'”’"
-    """A line must end in one of these characters; add 。！？ for Chinese and Japanese."""
+    """A line must end in one of these characters; add 。！？ for Chinese and Japanese. With none of
+    them a line may end as it likes (FineWeb)."""
 
-    blocked_words: str = ""
-    """A list file of words or phrases, one a line, UTF-8: a path or the name of an asset."""
+    blocked_words: ListFiles = ""
+    """List files of words or phrases, one a line: paths or names of assets (published:
+    bad-words-en)."""
 
     def columns(self) -> tuple[str, ...]:
         return ("removed", *COLUMNS, *(["blocked_words"] if self.blocked_words else []))
@@ -52,11 +53,11 @@ class C4(Tagger, frozen=True):
         return ("removed",)
 
     def assets(self) -> tuple[str, ...]:
-        return (self.blocked_words,) if self.blocked_words else ()
+        return list_names(self.blocked_words)
 
     def check(self) -> None:
         if self.blocked_words:
-            _blocklist(self.blocked_words)
+            load_words("c4.blocked_words", self.blocked_words)
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:
         found, removed = c4(
@@ -64,6 +65,7 @@ class C4(Tagger, frozen=True):
             batch.offsets,
             batch.words,
             batch.lines,
+            batch.sentences,
             self.end_marks,
             self.min_words_per_line,
         )
@@ -71,21 +73,6 @@ class C4(Tagger, frozen=True):
         for k, name in enumerate(COLUMNS):
             columns[name] = found[:, k].astype(np.float64 if name == "removed_share" else np.int64)
         if self.blocked_words:
-            blocklist = _blocklist(self.blocked_words)
-            columns["blocked_words"] = count_blocked(batch.text, batch.words, blocklist)
+            words = load_words("c4.blocked_words", self.blocked_words)
+            columns["blocked_words"] = np.diff(find_hits(batch.text, batch.offsets, words).offsets)
         return columns
-
-
-@cache
-def _blocklist(name: str) -> Blocklist:
-    try:
-        entries = asset_path(name).read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise AssetError(f"c4.blocked_words: {name} is not UTF-8: {error}") from error
-    except OSError as error:
-        told = error.strerror or error
-        raise AssetError(f"c4.blocked_words: {name} cannot be read: {told}") from error
-    blocklist = compile_blocklist(entries)
-    if blocklist.longest == 0:
-        raise AssetError(f"c4.blocked_words: {name} holds no word")
-    return blocklist

@@ -29,9 +29,25 @@ class GopherRepetition(Tagger, frozen=True):
     every_member: bool = False
     """Count the first of equal lines, paragraphs or n-grams (5 to 10) as a duplicate too (DCLM)."""
 
+    first_of_equal: bool = False
+    """Of equally frequent 2- to 4-grams count the first instead of the longest, and where none
+    occurs twice the first of all (dolma, datatrove): few words alone then pass a threshold."""
+
+    overlaps: bool = False
+    """Count a character for each repeated 5- to 10-gram around it, as a share of the characters of
+    all n-grams (dolma), instead of once."""
+
     def columns(self) -> tuple[str, ...]:
         return COLUMNS
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:
-        found = repetition(batch.text, batch.offsets, batch.words, batch.lines, self.every_member)
+        found = repetition(
+            batch.text,
+            batch.offsets,
+            batch.words,
+            batch.lines,
+            self.every_member,
+            self.first_of_equal,
+            self.overlaps,
+        )
         return {name: found[:, k] for k, name in enumerate(COLUMNS)}

@@ -132,6 +132,15 @@ def tree(work: Path) -> dict[str, str]:
     }
 
 
+def decided(work: Path) -> dict[str, str]:
+    """The same without attributes/, which hold scores of earlier recipes, too."""
+    return {
+        name: digest
+        for name, digest in tree(work).items()
+        if not name.startswith(("attributes/", "records/attributes/"))
+    }
+
+
 def ran(work: Path) -> set[str]:
     """The tasks of the last run, '<pass> <key>', without those inside of deduplication."""
     tasks = json.loads((work / "timings.json").read_text())["tasks"]

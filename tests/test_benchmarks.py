@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import results
+from benchmarks import growth, results, shelf
+from benchmarks.chain import chain
 from benchmarks.checks import same_estimates, with_copies
 from benchmarks.comparisons import COMPARISONS, Given
-from benchmarks.corpus import Corpus, size_of, write_texts
+from benchmarks.corpus import Corpus, size_of, tiny, write_texts
 from benchmarks.peers import PeerMissing
 from benchmarks.race import race
+from benchmarks.settings import made_up_domains, variants
 from benchmarks.sides import datasketch_side, ours, plain_python, tokenizers_side
 from benchmarks.sides.shingles import shingles
 from dolma_pipe.assets import asset_path
+from dolma_pipe.batch import batch_of
+from dolma_pipe.shelf import names
 from tests.corpus import text, write_shard
 from tests.small_tokenizer import write_small_tokenizer
 
@@ -142,3 +146,61 @@ def test_our_runs_end_in_a_report(texts: list[str], tmp_path: Path) -> None:
     assert "## made: " in written
     assert "dolma-pipe run" in written
     assert "tag: lid" in written
+
+
+@pytest.mark.asset
+def test_the_chain_of_taggers_is_timed_without_its_start_up(
+    texts: list[str], tmp_path: Path
+) -> None:
+    rows = [{"id": str(i), "text": t} for i, t in enumerate(texts)]
+    write_shard(tmp_path / "made" / "web" / "documents" / "web-0000.jsonl.zst", rows)
+    corpora = Corpus(tmp_path / "made"), tiny(tmp_path / "tiny")
+    timed, refusals = chain(*corpora, None, "", nobody, 1, tmp_path)
+    assert [(one.name, len(one.costs)) for one in timed] == [("dolma-pipe tag --all", 1)]
+    assert timed[0].start_up.cpu > 0
+    assert refusals == ["dolma: not here", "datatrove: not here"]
+    assert "Not measured: datatrove: not here" in results.chain(timed, refusals, 1.0)
+
+
+def nobody(name: str) -> Path:
+    raise PeerMissing(f"{name}: not here")
+
+
+def test_every_tagger_of_the_shelf_is_measured() -> None:
+    assert {variant.tagger for variant in variants().values()} == set(names("taggers"))
+
+
+def test_a_rate_is_told_for_each_source(texts: list[str], tmp_path: Path) -> None:
+    loaded = {"web": [batch_of(texts)], "code": [batch_of(["x = 1\n" * 100])]}
+    told = shelf.measured("gopher", loaded, 2, tmp_path)
+    assert told["MB/s"] > 0
+    assert set(told["sources"]) == {"web", "code"}
+    section = results.shelf({"gopher": told, "mine": {"refused": "no list"}}, 1.0)
+    assert "not measured: no list" in section
+
+
+def test_made_up_lists_are_the_same_each_time(tmp_path: Path) -> None:
+    one, other = (made_up_domains(tmp_path / name, 10).read_text() for name in "ab")
+    assert one == other
+    assert len(set(one.splitlines())) == 10
+
+
+def test_growth_is_told_by_kind() -> None:
+    sizes = (0.01, 0.02)
+    told = growth.grown("gopher", 120, sizes)
+    assert set(told) == set(growth.KINDS)
+    assert all(set(took) == set(sizes) for took in told.values())
+    assert "| gopher | " in results.growth({"gopher": told}, sizes)
+
+
+def test_what_grows_too_steeply_or_hangs_is_flagged() -> None:
+    told = {"a": {1: 1.0, 64: 64.0}, "b": {1: 1.0, 64: 640.0}, "c": {1: 1.0}}
+    section = results.growth({"slow": told}, (1, 64))
+    assert "b: 1 MiB 1.00 s, 64 MiB 640.00 s; c: 1 MiB 1.00 s, 64 MiB too long" in section
+    assert "a:" not in section.split("| slow |")[1]
+
+
+@pytest.mark.parametrize("kind", growth.KINDS)
+def test_a_document_has_the_size_it_should(kind: str) -> None:
+    size = len(growth.KINDS[kind](1 << 16).encode())
+    assert 0.7 * (1 << 16) <= size <= 1.1 * (1 << 16)

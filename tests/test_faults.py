@@ -213,7 +213,7 @@ def test_a_bug_in_a_tagger_keeps_its_traceback_and_exits_3(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("data/web/*", "data/web"), "data/web is a directory; write data/web/*.jsonl.zst"),
+        (("data/web/*", "empty"), "empty is a directory without data files"),
         (("data/web/*", "data/web/x.jsonl"), "no file matches data/web/x.jsonl"),
         (("gopher.words", "gopher.wrods"), "(did you mean 'gopher.words'?)"),
         (("quality", "qualitty"), "unknown key 'qualitty' (did you mean 'quality'?)"),
@@ -222,6 +222,7 @@ def test_a_bug_in_a_tagger_keeps_its_traceback_and_exits_3(root: Path) -> None:
 def test_a_wrong_recipe_is_one_line_before_any_data(
     root: Path, change: tuple[str, str], told: str
 ) -> None:
+    (root / "empty").mkdir()
     write(root, "a.jsonl", lines("a", 5))
     (root / "mix.yaml").write_text(CURATE.replace(*change))
     for name in ("check", "run"):

@@ -1,5 +1,5 @@
-"""The inputs of a source: every file once, every shard with a name of its own, and nothing that is
-not JSONL."""
+"""The inputs of a source: every file once, every shard with a name of its own, and nothing that
+cannot be read."""
 
 import bz2
 import gzip
@@ -145,10 +145,14 @@ def zipped() -> bytes:
     return sink.getvalue()
 
 
-READ = "JSONL (plain, .gz, .zst) is read"
+READ = "JSONL and WARC (plain, .gz, .zst), Parquet and Arrow are read"
 MISTAKEN = {
-    "a.parquet": (parquet(), f"is a Parquet file, {READ}"),
-    "a.jsonl": (parquet(), f"is a Parquet file, {READ}"),
+    "a.parquet": (LINE, "is no Parquet file, but its name ends in .parquet"),
+    "a.arrow": (parquet(), "is a Parquet file, but its name ends in .arrow"),
+    "a.jsonl": (parquet(), "is a Parquet file, but its name ends in .jsonl"),
+    "w.jsonl.gz": (gzip.compress(b"WARC/1.0\r\n"), "holds WARC records, but its name ends in .gz"),
+    "a.warc.gz": (gzip.compress(LINE), "holds no WARC records, but its name ends in .gz"),
+    "b.warc": (LINE, "holds no WARC records, but its name ends in .warc"),
     "a.jsonl.bz2": (bz2.compress(LINE), f"is a bzip2 file, {READ}"),
     "a.jsonl.xz": (lzma.compress(LINE), f"is an xz file, {READ}"),
     "a.jsonl.lz4": (b"\x04\x22\x4d\x18rest", f"is an lz4 file, {READ}"),
@@ -166,7 +170,7 @@ MISTAKEN = {
 
 
 @pytest.mark.parametrize("name", MISTAKEN)
-def test_what_is_not_jsonl_is_told_at_the_door(name: str) -> None:
+def test_what_cannot_be_read_is_told_at_the_door(name: str) -> None:
     content, told = MISTAKEN[name]
     put(name, content=content)
     assert refused(name) == f"{name} {told}"
@@ -179,6 +183,11 @@ GOOD = {
     "bom.jsonl": b"\xef\xbb\xbf" + LINE,
     "a.jsonl.gz": gzip.compress(LINE),
     "a.jsonl.ZST": zstandard.compress(LINE),
+    "a.parquet": parquet(),
+    "parquet-without-ending": parquet(),
+    "cut.parquet": b"PA",
+    "a.warc.gz": gzip.compress(b"WARC/1.0\r\n"),
+    "warc-without-ending": b"WARC/1.0\r\n",
     "skippable.zst": b"\x50\x2a\x4d\x18\x02\0\0\0ab" + zstandard.compress(LINE),
     "cut.jsonl.zst": zstandard.compress(LINE)[:3],  # the reader counts it
     "cut.jsonl.gz": b"",

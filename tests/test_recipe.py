@@ -35,6 +35,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in ("web/b.jsonl", "web/a.jsonl", "code/c.jsonl.zst"):
         Path(place).parent.mkdir(exist_ok=True)
         Path(place).touch()
+    Path("empty").mkdir()
 
 
 def checked(text: str) -> Recipe:
@@ -68,7 +69,7 @@ WRONG = [
     ("web:", "we b:", "sources"),
     ("{documents: web", "{docs: web", "sources.web: unknown key 'docs'"),
     ("web/*.jsonl", "wbe/*.jsonl", "sources.web.documents: no file matches wbe/*.jsonl"),
-    ("web/*.jsonl", "web", "sources.web.documents: web is a directory; write web/*.jsonl.zst"),
+    ("web/*.jsonl", "empty", "sources.web.documents: empty is a directory without data files"),
     ("[gopher,", "[gohper,", "quality.taggers: unknown tagger 'gohper' (did you mean 'gopher'?)"),
     ("[gopher,", "[./mine.py,", "quality.taggers: no file ./mine.py"),
     ("[gopher,", "[no.such,", "quality.taggers: no module no.such is installed"),

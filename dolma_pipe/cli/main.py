@@ -8,12 +8,16 @@ import click
 from dolma_pipe import __version__
 from dolma_pipe.cli import (
     assets,
+    attributes,
     check,
+    classifier,
     dedup,
+    explain,
     export,
     run,
     sample,
     status,
+    sweep,
     tag,
     tokens,
 )
@@ -35,7 +39,23 @@ def cli() -> None:
     """
 
 
-for module in (run, tag, dedup, check, status, list_command, export, sample, assets, tokens):
+COMMANDS = (
+    run,
+    tag,
+    dedup,
+    check,
+    status,
+    explain,
+    sweep,
+    attributes,
+    list_command,
+    export,
+    classifier,
+    sample,
+    assets,
+    tokens,
+)
+for module in COMMANDS:
     cli.add_command(module.command)
 
 

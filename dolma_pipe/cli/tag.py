@@ -17,6 +17,13 @@ from dolma_pipe.cli.run import fail_if_incomplete, show
 @click.command("tag")
 @recipe_argument
 @click.option("--source", "sources", multiple=True, help="Only this source; may be given again.")
+@click.option(
+    "--tagger",
+    "taggers",
+    multiple=True,
+    help="Only this tagger (prefix of its columns); may be given again. What others have scored"
+    " before stays, and counts.",
+)
 @click.option("--all", "score_all", is_flag=True, help="Score dropped documents further, too.")
 @work_option
 @engine_options
@@ -24,16 +31,20 @@ from dolma_pipe.cli.run import fail_if_incomplete, show
 def command(
     recipe: Path,
     sources: tuple[str, ...],
+    taggers: tuple[str, ...],
     score_all: bool,
     work: Path | None,
     workers: int | None,
     engine: str,
     force: bool,
 ) -> None:
-    """Tag and filter the documents of RECIPE: attributes/ and curated/ in the work directory."""
+    """Tag and filter the documents of RECIPE: attributes/ and curated/ in the work directory.
+
+    Scores that stand in attributes/ and still hold are used, not made again.
+    """
     with opened(recipe, work, workers, engine, force) as context:
         from dolma_pipe.run import tag
 
-        summary = tag(context, sources, score_all)
+        summary = tag(context, sources, taggers, score_all)
         show(context, summary)
     fail_if_incomplete(summary.failed)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import F64, I64, U8, inlined, kernel
-from dolma_pipe.kernels.unicode import code_point_at, code_points
+from dolma_pipe.kernels.sentences import Sentences
+from dolma_pipe.kernels.unicode import code_points, last_code_point
 from dolma_pipe.kernels.words import Lines, Words
 
 COLUMNS = (
@@ -39,9 +40,6 @@ PHRASES = (
 )
 """Phrase, the position of its rarest letter (where the search looks first), and its bit."""
 
-SENTENCE_ENDS = ".!?…。！？｡"
-CLOSERS = "\"'”’»)]}」』）"
-
 _BYTES = np.array([p[0].encode().ljust(16, b"\0") for p in PHRASES]).view(np.uint8).reshape(-1, 16)
 _LENGTHS = np.array([len(p[0]) for p in PHRASES])
 _ANCHORS = np.array([p[1] for p in PHRASES])
@@ -49,8 +47,6 @@ _BITS = np.array([p[2] for p in PHRASES])
 _IS_ANCHOR = np.zeros(256, np.uint8)
 for _phrase, _at, _ in PHRASES:
     _IS_ANCHOR[[ord(_phrase[_at]), ord(_phrase[_at].upper())]] = 1
-_SENTENCE_ENDS = tuple(map(ord, SENTENCE_ENDS))
-_CLOSERS = tuple(map(ord, CLOSERS))
 _DOT = np.uint8(ord("."))
 
 
@@ -67,7 +63,13 @@ class Removed(NamedTuple):
 
 
 def c4(
-    text: U8, offsets: I64, words: Words, lines: Lines, end_marks: str, min_words: int
+    text: U8,
+    offsets: I64,
+    words: Words,
+    lines: Lines,
+    sentences: Sentences,
+    end_marks: str,
+    min_words: int,
 ) -> tuple[F64, Removed]:
     """float64[documents, len(COLUMNS)], and the lines to remove with their line feeds."""
     found = np.zeros((len(offsets) - 1, len(COLUMNS)), np.float64)
@@ -77,7 +79,18 @@ def c4(
     reasons = np.empty(spans, np.float64)
     marks = np.array([ord(c) for c in end_marks], np.int64)
     n = _c4(
-        text, offsets, *words[:3], *lines, marks, min_words, found, firsts, starts, ends, reasons
+        text,
+        offsets,
+        *words[:3],
+        *lines,
+        sentences.starts,
+        marks,
+        min_words,
+        found,
+        firsts,
+        starts,
+        ends,
+        reasons,
     )
     return found, Removed(firsts, starts[:n], ends[:n], reasons[:n])
 
@@ -92,6 +105,7 @@ def _c4(
     line_firsts: I64,
     line_starts: I64,
     line_ends: I64,
+    sentence_starts: I64,
     end_marks: I64,
     min_words: int,
     found: F64,
@@ -100,7 +114,7 @@ def _c4(
     ends: I64,
     reasons: F64,
 ) -> int:
-    n = 0
+    n, s = 0, 0
     for d in range(len(offsets) - 1):
         begin = int(offsets[d])
         w, after = int(word_firsts[d]), int(word_firsts[d + 1])
@@ -112,6 +126,9 @@ def _c4(
                 w += 1
             if w == first:
                 continue
+            first_sentence = s
+            while s < len(sentence_starts) and sentence_starts[s] < line_ends[k]:
+                s += 1
             start, end = int(word_starts[first]), int(word_ends[w - 1])
             here = _phrases(text, start, end)
             length = code_points(text, start, end)
@@ -128,7 +145,7 @@ def _c4(
                 n += 1
             else:
                 kept += 1
-                sentences += _sentences(text, word_starts[first:w], word_ends[first:w])
+                sentences += s - first_sentence
         if is_open:
             ends[n - 1] = offsets[d + 1] - begin
         firsts[d + 1] = n
@@ -144,14 +161,14 @@ def _c4(
 @inlined
 def _reason(text: U8, start: int, end: int, end_marks: I64, few_words: bool, holds: int) -> int:
     """Why this line goes, 0 if it stays."""
-    last, _ = _last_code_point(text, start, end)
+    last, _ = last_code_point(text, start, end)
     ends_well = False
     for mark in end_marks:
         if last == mark:
             ends_well = True
     if last == _DOT and end - start >= 3 and text[end - 2] == _DOT and text[end - 3] == _DOT:
         ends_well = False
-    if not ends_well:
+    if not ends_well and len(end_marks) > 0:
         return NO_END_MARK
     if few_words:
         return FEW_WORDS
@@ -160,15 +177,6 @@ def _reason(text: U8, start: int, end: int, end_marks: I64, few_words: bool, hol
     if holds & POLICY:
         return HAS_POLICY
     return 0
-
-
-@inlined
-def _last_code_point(text: U8, start: int, end: int) -> tuple[int, int]:
-    """The last code point of a stretch that is not empty, and where it starts."""
-    at = end - 1
-    while at > start and text[at] & np.uint8(0xC0) == np.uint8(0x80):
-        at -= 1
-    return code_point_at(text, at)[0], at
 
 
 @kernel
@@ -192,36 +200,3 @@ def _phrases(text: U8, start: int, end: int) -> int:
                 if same:
                     holds |= _BITS[p]
     return holds
-
-
-@inlined
-def _sentences(text: U8, starts: I64, ends: I64) -> int:
-    """Sentences in the words of one line: it ends one, whatever its last character is.
-
-    Inside it, a word ends one whose last character but quotes and brackets is . ! ? or the like,
-    unless the next word starts with a small letter of ASCII.
-    """
-    count = 1
-    for w in range(len(starts) - 1):
-        follower = text[starts[w + 1]]
-        if np.uint8(97) <= follower <= np.uint8(122):
-            continue
-        count += _ends_sentence(text, int(starts[w]), int(ends[w]))
-    return count
-
-
-@inlined
-def _ends_sentence(text: U8, start: int, end: int) -> int:
-    """Whether the last code point before any closing quotes and brackets ends a sentence."""
-    while end > start:
-        last, end = _last_code_point(text, start, end)
-        for mark in _SENTENCE_ENDS:
-            if last == mark:
-                return 1
-        closes = False
-        for closer in _CLOSERS:
-            if last == closer:
-                closes = True
-        if not closes:
-            return 0
-    return 0

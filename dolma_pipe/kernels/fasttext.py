@@ -8,13 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dolma_pipe.kernels.fasttext_dictionary import (
-    FNV64_BASIS,
-    FNV64_PRIME,
-    begins_with,
-    find_entry,
-)
 from dolma_pipe.kernels.jit import F32, I32, I64, U8, U64, inlined, kernel
+from dolma_pipe.kernels.strings import FNV64_BASIS, FNV64_PRIME, begins_with, find_entry
 
 FNV32_BASIS = np.uint32(2166136261)
 FNV32_PRIME = np.uint32(16777619)
@@ -43,7 +38,7 @@ class Weights(NamedTuple):
     kept: uint64[buckets / 64], a bit for each bucket that pruning left; ngram_rows: int32[buckets],
     its row (after the words). Both are empty when nothing was pruned and bucket b is row b.
     vocabulary: uint8[bytes], entry e (words first, then labels) is vocabulary[starts[e]:ends[e]].
-    table: int32[power of two], see fasttext_dictionary.
+    table: int32[power of two], see strings.
     words: entries that are words; buckets: 0 when the model has no n-grams at all.
     """
 
@@ -91,8 +86,9 @@ def document_vectors(
     word_starts, word_ends = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     keys, slots = np.empty(BLOCK, np.uint64), np.empty(BLOCK, np.uint64)
     room = np.empty(256, np.uint8)
-    pending = np.empty(max(BLOCK, weights.max_characters, weights.word_ngrams), np.uint64)
+    pending = np.empty(max(BLOCK, weights.max_characters), np.uint64)
     history = np.empty(max(weights.word_ngrams - 1, 0), np.uint64)
+    grams = np.empty(BLOCK + len(history), np.uint64)
     # Word n-grams are summed apart from words, so that no order of additions depends on the memo.
     extra = np.empty(matrix.shape[1], np.float32)
     end_row = _end_row(weights)
@@ -102,7 +98,7 @@ def document_vectors(
         total[:] = np.float32(0)
         extra[:] = np.float32(0)
         position, end = starts[d], ends[d]
-        count, words = 0, 0
+        count, words, found_grams = 0, 0, 0
         while position < end:
             position, found = _scan_words(text, position, end, word_starts, word_ends, keys)
             waiting = 0
@@ -133,17 +129,21 @@ def document_vectors(
                 waiting += 1
                 if has_word_ngrams:
                     value = _signed_hash(text, word_starts[w], word_ends[w])
-                    ngrams = _word_ngrams(value, words, history, modulus, pending)
-                    count += _add_ngrams(pending, ngrams, known, kept, ngram_rows, matrix, extra)
+                    found_grams = _word_ngrams(value, words, history, modulus, grams, found_grams)
                     words += 1
+                    if found_grams >= BLOCK:
+                        count += _add_ngrams(
+                            grams, found_grams, known, kept, ngram_rows, matrix, extra
+                        )
+                        found_grams = 0
             _add_rows(memo_vectors, slots, waiting, total)
         if end_row >= 0:
             pending[0] = end_row
             _add_rows(matrix, pending, 1, total)
             count += 1
         if has_word_ngrams:
-            ngrams = _word_ngrams(end_hash, words, history, modulus, pending)
-            count += _add_ngrams(pending, ngrams, known, kept, ngram_rows, matrix, extra)
+            found_grams = _word_ngrams(end_hash, words, history, modulus, grams, found_grams)
+            count += _add_ngrams(grams, found_grams, known, kept, ngram_rows, matrix, extra)
         scale = np.float32(1.0 / max(count, 1))
         for k in range(len(total)):
             total[k] = (total[k] + extra[k]) * scale
@@ -291,42 +291,28 @@ def _add_ngrams(
 
 @kernel
 def _add_rows(matrix: F32, rows: U64, count: int, total: F32) -> None:
-    """Add matrix[rows[:count]] to total, each row in turn; eight columns at a time in registers."""
-    dimensions = np.uint64(len(total))
-    even = dimensions & ~np.uint64(7)
-    k = np.uint64(0)
-    while k < even:
-        k1, k2, k3, k4 = k + np.uint64(1), k + np.uint64(2), k + np.uint64(3), k + np.uint64(4)
-        k5, k6, k7 = k + np.uint64(5), k + np.uint64(6), k + np.uint64(7)
-        a, b, c, d, e, f, g, h = (
-            total[k], total[k1], total[k2], total[k3], total[k4], total[k5], total[k6], total[k7]
-        )  # fmt: skip
-        for i in range(count):
-            row = rows[i]
-            a += matrix[row, k]
-            b += matrix[row, k1]
-            c += matrix[row, k2]
-            d += matrix[row, k3]
-            e += matrix[row, k4]
-            f += matrix[row, k5]
-            g += matrix[row, k6]
-            h += matrix[row, k7]
-        total[k], total[k1], total[k2], total[k3] = a, b, c, d
-        total[k4], total[k5], total[k6], total[k7] = e, f, g, h
-        k += np.uint64(8)
-    while k < dimensions:
-        a = total[k]
-        for i in range(count):
-            a += matrix[rows[i], k]
-        total[k] = a
-        k += np.uint64(1)
+    """Add matrix[rows[:count]] to total, each row in turn.
+
+    Four rows are read at once: a sum waits for memory on all four together, and is stored once.
+    """
+    dimensions = len(total)
+    fours = count - count % 4
+    for i in range(0, fours, 4):
+        a, b, c, d = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        for k in range(dimensions):
+            total[k] = (((total[k] + matrix[a, k]) + matrix[b, k]) + matrix[c, k]) + matrix[d, k]
+    for i in range(fours, count):
+        a = rows[i]
+        for k in range(dimensions):
+            total[k] += matrix[a, k]
 
 
 @kernel
 def _word_ngrams(
-    value: np.uint32, words: int, history: U64, modulus: np.uint64, buckets: U64
+    value: np.uint32, words: int, history: U64, modulus: np.uint64, buckets: U64, found: int
 ) -> int:
-    """The buckets of the word n-grams that end in this word, and history moved on; how many.
+    """Put the buckets of the word n-grams that end in this word after buckets[:found], and move
+    history on; how many buckets there are now.
 
     As Dictionary::addWordNgrams. words: met before this one; history[j]: the running hash of the
     n-gram that began j + 1 words ago.
@@ -336,11 +322,11 @@ def _word_ngrams(
     count = min(words, len(history))
     for j in range(count):
         history[j] = history[j] * WORD_NGRAM_FACTOR + own
-        buckets[j] = history[j] % modulus
+        buckets[found + j] = history[j] % modulus
     for j in range(len(history) - 1, 0, -1):
         history[j] = history[j - 1]
     history[0] = own
-    return count
+    return found + count
 
 
 @kernel

@@ -196,6 +196,36 @@ def score_leaves(
 
 
 @kernel
+def score_every_leaf(vectors: F32, rows: I64, columns: F32, tree: Tree, scores: F32) -> None:
+    """As score_leaves for all labels at once, from the root down: products in place of logarithms.
+
+    columns: the output matrix on its side, float32[dimensions, labels]. Fills scores
+    float32[documents, labels].
+    """
+    left, right = tree.left, tree.right
+    labels, nodes = len(tree.rank), len(tree.parent)
+    likely = np.empty(nodes, np.float64)
+    products = np.empty(labels, np.float32)
+    for d in range(len(vectors)):
+        if rows[d] == 0:
+            continue
+        products[:] = np.float32(0)
+        for k in range(len(columns)):  # all nodes side by side: the compiler does eight at once
+            x = vectors[d, k]
+            for node in range(labels):
+                products[node] += columns[k, node] * x
+        for node in range(labels):
+            products[node] = np.float32(1) / (np.float32(1) + np.exp(-products[node]))
+        likely[nodes - 1] = 1.0
+        for node in range(nodes - 1, labels - 1, -1):  # a node comes after its branches
+            f = products[node - labels]
+            likely[left[node]] = likely[node] * (np.float64(np.float32(1) - f) + 1e-5)
+            likely[right[node]] = likely[node] * (np.float64(f) + 1e-5)
+        for label in range(labels):
+            scores[d, label] = min(np.float32(likely[label]), np.float32(1))
+
+
+@kernel
 def _visit(
     output: F32, labels: int, vector: F32, node: int, document: int, seen: I64, branches: F32
 ) -> None:

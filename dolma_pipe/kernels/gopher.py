@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dolma_pipe.kernels.edges import split_marks
 from dolma_pipe.kernels.jit import F64, I64, U8, U16, inlined, kernel
 from dolma_pipe.kernels.unicode import (
     ALPHABETIC,
@@ -38,10 +39,16 @@ _DOT = np.uint8(ord("."))
 _HASH = np.uint8(ord("#"))
 
 
-def gopher(text: U8, offsets: I64, words: Words, lines: Lines) -> F64:
-    """float64[documents, len(COLUMNS)]; every ratio of a document without words or lines is 0."""
+def gopher(
+    text: U8, offsets: I64, words: Words, lines: Lines, punctuation_is_word: bool = False
+) -> F64:
+    """float64[documents, len(COLUMNS)]; every ratio of a document without words or lines is 0.
+
+    punctuation_is_word: marks at the ends of a word are split off; they count as words where a
+    ratio is per word, but not in `words` and `mean_word_length`.
+    """
     found = np.zeros((len(offsets) - 1, len(COLUMNS)), np.float64)
-    _gopher(text, offsets, *words[:3], *lines, *classes(), found)
+    _gopher(text, offsets, *words[:3], *lines, *classes(), punctuation_is_word, found)
     return found
 
 
@@ -57,26 +64,35 @@ def _gopher(
     line_ends: I64,
     pages: U16,
     flags: U8,
+    punctuation_is_word: bool,
     found: F64,
 ) -> None:
     for d in range(len(offsets) - 1):
         begin, end = int(offsets[d]), int(offsets[d + 1])
         first, after = int(word_firsts[d]), int(word_firsts[d + 1])
-        words = after - first
+        words, tokens = after - first, after - first
         characters = code_points(text, begin, end)
         found[d, 0], found[d, 1] = words, characters
         if words == 0:
             continue
-        spaces, alphabetic, stops, here = 0, 0, 0, begin
+        if punctuation_is_word:
+            words, tokens = 0, 0
+        between, alphabetic, stops, here = 0, 0, 0, begin
         for w in range(first, after):
             start, stop = int(starts[w]), int(ends[w])
-            spaces += code_points(text, here, start)
+            if punctuation_is_word:
+                pieces, start, stop = split_marks(text, start, stop, pages, flags)
+                tokens += pieces
+                words += start < stop
+            between += code_points(text, here, start)
             here = stop
             alphabetic += _has_letter(text, start, stop, pages, flags)
             stops |= _stop_word(text, start, stop)
-        spaces += code_points(text, here, end)
-        found[d, 2] = (characters - spaces) / words
-        found[d, 3] = _symbols(text, begin, end) / words
+        between += code_points(text, here, end)
+        found[d, 0] = words
+        if words > 0:
+            found[d, 2] = (characters - between) / words
+        found[d, 3] = _symbols(text, begin, end) / tokens
         found[d, 4], found[d, 5] = _line_shares(
             text,
             line_starts[line_firsts[d] : line_firsts[d + 1]],
@@ -84,7 +100,7 @@ def _gopher(
             pages,
             flags,
         )
-        found[d, 6] = alphabetic / words
+        found[d, 6] = alphabetic / tokens
         for k in range(len(_STOP_WORDS)):
             found[d, 7] += (stops >> k) & 1
 

@@ -4,17 +4,24 @@ International: + and a country code, groups of digits between single " . - /" or
 second or third), 8 to 15 digits in all; exactly 11 after +1 and +7, and +1 as below.
 North American: (AAA) EEE-NNNN, AAA-EEE-NNNN or AAA.EEE.NNNN, AAA and EEE from 200, a 1 may precede.
 Announced: 7 to 15 digits, in groups as above, after "tel", "phone", "fax" or the like; no dates.
+Typographic spaces and hyphens (kernels/ascii.py) count as the plain ones.
+
+Where a numbering plan confirms what is found, candidates are wider: any groups of 7 to 17 digits
+with a +, two groups or an announcing word.
 """
 
 import numpy as np
 
 from dolma_pipe.kernels.ascii import (
     DIGIT,
+    HYPHEN,
     KIND,
     LETTER,
-    NUMBER_SEPARATOR,
+    SPACE,
     WORD,
     is_kind,
+    separator_at,
+    separator_before,
     word_before,
     word_table,
 )
@@ -30,7 +37,9 @@ PHONE_WORDS = (
     "fax",
     "mobile",
     "mobil",
+    "mob",
     "cell",
+    "cellphone",
     "whatsapp",
     "hotline",
 )
@@ -42,14 +51,16 @@ TWO_DIGIT_CODES = (
 
 MIN_INTERNATIONAL, MIN_ANNOUNCED, MAX_DIGITS = 8, 7, 15
 MAX_GROUPS = 8
+MAX_DIALLED = 17
+"""Digits of a candidate: 15 (E.164) and an international prefix such as 00."""
+NO_CANDIDATE, CANDIDATE, ANNOUNCED, TIED = 0, 1, 2, 4
 
 _WORDS, _WORD_LENGTHS = word_table(PHONE_WORDS)
 _IS_TWO_DIGIT_CODE = np.zeros(100, np.bool_)
 _IS_TWO_DIGIT_CODE[list(TWO_DIGIT_CODES)] = True
 _PLUS, _OPEN, _CLOSE = np.uint8(ord("+")), np.uint8(ord("(")), np.uint8(ord(")"))
-_DOT, _HYPHEN, _SPACE = np.uint8(ord(".")), np.uint8(ord("-")), np.uint8(ord(" "))
-_SLASH, _AT = np.uint8(ord("/")), np.uint8(ord("@"))
-_ONE = np.uint8(ord("1"))
+_DOT, _SLASH = ord("."), ord("/")
+_AT, _ONE = np.uint8(ord("@")), np.uint8(ord("1"))
 
 
 @kernel
@@ -63,6 +74,31 @@ def phone_at(text: U8, at: int, begin: int, end: int) -> int:
     if stop < 0 and word_before(text, at, begin, _WORDS, _WORD_LENGTHS):
         return _announced(text, at, end)
     return stop
+
+
+@kernel
+def phone_candidate_at(text: U8, at: int, begin: int, end: int) -> tuple[int, int]:
+    """Where the groups of digits end that may be a phone number, and flags: CANDIDATE, ANNOUNCED
+    by a word before, TIED to what follows, so that it must end at an earlier space."""
+    if is_kind(text, at - 1, begin, end, WORD) or (at > begin and text[at - 1] == _PLUS):
+        return -1, NO_CANDIDATE
+    before, width = separator_before(text, at, begin)
+    if before != 0 and before != SPACE and is_kind(text, at - width - 1, begin, end, WORD):
+        return -1, NO_CANDIDATE
+    plus = int(text[at] == _PLUS)
+    stop, digits, is_decimal, is_date = _groups(text, at + plus, end, MAX_DIALLED)
+    if is_decimal or is_date or digits < MIN_ANNOUNCED:
+        return -1, NO_CANDIDATE
+    flags = CANDIDATE
+    if word_before(text, at, begin, _WORDS, _WORD_LENGTHS):
+        flags |= ANNOUNCED
+    elif plus == 0 and _digits_end(text, at, end) == stop:
+        return -1, NO_CANDIDATE
+    separator, width = separator_at(text, stop, end)
+    lettered = separator != 0 and separator != SPACE and is_kind(text, stop + width, at, end, WORD)
+    if lettered or _goes_on(text, stop, end):
+        flags |= TIED
+    return stop, flags
 
 
 @kernel
@@ -103,40 +139,44 @@ def _starts_with_code(text: U8, start: int, length: int) -> bool:
 
 @kernel
 def _north_american(text: U8, at: int, begin: int, end: int) -> int:
-    if at - 1 > begin and KIND[text[at - 2]] & DIGIT:
-        before = text[at - 1]
-        if KIND[before] & NUMBER_SEPARATOR and before != _SPACE:
-            return -1
+    before, width = separator_before(text, at, begin)
+    if before != 0 and before != SPACE and is_kind(text, at - width - 1, begin, end, DIGIT):
+        return -1
     i = at
     if text[i] == _ONE:
-        i += 1
-        if i < end and (text[i] == _SPACE or text[i] == _DOT or text[i] == _HYPHEN):
-            i += 1
+        i = _after_separator(text, i + 1, end)
     brackets = i < end and text[i] == _OPEN
     if brackets:
         i += 1
     if not _is_area(text, i, end):
         return -1
     i += 3
+    first = 0
     if brackets:
         if i >= end or text[i] != _CLOSE:
             return -1
-        i += 1
-        if i < end and (text[i] == _SPACE or text[i] == _DOT or text[i] == _HYPHEN):
-            i += 1
-        separator = text[i + 3] if i + 3 < end else _CLOSE
+        i = _after_separator(text, i + 1, end)
     else:
-        separator = text[i] if i < end else _CLOSE
-        i += 1
-        if separator == _SPACE or i + 3 >= end or text[i + 3] != separator:
+        first, width = separator_at(text, i, end)
+        if first != _DOT and first != HYPHEN:
             return -1
-    if separator != _SPACE and separator != _DOT and separator != _HYPHEN:
-        return -1
+        i += width
     if not _is_area(text, i, end):
         return -1
-    if _digits_end(text, i + 4, end) != i + 8 or _goes_on(text, i + 8, end):
+    second, width = separator_at(text, i + 3, end)
+    if second == 0 or second == _SLASH or (not brackets and second != first):
         return -1
-    return i + 8
+    i += 3 + width
+    if _digits_end(text, i, end) != i + 4 or _goes_on(text, i + 4, end):
+        return -1
+    return i + 4
+
+
+@inlined
+def _after_separator(text: U8, at: int, end: int) -> int:
+    """Behind the space, dot or hyphen that may stand here."""
+    separator, width = separator_at(text, at, end)
+    return at if separator == _SLASH else at + width
 
 
 @inlined
@@ -165,10 +205,10 @@ def _groups(text: U8, at: int, end: int, limit: int) -> tuple[int, int, bool, bo
     is_decimal, is_date, first_year = False, False, False
     while groups < MAX_GROUPS:
         i = stop
-        separator = np.uint8(0)
-        if groups > 0 and i < end and KIND[text[i]] & NUMBER_SEPARATOR:
-            separator = text[i]
-            i += 1
+        separator = 0
+        if groups > 0:
+            separator, width = separator_at(text, i, end)
+            i += width
         brackets = i < end and text[i] == _OPEN
         if brackets:
             i += 1
@@ -204,9 +244,9 @@ def _is_century(text: U8, at: int) -> bool:
 
 @inlined
 def _digits_end(text: U8, at: int, end: int) -> int:
-    """The first place from here on that is no digit, at most MAX_DIGITS + 1 further."""
+    """The first place from here on that is no digit, at most MAX_DIALLED + 1 further."""
     i = at
-    while i < end and i - at <= MAX_DIGITS and KIND[text[i]] & DIGIT:
+    while i < end and i - at <= MAX_DIALLED and KIND[text[i]] & DIGIT:
         i += 1
     return i
 
@@ -217,9 +257,11 @@ def _goes_on(text: U8, stop: int, end: int) -> bool:
     if stop >= end:
         return False
     after = text[stop]
-    digit_next = stop + 1 < end and KIND[text[stop + 1]] & DIGIT != 0
     if KIND[after] & LETTER:
-        return not (after | np.uint8(32) == np.uint8(120) and digit_next)
+        extension = is_kind(text, stop + 1, stop, end, DIGIT)
+        return not (after | np.uint8(32) == np.uint8(120) and extension)
     if KIND[after] & WORD or after == _AT:
         return True
-    return digit_next and (after == _DOT or after == _HYPHEN or after == _SLASH)
+    separator, width = separator_at(text, stop, end)
+    tied = separator != 0 and separator != SPACE
+    return tied and is_kind(text, stop + width, stop, end, DIGIT)

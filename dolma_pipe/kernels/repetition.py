@@ -37,15 +37,24 @@ _MIX = np.uint64(0x94D049BB133111EB)
 
 
 def repetition(
-    text: U8, offsets: I64, words: Words, lines: Lines, every_member: bool = False
+    text: U8,
+    offsets: I64,
+    words: Words,
+    lines: Lines,
+    every_member: bool = False,
+    first_of_equal: bool = False,
+    overlaps: bool = False,
 ) -> F64:
     """float64[documents, len(COLUMNS)], all in 0..1.
 
     every_member: the first of equal lines, paragraphs or n-grams (5 to 10) counts as duplicate too.
+    first_of_equal: of equally frequent n-grams the first counts, not the longest, even if it occurs
+    once. overlaps: a character counts for every n-gram (5 to 10) around it.
     """
     found = np.zeros((len(offsets) - 1, len(COLUMNS)), np.float64)
     longest = int(np.diff(words.offsets).max(initial=0))
-    _repetition(text, offsets, *words, *lines, every_member, longest, found)
+    how = every_member, first_of_equal, overlaps
+    _repetition(text, offsets, *words, *lines, *how, longest, found)
     return found
 
 
@@ -61,6 +70,8 @@ def _repetition(
     line_starts: I64,
     line_ends: I64,
     every_member: bool,
+    first_of_equal: bool,
+    overlaps: bool,
     longest: int,
     found: F64,
 ) -> None:
@@ -95,7 +106,7 @@ def _repetition(
                 for w in range(borders[k], borders[k + 1]):
                     h = h * _BASE + own[w]
                 keys[k], items[k] = h, k
-            _group(keys, items, n, table, originals, counts)
+            group(keys, items, n, table, originals, counts)
             repeats, characters = 0, 0
             for k in range(n):
                 if originals[k] != k or (every_member and counts[k] > 1):
@@ -103,7 +114,8 @@ def _repetition(
                     characters += before[borders[k + 1]] - before[borders[k]]
             found[d, column] = repeats / n
             found[d, column + 1] = characters / before[words]
-        _grams(own, before, every_member, table, keys, items, originals, counts, found[d, _GRAMS:])
+        how = every_member, first_of_equal, overlaps
+        _grams(own, before, *how, table, keys, items, originals, counts, found[d, _GRAMS:])
 
 
 @kernel
@@ -111,6 +123,8 @@ def _grams(
     hashes: U64,
     before: I32,
     every_member: bool,
+    first_of_equal: bool,
+    overlaps: bool,
     table: U64,
     keys: U64,
     items: I32,
@@ -122,6 +136,9 @@ def _grams(
     words = len(hashes)
     for i in range(words):
         keys[i], items[i] = hashes[i], i
+    for size in range(2, min(_MAX_TOP, words) + 1):
+        if first_of_equal:  # unless an n-gram is repeated below
+            found[size - 2] = before[size] / before[words]
     n = words
     for size in range(2, _MAX_GRAM + 1):
         m = 0
@@ -132,12 +149,18 @@ def _grams(
                 keys[i] = keys[i] * _BASE + hashes[i + size - 1]
                 items[m] = i
                 m += 1
-        _group(keys, items, m, table, originals, counts)
+        group(keys, items, m, table, originals, counts)
         if size <= _MAX_TOP:
-            share = _top(items, originals, counts, m, size, before)
+            repeated = _top(items, originals, counts, m, size, before, first_of_equal)
+        elif overlaps:
+            repeated = _in_repeated(items, originals, counts, m, size, before, every_member)
         else:
-            share = _covered(items, originals, counts, m, size, before, every_member)
-        found[size - 2] = min(1.0, share / before[words])
+            repeated = _covered(items, originals, counts, m, size, before, every_member)
+        if repeated > 0:
+            all_of_them = before[words]
+            if overlaps and size > _MAX_TOP:
+                all_of_them = _in_all(words, size, before)
+            found[size - 2] = min(1.0, repeated / all_of_them)
         n = 0
         for c in range(m):
             if counts[originals[c]] > 1:
@@ -148,7 +171,7 @@ def _grams(
 
 
 @kernel
-def _group(keys: U64, items: I32, n: int, table: U64, originals: I32, counts: I32) -> None:
+def group(keys: U64, items: I32, n: int, table: U64, originals: I32, counts: I32) -> None:
     """For items[c], c < n: originals[c] is the first item with the same key, counts[that] how many.
 
     A slot is the upper half of the mixed key above the item's number plus 1; 0 is empty.
@@ -183,16 +206,48 @@ def _group(keys: U64, items: I32, n: int, table: U64, originals: I32, counts: I3
 
 
 @inlined
-def _top(items: I32, originals: I32, counts: I32, n: int, size: int, before: I32) -> int:
+def _top(
+    items: I32,
+    originals: I32,
+    counts: I32,
+    n: int,
+    size: int,
+    before: I32,
+    first_of_equal: bool,
+) -> int:
     """Occurrences times characters of the most frequent n-gram, 0 if none occurs twice."""
     most, length = 1, 0
     for c in range(n):
         i = items[c]
         if originals[c] == i and counts[i] > 1 and counts[i] >= most:
             characters = before[i + size] - before[i]
-            length = max(length, characters) if counts[i] == most else characters
-            most = counts[i]
+            if counts[i] > most:
+                most, length = counts[i], characters
+            elif not first_of_equal:
+                length = max(length, characters)
     return most * length
+
+
+@inlined
+def _in_repeated(
+    items: I32, originals: I32, counts: I32, n: int, size: int, before: I32, every_member: bool
+) -> int:
+    """Characters of the repeated n-grams, one after the other."""
+    characters = 0
+    for c in range(n):
+        i = items[c]
+        if originals[c] != i or (every_member and counts[i] > 1):
+            characters += before[i + size] - before[i]
+    return characters
+
+
+@inlined
+def _in_all(words: int, size: int, before: I32) -> int:
+    """Characters of all n-grams, one after the other."""
+    characters = 0
+    for i in range(words - size + 1):
+        characters += before[i + size] - before[i]
+    return characters
 
 
 @inlined

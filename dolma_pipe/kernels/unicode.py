@@ -1,10 +1,10 @@
 """What a code point is (white space, letter, ...) and its lower case, as small tables for kernels.
 
 The tables come from Python's `unicodedata`, so `str` methods are their reference: SPACE is
-`str.isspace`, ALPHABETIC is `str.isalpha`, DIGIT is category Nd, PUNCTUATION is every category P*
-and S*, MARK is every category M*. They are two-level (pages of 256 code points, equal pages stored
-once: some 40 KB) and go to kernels as arguments: a global array would be frozen into the machine
-code of every kernel that names it.
+`str.isspace`, ALPHABETIC is `str.isalpha`, SMALL is `str.islower`, CAPITAL is `str.isupper`, DIGIT
+is category Nd, PUNCTUATION is every category P* and S*, MARK is every category M*. They are two-
+level (pages of 256 code points, equal pages stored once: some 40 KB) and go to kernels as
+arguments: a global array would be frozen into the machine code of every kernel that names it.
 """
 
 import unicodedata
@@ -23,6 +23,8 @@ DIGIT = 8
 MARK = 16
 WORD_ALONE = 32
 """Of Han, Hiragana, Katakana, Thai, Lao, Khmer or Myanmar and no mark: a word by itself."""
+SMALL = 64
+CAPITAL = 128
 
 CODE_POINTS = 0x110000
 
@@ -82,11 +84,12 @@ def classes() -> Classes:
         block[(kind == "P") | (kind == "S")] |= PUNCTUATION
         block[kind == "M"] |= MARK
         block[category == "Nd"] |= DIGIT
-        block[list(map(str.isspace, map(chr, range(first, after))))] |= SPACE
+        for flag, has in ((SPACE, str.isspace), (SMALL, str.islower), (CAPITAL, str.isupper)):
+            block[list(map(has, map(chr, range(first, after))))] |= flag
     for first, last in SCRIPTS_WITHOUT_SPACES:
         block = flags[first : last + 1]
         block[(block & MARK) == 0] |= WORD_ALONE
-    pages, distinct = _paged(flags)
+    pages, distinct = paged(flags)
     return Classes(pages, np.frombuffer(distinct, np.uint8))
 
 
@@ -102,11 +105,11 @@ def lower_case() -> LowerCase:
         lower = np.array(list(map(str.lower, map(chr, range(first, after)))), "U1").view(np.int32)
         shifts[first:after] = lower - np.arange(first, after, dtype=np.int32)
     shifts[0] = 0  # numpy reads a NUL as an empty string
-    pages, distinct = _paged(shifts)
+    pages, distinct = paged(shifts)
     return LowerCase(pages, np.frombuffer(distinct, np.int32))
 
 
-def _paged(values: npt.NDArray[np.generic]) -> tuple[U16, bytes]:
+def paged(values: npt.NDArray[np.generic]) -> tuple[U16, bytes]:
     """The page of every 256 code points, and the distinct pages in the order of their first use.
 
     So page 0 is that of ASCII and Latin-1: their flags stand at the code point itself.
@@ -141,6 +144,15 @@ def code_point_at(text: U8, at: int) -> tuple[int, int]:
         return high | (int(text[at + 2]) & 63), at + 3
     high = ((lead & 7) << 18) | ((int(text[at + 1]) & 63) << 12)
     return high | ((int(text[at + 2]) & 63) << 6) | (int(text[at + 3]) & 63), at + 4
+
+
+@inlined
+def last_code_point(text: U8, start: int, end: int) -> tuple[int, int]:
+    """The last code point of a stretch that is not empty, and where it starts."""
+    at = end - 1
+    while at > start and text[at] & np.uint8(0xC0) == np.uint8(0x80):
+        at -= 1
+    return code_point_at(text, at)[0], at
 
 
 @inlined

@@ -1,17 +1,21 @@
-"""Pass 1: every shard through stages 1 to 3, except those whose record still holds."""
+"""Pass 1: every shard through stages 1 to 3, except those whose record still holds. Of the others,
+scores that hold are used."""
 
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from dolma_pipe.assets import asset_hash, asset_path
+from dolma_pipe.attributes import MOST_TAGGERS
 from dolma_pipe.engine.base import Task, raise_failure
-from dolma_pipe.errors import InputError
+from dolma_pipe.errors import InputError, RecipeError
 from dolma_pipe.inputs import Input
 from dolma_pipe.manifest import (
     InputHashes,
+    Record,
     code_fingerprint,
     done,
     fingerprint,
@@ -23,8 +27,9 @@ from dolma_pipe.manifest import (
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.passes.sign import record_signatures
-from dolma_pipe.recipe import Recipe, Source
-from dolma_pipe.stages.filter import Curated, CurateTask
+from dolma_pipe.recipe import Recipe, Source, TaggerUse
+from dolma_pipe.stages.filter import CurateTask, Scores, refuse_changed
+from dolma_pipe.stages.outputs import Curated
 from dolma_pipe.work import Work
 
 DEFAULT_BAD_LINES = 10
@@ -32,33 +37,34 @@ DEFAULT_BAD_SHARE = 0.001
 
 
 def curate(
-    context: Context, only: Iterable[str] = (), score_all: bool = False
+    context: Context,
+    only: Iterable[str] = (),
+    score_all: bool = False,
+    taggers: Iterable[str] = (),
 ) -> list[CuratedInput]:
     """Curate all shards, or those of some sources; the result is in the order of the recipe.
+
+    taggers: prefixes of those that are asked, all by default. A rule on a column of another counts
+    where a score stands in the attributes; sources that have none of them are left alone.
 
     A shard that fails is named in context.failed and missing in the result; the rest is done.
     Raises InputError where more lines are bad than max_bad allows.
     """
     chosen = set(only) or {source.name for source in context.recipe.sources}
-    hashes = InputHashes(context.work)
+    run = _Run(context, score_all, tuple(sorted(set(taggers))) or None)
     finished: dict[str, CuratedInput] = {}
     tasks: list[Task] = []
     for source in context.recipe.sources:
-        if source.name not in chosen:
+        if source.name not in chosen or not run.concerns(source):
             continue
-        settings = source_fingerprint(context.recipe, source, score_all)
         for shard in source.inputs:
-            expected = (
-                fingerprint(settings, hashes.get(shard.uri)) if _has_record(context, shard) else ""
-            )
-            record = done(context.work, "curate", shard.key, expected)
-            if record is not None and not context.force:
-                counts = msgspec.convert(record.counts, Curated)
-                finished[shard.key] = CuratedInput(shard, expected, counts)
+            there = run.finished(source, shard)
+            if there is not None:
+                finished[shard.key] = there
             else:
-                tasks.append(_task(context, source, shard, score_all))
-    finished |= _run(context, tasks, hashes, len(finished), score_all)
-    hashes.save()
+                tasks.append(run.task(source, shard))
+    finished |= run.outcomes(tasks, len(finished))
+    run.hashes.save()
     curated = [finished[shard.key] for shard in context.recipe.inputs() if shard.key in finished]
     if context.failed and not curated:
         key, failure = min(context.failed.items())
@@ -76,30 +82,147 @@ def source_fingerprint(recipe: Recipe, source: Source, score_all: bool = False) 
         [[use.stage, use.prefix, use.found.digest, use.settings] for use in source.taggers],
         [msgspec.to_builtins(rule) for rule in source.rules],
         [msgspec.to_builtins(mask) for mask in source.masks],
-        recipe.max_document_bytes,
+        [recipe.max_document_bytes, msgspec.to_builtins(source.reading)],
         {name: asset_hash(name) for name in assets},
         score_all,
     )
 
 
-def _has_record(context: Context, shard: Input) -> bool:
-    return read_record(context.work, "curate", shard.key) is not None
+def reading_fingerprint(recipe: Recipe, source: Source) -> str:
+    """Everything but the input that decides which documents a shard of this source has."""
+    reading = msgspec.to_builtins(source.reading)
+    return fingerprint(code_fingerprint(), source.name, recipe.max_document_bytes, reading)
 
 
-def _task(context: Context, source: Source, shard: Input, score_all: bool) -> Task:
-    task = CurateTask(
-        work=str(context.work.root),
-        source=source.name,
-        key=shard.key,
-        uri=shard.uri,
-        taggers=source.taggers,
-        rules=source.rules,
-        masks=source.masks,
-        sign=context.recipe.dedup,
-        max_document_bytes=context.recipe.max_document_bytes,
-        score_all=score_all,
+def tagger_fingerprint(use: TaggerUse) -> str:
+    """Everything but the documents that decides what a tagger says."""
+    assets = {name: asset_hash(name) for name in use.build().assets()}
+    return fingerprint(code_fingerprint(), use.prefix, use.found.digest, use.settings, assets)
+
+
+def curated_record(work: Work, key: str, expected: str) -> Record | None:
+    """The record of a shard that need not be curated again, or None.
+
+    The size of its attributes depends on which scores an earlier run has left in them: they have a
+    record of their own, outside of the promise of same bytes.
+    """
+    if done(work, "attributes", key, expected) is None:
+        return None
+    return done(work, "curate", key, expected)
+
+
+class _Run:
+    """What all shards of one run of this pass have in common."""
+
+    def __init__(self, context: Context, score_all: bool, only: tuple[str, ...] | None) -> None:
+        recipe = context.recipe
+        self.context = context
+        self.score_all = score_all
+        self.only = only
+        self.hashes = InputHashes(context.work)
+        # before their content is hashed: what is written from now on is noticed
+        self.assets = {str(path): stamp_of(str(path)) for path in map(asset_path, recipe.assets())}
+        self.settings: dict[str, str] = {}
+        self.taggers: dict[str, tuple[str, ...]] = {}
+        for source in recipe.sources:
+            if len(source.taggers) > MOST_TAGGERS:
+                raise RecipeError(
+                    f"source {source.name} has {len(source.taggers)} taggers, at most "
+                    f"{MOST_TAGGERS} can be told apart"
+                )
+            settings = source_fingerprint(recipe, source, score_all)
+            self.settings[source.name] = fingerprint(settings, only) if only else settings
+            self.taggers[source.name] = tuple(map(tagger_fingerprint, source.taggers))
+
+    def concerns(self, source: Source) -> bool:
+        """Whether a tagger that is asked belongs to the source."""
+        return self.only is None or any(use.prefix in self.only for use in source.taggers)
+
+    def finished(self, source: Source, shard: Input) -> CuratedInput | None:
+        """The shard as it was curated by these settings, or None."""
+        work = self.context.work
+        if self.context.force or read_record(work, "curate", shard.key) is None:
+            return None
+        expected = fingerprint(self.settings[source.name], self.hashes.get(shard.uri))
+        record = curated_record(work, shard.key, expected)
+        if record is None:
+            return None
+        return CuratedInput(shard, expected, msgspec.convert(record.counts, Curated))
+
+    def task(self, source: Source, shard: Input) -> Task:
+        """All that a worker has to know."""
+        context = self.context
+        recorded = read_record(context.work, "curate", shard.key) is not None
+        task = CurateTask(
+            work=str(context.work.root),
+            source=source.name,
+            key=shard.key,
+            uri=shard.uri,
+            taggers=source.taggers,
+            fingerprints=self.taggers[source.name],
+            rules=source.rules,
+            masks=source.masks,
+            sign=context.recipe.dedup,
+            max_document_bytes=context.recipe.max_document_bytes,
+            read_by=reading_fingerprint(context.recipe, source),
+            reading=source.read_as(shard),
+            content=self.hashes.get(shard.uri) if recorded and not context.force else None,
+            reuse=not context.force,
+            only=self.only,
+            score_all=self.score_all,
+            assets=self.assets,
+        )
+        return Task(shard.key, msgspec.to_builtins(task), _size(shard.uri))
+
+    def outcomes(self, tasks: list[Task], already: int) -> dict[str, CuratedInput]:
+        """Run the tasks and commit what they made."""
+        context = self.context
+        shards = {shard.key: shard for shard in context.recipe.inputs()}
+        stamps = {task.key: stamp_of(shards[task.key].uri) for task in tasks}
+        for task in tasks:
+            for stage in ("curate", "attributes", "sign"):
+                withdraw_record(context.work, stage, task.key)
+        finished = {}
+        scores = Scores()
+        function = "dolma_pipe.stages.filter:curate_shard"
+        for outcome in context.map("curate", function, tasks, already):
+            shard = shards[outcome.key]
+            refuse_changed(self.assets)
+            if outcome.error is not None:
+                if outcome.error.kind == "bug":
+                    raise_failure(outcome.key, outcome.error)
+                context.failed[outcome.key] = outcome.error
+                continue
+            context.timings[-1]["scores"] = outcome.value["scores"]
+            scores = _sum(scores, msgspec.convert(outcome.value["scores"], Scores))
+            finished[shard.key] = self._commit(shard, stamps[shard.key], outcome.value["counts"])
+        if any(scores.reused.values()):
+            context.watch.say(_told(scores))
+        return finished
+
+    def _commit(self, shard: Input, stamp: str | None, told: dict[str, Any]) -> CuratedInput:
+        work, counts = self.context.work, msgspec.convert(told, Curated)
+        self.hashes.put(shard.uri, stamp, counts.content_hash)
+        made_by = fingerprint(self.settings[shard.source], counts.content_hash)
+        write_record(work, "attributes", shard.key, made_by, [work.attributes(shard.key)], {})
+        write_record(work, "curate", shard.key, made_by, _files(work, shard.key), told)
+        curated = CuratedInput(shard, made_by, counts)
+        record_signatures(self.context, curated)
+        return curated
+
+
+def _sum(first: Scores, second: Scores) -> Scores:
+    return Scores(
+        dict(Counter(first.reused) + Counter(second.reused)),
+        dict(Counter(first.made) + Counter(second.made)),
     )
-    return Task(shard.key, msgspec.to_builtins(task), _size(shard.uri))
+
+
+def _told(scores: Scores) -> str:
+    """Which scores stood there, and which documents were scored now."""
+    reused = ", ".join(f"{prefix} {n:,}" for prefix, n in sorted(scores.reused.items()))
+    made = ", ".join(f"{prefix} {n:,}" for prefix, n in sorted(scores.made.items()))
+    return f"curate: documents whose scores were there: {reused}; scored now: {made or 'none'}"
 
 
 def _size(uri: str) -> int:
@@ -110,54 +233,9 @@ def _size(uri: str) -> int:
         return 1
 
 
-def _run(
-    context: Context, tasks: list[Task], hashes: InputHashes, already: int, score_all: bool
-) -> dict[str, CuratedInput]:
-    shards = {shard.key: shard for shard in context.recipe.inputs()}
-    settings = {
-        s.name: source_fingerprint(context.recipe, s, score_all) for s in context.recipe.sources
-    }
-    stamps = {task.key: stamp_of(shards[task.key].uri) for task in tasks}
-    paths = [str(asset_path(name)) for name in context.recipe.assets()]
-    assets = {path: stamp_of(path) for path in paths}
-    for task in tasks:
-        withdraw_record(context.work, "curate", task.key)
-        withdraw_record(context.work, "sign", task.key)
-    finished = {}
-    for outcome in context.map("curate", "dolma_pipe.stages.filter:curate_shard", tasks, already):
-        shard = shards[outcome.key]
-        if outcome.error is not None:
-            if outcome.error.kind == "bug":
-                raise_failure(outcome.key, outcome.error)
-            context.failed[outcome.key] = outcome.error
-            continue
-        _refuse_changed(assets)
-        counts = msgspec.convert(outcome.value, Curated)
-        hashes.put(shard.uri, stamps[shard.key], counts.content_hash)
-        made_by = fingerprint(settings[shard.source], counts.content_hash)
-        write_record(
-            context.work,
-            "curate",
-            shard.key,
-            made_by,
-            curated_files(context.work, shard.key),
-            outcome.value,
-        )
-        finished[shard.key] = CuratedInput(shard, made_by, counts)
-        record_signatures(context, finished[shard.key])
-    return finished
-
-
-def _refuse_changed(assets: dict[str, str | None]) -> None:
-    """A model that is replaced under a run would leave its scores under the old one's name."""
-    for path, stamp in assets.items():
-        if stamp_of(path) != stamp:
-            raise InputError(f"{path} was changed during the run: run again")
-
-
-def curated_files(work: Work, key: str) -> list[Path]:
-    """The files that pass 1 writes for a shard, without its signatures."""
-    return [work.curated(key), work.columns(key), work.attributes(key), work.quarantine(key)]
+def _files(work: Work, key: str) -> list[Path]:
+    """What pass 1 writes for a shard, without its attributes and signatures."""
+    return [work.curated(key), work.columns(key), work.quarantine(key)]
 
 
 def _check_bad(context: Context, curated: list[CuratedInput]) -> None:

@@ -3,7 +3,7 @@
 import msgspec
 
 from dolma_pipe.inputs import Input
-from dolma_pipe.stages.filter import Curated
+from dolma_pipe.stages.outputs import Curated
 
 
 class CuratedInput(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ def _tasks(recipe: Recipe) -> list[tuple[str, str]]:
     keys = [shard.key for shard in recipe.inputs()]
     by_shard = [
         "curate",
+        "attributes",
         *(["sign"] if recipe.dedup else []),
         *(["encode"] if recipe.tokenize else []),
     ]

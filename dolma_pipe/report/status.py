@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from dolma_pipe.manifest import InputHashes, done, fingerprint, read_record
-from dolma_pipe.passes.curate import source_fingerprint
+from dolma_pipe.manifest import InputHashes, fingerprint, read_record
+from dolma_pipe.passes.curate import curated_record, source_fingerprint
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.work import Work
 
@@ -39,4 +39,4 @@ def _curated(recipe: Recipe, work: Work) -> Iterator[bool]:
                 continue
             content = hashes.get(shard.uri)
             expected = [fingerprint(one, content) for one in settings]
-            yield any(done(work, "curate", shard.key, one) for one in expected)
+            yield any(curated_record(work, shard.key, one) for one in expected)

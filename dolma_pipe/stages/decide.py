@@ -1,5 +1,5 @@
 """Score a batch and decide: cheap taggers first, the first failing rule of the recipe is the
-reason."""
+reason. Scores that are known already are used, and never change a decision."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,9 +7,18 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.batch import Batch
-from dolma_pipe.columns import Bounds, Settled, gather, outside, rows_of, scatter, settled
+from dolma_pipe.columns import (
+    Bounds,
+    Settled,
+    gather,
+    outside,
+    overlaid,
+    rows_of,
+    scatter,
+    settled,
+)
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.kernels.jit import I64
+from dolma_pipe.kernels.jit import I64, Bool
 from dolma_pipe.recipe import Rule
 from dolma_pipe.tagger import Kind, Labels, Spans, Tagger
 
@@ -20,20 +29,53 @@ alive."""
 
 
 class NamedTagger(NamedTuple):
-    """A tagger and the prefix of its columns."""
+    """A tagger and the prefix of its columns.
+
+    asked: False where only scores that are known count; where there is none, no rule applies.
+    """
 
     prefix: str
     tagger: Tagger
+    fingerprint: str = ""
+    asked: bool = True
+
+    def columns(self) -> tuple[str, ...]:
+        """Names of its columns, with the prefix."""
+        return tuple(f"{self.prefix}.{name}" for name in self.tagger.columns())
+
+
+class Known(NamedTuple):
+    """Scores from an earlier run: all columns of a tagger, or none of them.
+
+    scored: bool[documents] of each tagger, in the order in which they run.
+    """
+
+    columns: dict[str, Settled]
+    scored: list[Bool]
+
+    def of(self, rows: I64) -> "Known":
+        """What is known of these documents."""
+        columns = {name: gather(column, rows) for name, column in self.columns.items()}
+        return Known(columns, [documents[rows] for documents in self.scored])
 
 
 class Decided(NamedTuple):
     """What is known of a batch: a value a document in every column, and who dropped it.
 
-    dropped_by: int64[documents], the place of the rule in the recipe, or KEPT.
+    dropped_by: int64[documents], the place of the rule in the recipe, or KEPT. scored: as in Known.
     """
 
     columns: dict[str, Settled]
     dropped_by: I64
+    scored: list[Bool]
+
+
+class Foreseen(NamedTuple):
+    """What known scores say: wanted, bool[documents], are those that survive or reach a tagger
+    that has not scored them; dropped_by holds for all others."""
+
+    dropped_by: I64
+    wanted: Bool
 
 
 def by_cost(taggers: Sequence[NamedTagger]) -> list[NamedTagger]:
@@ -41,31 +83,93 @@ def by_cost(taggers: Sequence[NamedTagger]) -> list[NamedTagger]:
     return sorted(taggers, key=lambda named: named.tagger.cost)
 
 
-def decide(
-    batch: Batch, taggers: Sequence[NamedTagger], rules: Sequence[Rule], score_all: bool = False
-) -> Decided:
-    """Run the taggers in the given order; what a rule has dropped is not scored further unless
-    score_all.
+def foresee(
+    known: Known,
+    total: int,
+    taggers: Sequence[NamedTagger],
+    rules: Sequence[Rule],
+    score_all: bool = False,
+) -> Foreseen:
+    """As far as decide() gets with known scores alone: no text is needed."""
+    dropped_by = np.full(total, KEPT, np.int64)
+    wanted = np.zeros(total, np.bool_)
+    for named, has in zip(taggers, known.scored, strict=True):
+        turn = np.full(total, True) if score_all else (dropped_by == KEPT) & ~wanted
+        if named.asked:
+            wanted |= turn & ~has
+        made = {name: known.columns[name] for name in named.columns() if name in known.columns}
+        _apply(rules, made, np.flatnonzero(turn & has), dropped_by)
+    return Foreseen(dropped_by, wanted | (dropped_by == KEPT))
 
-    Which documents are scored never depends on the other documents of the batch.
+
+def decide(
+    batch: Batch,
+    taggers: Sequence[NamedTagger],
+    rules: Sequence[Rule],
+    score_all: bool = False,
+    known: Known | None = None,
+) -> Decided:
+    """Run the taggers in the given order, over documents that they have not scored; what a rule
+    has dropped is not scored further unless score_all.
+
+    A rule on a column counts where a run that knew nothing would have computed it, so that what is
+    known decides nothing. Which documents are scored never depends on the others of the batch.
     """
     total = len(batch)
+    known = known or Known({}, [np.zeros(total, np.bool_)] * len(taggers))
     columns: dict[str, Settled] = {}
+    scored: list[Bool] = []
     dropped_by = np.full(total, KEPT, np.int64)
-    rows = np.arange(total)
-    view = batch
-    for prefix, tagger in taggers:
-        alive = np.flatnonzero(dropped_by[rows] == KEPT) if not score_all else np.arange(len(rows))
-        if _live_share(view, alive) < COMPACT_BELOW:
-            rows, view = rows[alive], view.select(alive)
-            alive = np.arange(len(rows))
-        made: dict[str, Settled] = {}
-        for name, scored in _scores(tagger, view).items():
-            chosen = gather(scored, alive) if len(alive) < len(rows) else scored
-            made[f"{prefix}.{name}"] = scatter(chosen, rows[alive], total)
-        _apply(rules, made, rows[alive], dropped_by)
+    views = _Views(batch)
+    for named, has in zip(taggers, known.scored, strict=True):
+        turn = np.full(total, True) if score_all else dropped_by == KEPT
+        need = turn & ~has if named.asked else np.zeros(total, np.bool_)
+        made = {name: known.columns[name] for name in named.columns() if name in known.columns}
+        if not made or need.any():
+            made = _scored(named, views, need, has, made)
+        _apply(rules, made, np.flatnonzero(turn & (has | need)), dropped_by)
         columns |= made
-    return Decided(columns, dropped_by)
+        scored.append(has | need)
+    return Decided(columns, dropped_by, scored)
+
+
+def _scored(
+    named: NamedTagger, views: "_Views", need: Bool, has: Bool, known: dict[str, Settled]
+) -> dict[str, Settled]:
+    """The tagger's columns: what it says of the documents in need, over what is known."""
+    rows, view = views.of(need, has)
+    chosen, places = np.flatnonzero(need[rows]), np.flatnonzero(need)
+    made: dict[str, Settled] = {}
+    for name, column in _scores(named.tagger, view).items():
+        values = gather(column, chosen) if len(chosen) < len(rows) else column
+        full = f"{named.prefix}.{name}"
+        if full in known:
+            made[full] = overlaid(known[full], values, places)
+        else:
+            made[full] = scatter(values, places, len(need))
+    return made
+
+
+class _Views:
+    """The batch as taggers see it: copied without most of the documents that they need not score,
+    and shared by taggers as long as little of it is in vain, so that it is split into words once.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._whole = np.arange(len(batch)), batch
+        self._last = self._whole
+
+    def of(self, need: Bool, has: Bool) -> tuple[I64, Batch]:
+        """Rows of the batch, and a batch of them that holds all documents in need, none that has
+        its scores, and few others."""
+        base = self._last if need[self._last[0]].sum() == need.sum() else self._whole
+        rows, view = base
+        inside = np.flatnonzero(need[rows])
+        if _live_share(view, inside) < COMPACT_BELOW or has[rows].any():
+            base = rows[inside], view.select(inside)
+        if len(inside):
+            self._last = base
+        return base
 
 
 def _scores(tagger: Tagger, view: Batch) -> dict[str, Settled]:
@@ -111,7 +215,7 @@ def _live_share(view: Batch, alive: I64) -> float:
 
 
 def _apply(rules: Sequence[Rule], made: dict[str, Settled], rows: I64, dropped_by: I64) -> None:
-    """Evaluate the rules on these columns; the earliest in the recipe stays the reason."""
+    """Evaluate the rules on these columns and rows; the earliest in the recipe stays the reason."""
     for place, rule in enumerate(rules):
         if rule.column not in made:
             continue

@@ -1,182 +1,258 @@
-"""Pass 1, curate: stages 1 to 3 fused. A shard is read, tagged, kept, masked, signed, written."""
+"""Pass 1, curate: stages 1 to 3 fused. A shard is read, tagged, kept, masked, signed, written.
+
+Where attributes of it stand there, scores that still hold are used: decisions are made again, and
+only the lines are parsed that survive or lack a score.
+"""
 
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+import xxhash
 
-from dolma_pipe.attributes import ParquetRows, attribute_columns, write_parquet
+from dolma_pipe.attributes import Description, Group, Stored, Unusable
 from dolma_pipe.batch import Batch, no_documents
-from dolma_pipe.columns import Settled, gather, numbers, to_arrow
-from dolma_pipe.document import with_fields
+from dolma_pipe.columns import to_arrow
 from dolma_pipe.entries import Entry
-from dolma_pipe.kernels.jit import I64, Bool
-from dolma_pipe.kernels.spans import masked
+from dolma_pipe.errors import InputError
+from dolma_pipe.formats.reading import Reading
+from dolma_pipe.kernels.jit import Bool
+from dolma_pipe.manifest import content_hash, stamp_of
 from dolma_pipe.recipe import Mask, Rule, TaggerUse
-from dolma_pipe.shard import Quarantined, ShardReader, ShardWriter, write_shard
-from dolma_pipe.stages.decide import KEPT, NamedTagger, by_cost, decide
+from dolma_pipe.shard import Quarantined, ShardReader
+from dolma_pipe.stages.decide import KEPT, NamedTagger, by_cost, decide, foresee
 from dolma_pipe.stages.dedup.sign import Signatures
-from dolma_pipe.tagger import Spans
+from dolma_pipe.stages.memory import Memory, scored_by
+from dolma_pipe.stages.outputs import Curated, Outputs
 from dolma_pipe.work import Work, atomic_write
 
 
 class CurateTask(msgspec.Struct, frozen=True):
-    """One shard with all that stages 1 to 3 do to it."""
+    """One shard with all that stages 1 to 3 do to it.
+
+    fingerprints: of each tagger. only: prefixes of the taggers that are asked, None for all.
+    read_by: fingerprint of how lines become documents. content: hash of the input, where it is
+    known. reuse: whether scores of an earlier run count. assets: path -> stamp, when all of this
+    was found.
+    """
 
     work: str
     source: str
     key: str
     uri: str
     taggers: tuple[TaggerUse, ...]
+    fingerprints: tuple[str, ...]
     rules: tuple[Rule, ...]
     masks: tuple[Mask, ...]
     sign: tuple[Entry, ...]
     max_document_bytes: int
+    read_by: str
+    reading: Reading
+    content: str | None = None
+    reuse: bool = True
+    only: tuple[str, ...] | None = None
     score_all: bool = False
+    assets: dict[str, str | None] = {}
 
 
-class Curated(msgspec.Struct):
-    """Exact counts of a shard: lines = kept + sum(dropped) + quarantined. bytes: of text."""
+class Scores(msgspec.Struct):
+    """Documents by tagger: whose scores stood there, and who were scored now."""
 
-    content_hash: str = ""
-    lines: int = 0
-    quarantined: int = 0
-    repaired: int = 0
-    bytes: int = 0
-    kept: int = 0
-    kept_bytes: int = 0
-    dropped: dict[str, int] = {}
-    dropped_bytes: dict[str, int] = {}
-    quarantine_reasons: dict[str, int] = {}
-    masked_documents: int = 0
-    masked_spans: dict[str, int] = {}
+    reused: dict[str, int] = {}
+    made: dict[str, int] = {}
 
 
 def curate_shard(args: dict[str, Any]) -> dict[str, Any]:
-    """Task function of pass 1: everything that is made of one shard."""
+    """Task function of pass 1: everything that is made of one shard.
+
+    Returns its counts (Curated), and apart from them what depends on history (Scores).
+    """
     task = msgspec.convert(args, CurateTask)
-    counts: dict[str, Any] = msgspec.to_builtins(_Curation(task).run())
-    return counts
+    curation = _Curation(task)
+    try:
+        counts = curation.again()
+    except Unusable:
+        curation = _Curation(task)
+        counts = curation.whole()
+    return {
+        "counts": msgspec.to_builtins(counts),
+        "scores": msgspec.to_builtins(curation.scores),
+    }
 
 
 @lru_cache(maxsize=8)
 def _taggers(uses: bytes) -> tuple[NamedTagger, ...]:
     """Built once a worker: models stay loaded from shard to shard."""
-    decoded = msgspec.json.decode(uses, type=list[TaggerUse])
-    return tuple(by_cost([NamedTagger(use.prefix, use.build()) for use in decoded]))
+    decoded = msgspec.json.decode(uses, type=list[tuple[TaggerUse, str, bool]])
+    named = [NamedTagger(use.prefix, use.build(), mark, asked) for use, mark, asked in decoded]
+    return tuple(by_cost(named))
 
 
 class _Curation:
-    """One shard on its way; holds the open outputs."""
+    """One shard on its way."""
 
     def __init__(self, task: CurateTask) -> None:
         self.task = task
         self.work = Work(task.work)
-        self.taggers = _taggers(msgspec.json.encode(task.taggers))
+        uses = [
+            (use, mark, task.only is None or use.prefix in task.only)
+            for use, mark in zip(task.taggers, task.fingerprints, strict=True)
+        ]
+        self.taggers = _taggers(msgspec.json.encode(uses))
         self.signatures = Signatures(task.sign, task.source)
-        self.counts = Curated()
-        self.dropped: Counter[str] = Counter({rule.column: 0 for rule in task.rules})
-        self.dropped_bytes: Counter[str] = Counter(self.dropped)
-        self.reasons: Counter[str] = Counter()
-        self.masked_spans: Counter[str] = Counter({mask.column: 0 for mask in task.masks})
+        self.scores = Scores()
 
-    def run(self) -> Curated:
-        task, work = self.task, self.work
-        with ExitStack() as outputs:
-            self.quarantine = outputs.enter_context(atomic_write(work.quarantine(task.key)))
-            self.writer: ShardWriter = outputs.enter_context(write_shard(work.curated(task.key)))
-            self.survivors: ParquetRows = outputs.enter_context(
-                write_parquet(work.columns(task.key))
-            )
-            self.attributes: ParquetRows = outputs.enter_context(
-                write_parquet(work.attributes(task.key))
-            )
-            reader = ShardReader(
-                task.uri,
-                source=task.source,
-                shard=task.key,
-                max_document_bytes=task.max_document_bytes,
-                quarantine=self._quarantine,
-            )
+    def again(self) -> Curated:
+        """Decide with what scores there are. Raises Unusable where there are none."""
+        path = self.work.attributes(self.task.key)
+        if not self.task.reuse or not path.is_file():
+            raise Unusable(path)
+        with Stored(path) as stored, ExitStack() as stack:
+            self._check(stored.description)
+            memory = Memory(stored.description, self.taggers)
+            outputs = self._outputs(memory.taggers, stack)
+            reader = self._reader(_told_before)
+            for group in stored.groups():
+                self._group(group, memory, reader, outputs)
+            reader.finish()
+            if reader.content_hash != stored.description.input:
+                raise Unusable(path)
+            description = msgspec.structs.replace(stored.description, taggers=memory.described)
+            return self._finished(outputs, description)
+
+    def whole(self) -> Curated:
+        """Read and score everything."""
+        taggers = [named for named in self.taggers if named.asked]
+        with ExitStack() as stack:
+            file = stack.enter_context(atomic_write(self.work.quarantine(self.task.key)))
+            quarantine = _Quarantine(self.task.key, file)
+            outputs = self._outputs(taggers, stack)
+            reader = self._reader(quarantine.add)
             for batch in reader:
-                self._batch(batch)
+                self._batch(batch, taggers, outputs)
             if not reader.documents:  # the Parquet files have their columns all the same
-                self._batch(no_documents())
-        if task.sign:
-            self.signatures.write(work.signatures(task.key))
-        self.counts.content_hash = reader.content_hash
-        self.counts.lines = reader.documents + reader.quarantined
-        self.counts.quarantined = reader.quarantined
-        self.counts.repaired = reader.repaired
-        self.counts.dropped = dict(self.dropped)
-        self.counts.dropped_bytes = dict(self.dropped_bytes)
-        self.counts.quarantine_reasons = dict(self.reasons)
-        self.counts.masked_spans = dict(self.masked_spans)
-        return self.counts
+                self._batch(no_documents(), taggers, outputs)
+            description = Description(
+                input=reader.content_hash,
+                read_by=self.task.read_by,
+                lines=reader.documents + reader.quarantined,
+                quarantined=reader.quarantined,
+                repaired=reader.repaired,
+                reasons=dict(quarantine.reasons),
+                passed_over=reader.passed_over,
+                quarantine=quarantine.hash.hexdigest(),
+                taggers=scored_by(taggers),
+            )
+            return self._finished(outputs, description)
 
-    def _quarantine(self, bad: Quarantined) -> None:
-        self.reasons[bad.reason] += 1
-        told = {"shard": self.task.key, **bad._asdict()}
-        self.quarantine.write(msgspec.json.encode(told) + b"\n")
+    def _check(self, description: Description) -> None:
+        """Whether attributes speak of this input, read in this way. Raises Unusable."""
+        path = self.work.quarantine(self.task.key)
+        if (
+            description.read_by != self.task.read_by
+            or not path.is_file()
+            or content_hash(str(path)) != description.quarantine
+            or (self.task.content or content_hash(self.task.uri)) != description.input
+        ):
+            raise Unusable(path)
 
-    def _batch(self, batch: Batch) -> None:
-        """Score, decide, count, and write the survivors."""
-        rules = self.task.rules
-        columns, dropped_by = decide(batch, self.taggers, rules, self.task.score_all)
-        lengths = np.diff(batch.offsets)
-        for place in np.unique(dropped_by[dropped_by != KEPT]):
-            hit = dropped_by == place
-            self.dropped[rules[place].column] += int(hit.sum())
-            self.dropped_bytes[rules[place].column] += int(lengths[hit].sum())
-        kept = np.flatnonzero(dropped_by == KEPT)
-        self.counts.bytes += int(lengths.sum())
-        self._write_attributes(batch, columns, dropped_by)
-        self._write_survivors(batch, columns, kept)
+    def _outputs(self, taggers: Sequence[NamedTagger], stack: ExitStack) -> Outputs:
+        task = self.task
+        columns = {name for named in taggers for name in named.columns()}
+        masks = [mask for mask in task.masks if mask.column in columns]
+        return Outputs(self.work, task.key, task.rules, masks, self.signatures, stack)
 
-    def _write_attributes(self, batch: Batch, columns: dict[str, Settled], dropped_by: I64) -> None:
-        names = pa.array([rule.column for rule in self.task.rules], pa.string())
-        reasons = names.take(pa.array(dropped_by, mask=dropped_by == KEPT))
-        base = {"line": batch.documents.column("line"), "id": batch.documents.column("id")}
-        self.attributes.add(attribute_columns(base, columns, reasons))
-
-    def _write_survivors(self, batch: Batch, columns: dict[str, Settled], kept: I64) -> None:
-        survivors = batch if len(kept) == len(batch) else batch.select(kept)
-        columns = {name: gather(columns[name], kept) for name in columns}
-        curated, changed = self._mask(survivors, columns)
-        raws = curated.documents.column("raw").to_pylist()
-        for row in np.flatnonzero(changed).tolist():
-            raws[row] = with_fields(raws[row], text=curated.documents.column("text")[row].as_py())
-        self.writer.lines(raws)
-        lengths = np.diff(curated.offsets)
-        self.counts.kept += len(curated)
-        self.counts.kept_bytes += int(lengths.sum())
-        self.counts.masked_documents += int(changed.sum())
-        numeric = numbers(columns)
-        documents = curated.documents
-        self.survivors.add(
-            {
-                "id": documents.column("id"),
-                "line": documents.column("line"),
-                "length": pa.array(lengths),
-                "created": documents.column("created"),
-                **{name: to_arrow(numeric[name]) for name in sorted(numeric)},
-            }
+    def _reader(self, quarantine: Callable[[Quarantined], None]) -> ShardReader:
+        return ShardReader(
+            self.task.uri,
+            source=self.task.source,
+            shard=self.task.key,
+            reading=self.task.reading,
+            max_document_bytes=self.task.max_document_bytes,
+            quarantine=quarantine,
         )
-        self.signatures.add(curated, numeric)
 
-    def _mask(self, batch: Batch, columns: dict[str, Settled]) -> tuple[Batch, Bool]:
-        """All masks at once: the union of their spans, on the text that the taggers saw."""
-        spans: list[tuple[Spans, bytes]] = []
-        for mask in self.task.masks:
-            column = columns[mask.column]
-            assert isinstance(column, Spans)  # the recipe was checked
-            self.masked_spans[mask.column] += len(column.starts)
-            spans.append((column, mask.replacement.encode()))
-        if not any(len(column.starts) for column, _ in spans):
-            return batch, np.zeros(len(batch), np.bool_)
-        text, offsets, changed = masked(batch.text, batch.offsets, spans)
-        return batch.with_text(text, offsets), changed
+    def _batch(self, batch: Batch, taggers: Sequence[NamedTagger], outputs: Outputs) -> None:
+        """Score, decide, and write a batch of which nothing is known."""
+        decided = decide(batch, taggers, self.task.rules, self.task.score_all)
+        columns = {
+            name: to_arrow(decided.columns[name], scored)
+            for named, scored in zip(taggers, decided.scored, strict=True)
+            for name in named.columns()
+        }
+        documents = batch.documents
+        base = {"line": documents.column("line"), "id": documents.column("id")}
+        base["bytes"] = pa.array(np.diff(batch.offsets))
+        outputs.attributes(base, decided.dropped_by, decided.scored, columns)
+        outputs.survivors(batch, decided.columns, np.flatnonzero(decided.dropped_by == KEPT))
+        nothing = [np.zeros(len(batch), np.bool_)] * len(taggers)
+        self._count(taggers, nothing, decided.scored)
+
+    def _group(self, group: Group, memory: Memory, reader: ShardReader, outputs: Outputs) -> None:
+        """Decide a batch again; only lines are parsed that survive or lack a score."""
+        task, taggers = self.task, memory.taggers
+        known = memory.known(group)
+        foreseen = foresee(known, len(group.rows), taggers, task.rules, task.score_all)
+        rows = np.flatnonzero(foreseen.wanted)
+        try:
+            batch = reader.take(group.lines[rows])
+        except LookupError as error:
+            raise Unusable(error) from error
+        decided = decide(batch, taggers, task.rules, task.score_all, known.of(rows))
+        dropped_by = foreseen.dropped_by
+        dropped_by[rows] = decided.dropped_by
+        scored = memory.scored(group, known, decided, rows)
+        base = {name: group.array(name) for name in ("line", "id", "bytes")}
+        outputs.attributes(base, dropped_by, scored, memory.columns(group, known, decided, rows))
+        outputs.survivors(batch, decided.columns, np.flatnonzero(decided.dropped_by == KEPT))
+        self._count(taggers, known.scored, scored)
+
+    def _count(
+        self, taggers: Sequence[NamedTagger], before: Sequence[Bool], after: Sequence[Bool]
+    ) -> None:
+        reused, made = Counter(self.scores.reused), Counter(self.scores.made)
+        for named, had, has in zip(taggers, before, after, strict=False):
+            reused[named.prefix] += int(had.sum())
+            made[named.prefix] += int(has.sum() - had.sum())
+        self.scores = Scores(dict(reused), dict(made))
+
+    def _finished(self, outputs: Outputs, description: Description) -> Curated:
+        """The last step before the files appear."""
+        refuse_changed(self.task.assets)
+        if self.task.sign:
+            self.signatures.write(self.work.signatures(self.task.key))
+        return outputs.finish(description)
+
+
+class _Quarantine:
+    """Lines that are no documents: written, counted by reason, hashed."""
+
+    def __init__(self, key: str, file: IO[bytes]) -> None:
+        self._key = key
+        self._file = file
+        self.reasons: Counter[str] = Counter()
+        self.hash = xxhash.xxh3_128()
+
+    def add(self, bad: Quarantined) -> None:
+        """One more."""
+        self.reasons[bad.reason] += 1
+        line = msgspec.json.encode({"shard": self._key, **bad._asdict()}) + b"\n"
+        self.hash.update(line)
+        self._file.write(line)
+
+
+def _told_before(bad: Quarantined) -> None:
+    """Bad lines stand in the quarantine of the earlier run."""
+
+
+def refuse_changed(assets: Mapping[str, str | None]) -> None:
+    """Raise InputError where a model is not what it was: its scores would stand under the old
+    one's name."""
+    for path, stamp in assets.items():
+        if stamp_of(path) != stamp:
+            raise InputError(f"{path} was changed during the run: run again")

@@ -40,6 +40,7 @@ from dolma_pipe.stages.plan import (
     copies_path,
     plan_path,
 )
+from dolma_pipe.stages.scores import NO_SCORE, scores_of
 from dolma_pipe.work import Work, atomic_write, write_json
 
 
@@ -216,7 +217,7 @@ def _plan_source(
         asked=asked,
         most=source.mixer.reach(source.supply),
         **_accounts(tokens, copies, never[buckets]),
-        buckets=tuple(_buckets(source.supply, buckets, portions, quotas, got)),
+        buckets=tuple(_buckets(source, documents.codes, portions, quotas, got)),
         notes=notes,
         shards=source.shards,
         parts=tuple(PartPlan(f"part-{i:05d}", *part) for i, part in enumerate(parts)),
@@ -239,15 +240,24 @@ def _accounts(tokens: I64, copies: U16, never: Bool) -> dict[str, Amount]:
 
 
 def _buckets(
-    supply: Supply, buckets: I64, portions: Portions, quotas: I64, got: I64
+    source: _Source, codes: U16, portions: Portions, quotas: I64, got: I64
 ) -> list[BucketPlan]:
+    supply, buckets = source.supply, source.bucket_of_code[codes]
     documents = np.bincount(buckets, minlength=len(supply.tokens))
+    known = codes > NO_SCORE
+    lowest, highest = np.full(len(documents), CODES - 1), np.full(len(documents), NO_SCORE)
+    np.minimum.at(lowest, buckets[known], codes[known])
+    np.maximum.at(highest, buckets[known], codes[known])
+    edges = scores_of(np.stack([np.minimum(lowest, highest), highest]).astype(np.uint16))
+    low, high = ([None if np.isnan(x) else round(x, 6) for x in row] for row in edges.tolist())
     ends = np.concatenate([[0], np.cumsum(supply.tokens)]) / max(1, int(supply.tokens.sum()))
     repeats = portions.tokens / np.maximum(1, supply.tokens)
     return [
         BucketPlan(
             low=round(float(ends[i]), 6),
             high=round(float(ends[i + 1]), 6),
+            lowest=low[i],
+            highest=high[i],
             available=Amount(int(documents[i]), int(supply.tokens[i])),
             repeats=round(float(repeats[i]), 6),
             asked=int(quotas[i]),

@@ -15,10 +15,15 @@ class Amount(msgspec.Struct, frozen=True):
 
 
 class BucketPlan(msgspec.Struct, frozen=True):
-    """A quality bucket: bounds on the token CDF, repeats and tokens asked for, tokens got."""
+    """A quality bucket: bounds on the token CDF, repeats and tokens asked for, tokens got.
+
+    lowest, highest: scores in it, to the 0.2 % to which the plan knows them; null: no score.
+    """
 
     low: float
     high: float
+    lowest: float | None
+    highest: float | None
     available: Amount
     repeats: float
     asked: int

@@ -17,8 +17,12 @@ COMMANDS = [
     "dedup",
     "check",
     "status",
+    "explain",
+    "sweep",
+    "attributes",
     "list",
     "export",
+    "classifier",
     "sample",
     "assets",
     "tokens",
@@ -145,6 +149,16 @@ def test_tag_takes_known_sources_and_can_score_all(tmp_path: Path) -> None:
         dropped = len(table) - table.column("dropped_by").null_count
     assert scores[0] == dropped > 0
     assert scores[1] == 0
+
+
+def test_tag_adds_the_columns_of_a_tagger(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    write_corpus(tmp_path, shards=1, count=50)
+    for name in ("pii", "gopher"):
+        dolma_pipe(tmp_path, "tag", "mix.yaml", "--tagger", name, "--work", "w")
+    names = pq.read_schema(tmp_path / "w/attributes/web/web-0000.parquet").names[5:]
+    assert {name.partition(".")[0] for name in names} == {"pii", "gopher"}
 
 
 def test_dedup_alone_and_by_method(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.kernels.c4 import COLUMNS, c4
+from dolma_pipe.kernels.sentences import split_sentences
 from dolma_pipe.kernels.words import split_lines, split_words
 from tests.slow import c4 as slow
 from tests.texts import packed, texts, texts_of
@@ -35,7 +36,8 @@ def results_of(
     """The columns, the text without the removed lines, and the reasons."""
     text, offsets = packed(documents, before)
     words, lines = split_words(text, offsets), split_lines(text, offsets)
-    found, removed = c4(text, offsets, words, lines, end_marks, min_words)
+    sentences = split_sentences(text, words, lines)
+    found, removed = c4(text, offsets, words, lines, sentences, end_marks, min_words)
     results = []
     for d, document in enumerate(documents):
         spans = range(removed.offsets[d], removed.offsets[d + 1])
@@ -52,7 +54,7 @@ def results_of(
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(texts_of(*PIECES, max_size=30) | texts, max_size=3),
-    st.sampled_from([MARKS, ".。"]),
+    st.sampled_from([MARKS, ".。", ""]),
     st.integers(0, 6),
     st.sampled_from(["", "use cookies {\n"]),
 )
@@ -103,6 +105,7 @@ def test_removed_lines_take_their_line_feed_and_the_blank_lines_after_them() -> 
         ("He said “no.” Then he left at once.", 2),
         ("It was fast, e.g. with five words.", 1),
         ("One (two.) Three four five.\nSix seven eight nine ten.", 3),
+        ("One two. three. Élan four five? élan.", 2),
         ("short.\nOne two three four five.", 1),
     ],
 )

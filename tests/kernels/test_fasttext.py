@@ -56,8 +56,10 @@ def predict(model: FastTextModel, documents: list[str], before: str = "") -> lis
     """Of each document every label's probability, then the likeliest label and its probability."""
     text, offsets = packed(documents, before)
     scores, top, top_score = model.predict(
-        text, offsets, np.arange(len(model.labels), dtype=np.int32)
+        text, offsets[:-1], offsets[1:], np.arange(len(model.labels), dtype=np.int32)
     )
+    together = model.predict_all(text, offsets[:-1], offsets[1:])
+    np.testing.assert_allclose(together, scores, atol=1e-6)
     rows: list[list[float]] = np.column_stack([scores, top, top_score]).tolist()
     return rows
 

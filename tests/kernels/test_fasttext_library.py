@@ -79,7 +79,10 @@ def test_same_labels_and_probabilities(
     documents = [text for _, text in make_texts(2, 60)]
     documents += ["", "ba", "__label__l1 ba __label__new", "ba </s> né", "neverseen\tword\0ba"]
     every = np.arange(len(model.labels), dtype=np.int32)
-    scores, top, top_score = model.predict(*packed(documents), every)
+    text, offsets = packed(documents)
+    scores, top, top_score = model.predict(text, offsets[:-1], offsets[1:], every)
+    together = model.predict_all(text, offsets[:-1], offsets[1:])
+    np.testing.assert_allclose(together, scores, atol=1e-6)
     for document, row, label, score in zip(documents, scores, top, top_score, strict=True):
         names, probabilities = library.predict(document, k=-1)
         expected = dict(zip(names, probabilities, strict=True))

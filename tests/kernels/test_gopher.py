@@ -10,17 +10,27 @@ from tests.texts import packed, texts, texts_of
 PIECES = ("the", "The", "THAT", "with", "of ", "...", "…", "# ", "•", "\n- ", " * x\n", "12", "é ")
 
 
-def columns_of(documents: list[str], before: str = "") -> list[dict[str, float]]:
+def columns_of(
+    documents: list[str], before: str = "", punctuation_is_word: bool = False
+) -> list[dict[str, float]]:
     text, offsets = packed(documents, before)
-    found = gopher(text, offsets, split_words(text, offsets), split_lines(text, offsets))
+    words, lines = split_words(text, offsets), split_lines(text, offsets)
+    found = gopher(text, offsets, words, lines, punctuation_is_word)
     return [dict(zip(COLUMNS, row, strict=True)) for row in found.tolist()]
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(texts_of(*PIECES) | texts, max_size=4), st.sampled_from(["", "..#\n你"]))
-def test_counts_equal_the_slow_reference(documents: list[str], before: str) -> None:
-    for found, document in zip(columns_of(documents, before), documents, strict=True):
-        assert found == pytest.approx(slow.gopher(document), abs=1e-12)
+@given(
+    st.lists(texts_of(*PIECES) | texts, max_size=4),
+    st.sampled_from(["", "..#\n你"]),
+    st.booleans(),
+)
+def test_counts_equal_the_slow_reference(
+    documents: list[str], before: str, punctuation_is_word: bool
+) -> None:
+    rows = columns_of(documents, before, punctuation_is_word)
+    for found, document in zip(rows, documents, strict=True):
+        assert found == pytest.approx(slow.gopher(document, punctuation_is_word), abs=1e-12)
 
 
 @pytest.mark.parametrize(

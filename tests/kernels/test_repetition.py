@@ -8,14 +8,10 @@ from tests.slow import repetition as slow
 from tests.texts import packed, texts, texts_of
 
 
-def rows_of(
-    documents: list[str], every_member: bool = False, before: str = ""
-) -> list[list[float]]:
+def rows_of(documents: list[str], *how: bool, before: str = "") -> list[list[float]]:
     text, offsets = packed(documents, before)
     words, lines = split_words(text, offsets), split_lines(text, offsets)
-    return [
-        [float(x) for x in row] for row in repetition(text, offsets, words, lines, every_member)
-    ]
+    return [[float(x) for x in row] for row in repetition(text, offsets, words, lines, *how)]
 
 
 few_words = st.lists(st.sampled_from(["a ", "bb ", "é ", "你", "\n", "\n\n"]), max_size=120)
@@ -25,13 +21,17 @@ repetitive = few_words.map("".join) | st.tuples(texts_of("x y ", "a\n"), st.inte
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(repetitive | texts, max_size=4), st.booleans(), st.sampled_from(["", "a bb a bb "]))
+@given(
+    st.lists(repetitive | texts, max_size=4),
+    st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    st.sampled_from(["", "a bb a bb "]),
+)
 def test_shares_equal_the_slow_reference(
-    documents: list[str], every_member: bool, before: str
+    documents: list[str], how: tuple[bool, bool, bool], before: str
 ) -> None:
-    found = rows_of(documents, every_member, before)
+    found = rows_of(documents, *how, before=before)
     for row, document in zip(found, documents, strict=True):
-        assert row == pytest.approx(slow.repetition(document, every_member), abs=1e-12)
+        assert row == pytest.approx(slow.repetition(document, *how), abs=1e-12)
 
 
 TEN = "one two three four five six seven eight nine ten "
@@ -64,9 +64,9 @@ def test_values(text: str, column: str, value: float) -> None:
 
 
 def test_every_member_counts_the_first_too() -> None:
-    row = rows_of(["a\nb\na\na"], every_member=True)[0]
+    row = rows_of(["a\nb\na\na"], True)[0]
     assert row[:2] == [3 / 4, 3 / 4]
-    assert rows_of([TEN + TEN], every_member=True)[0][-1] == 1
+    assert rows_of([TEN + TEN], True)[0][-1] == 1
 
 
 def test_a_long_document_among_short_ones() -> None:

@@ -33,8 +33,11 @@ def paragraphs(text: str) -> list[Words]:
     return [p for p in found if p]
 
 
-def top(found: list[str], n: int) -> int:
+def top(found: list[str], n: int, first_of_equal: bool) -> int:
     counts = Counter(tuple(found[i : i + n]) for i in range(len(found) - n + 1))
+    if first_of_equal:
+        [(gram, count)] = counts.most_common(1) or [((), 0)]
+        return count * characters(gram)
     most = max(counts.values(), default=1)
     if most == 1:
         return 0
@@ -53,7 +56,17 @@ def covered(found: list[str], n: int, every_member: bool) -> int:
     return sum(len(found[i]) for i in inside)
 
 
-def repetition(text: str, every_member: bool = False) -> list[float]:
+def overlapping(found: list[str], n: int, every_member: bool) -> float:
+    counts = Counter(tuple(found[i : i + n]) for i in range(len(found) - n + 1))
+    total = sum(count * characters(gram) for gram, count in counts.items())
+    first = 0 if every_member else 1
+    many = sum((k - first) * characters(gram) for gram, k in counts.items() if k > 1)
+    return many / total if total else 0.0
+
+
+def repetition(
+    text: str, every_member: bool = False, first_of_equal: bool = False, overlaps: bool = False
+) -> list[float]:
     found = words(text)
     if not found:
         return [0.0] * 13
@@ -62,5 +75,7 @@ def repetition(text: str, every_member: bool = False) -> list[float]:
     for stretches in ([tuple(words(x)) for x in lines(text) if x.strip()], paragraphs(text)):
         share, length = duplicates(stretches, every_member)
         row += [share, length / total]
-    row += [min(1.0, top(found, n) / total) for n in range(2, 5)]
+    row += [min(1.0, top(found, n, first_of_equal) / total) for n in range(2, 5)]
+    if overlaps:
+        return row + [overlapping(found, n, every_member) for n in range(5, 11)]
     return row + [covered(found, n, every_member) / total for n in range(5, 11)]

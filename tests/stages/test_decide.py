@@ -7,10 +7,18 @@ import numpy as np
 import pytest
 
 from dolma_pipe.batch import Batch, batch_of
-from dolma_pipe.columns import Settled
+from dolma_pipe.columns import Settled, scatter
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.recipe import Rule
-from dolma_pipe.stages.decide import COMPACT_BELOW, KEPT, Decided, NamedTagger, by_cost, decide
+from dolma_pipe.stages.decide import (
+    COMPACT_BELOW,
+    KEPT,
+    Decided,
+    Known,
+    NamedTagger,
+    by_cost,
+    decide,
+)
 from dolma_pipe.tagger import Column, Spans, Tagger
 
 
@@ -167,6 +175,25 @@ def test_taggers_are_not_asked_about_no_documents() -> None:
     places = decided.columns["vowels.places"]
     assert isinstance(places, Spans)
     assert places.offsets.tolist() == [0] * (len(TEXTS) + 1)
+
+
+def test_who_has_a_score_is_not_scored_again() -> None:
+    """Not even where but one of many has one."""
+    Vowels.seen.clear()
+    first = decide(batch_of(TEXTS[:1]), TAGGERS[1:], [])
+    rest = [f"{text}a" for text in TEXTS[1:]]
+    columns = {
+        name: scatter(column, np.array([0]), len(TEXTS)) for name, column in first.columns.items()
+    }
+    known = Known(columns, [np.arange(len(TEXTS)) == 0])
+    again = decide(batch_of(["other", *rest]), TAGGERS[1:], [], known=known)
+    assert Vowels.seen == [1, len(TEXTS) - 1]
+    assert numbers(again.columns["vowels.count"]) == [3, *(c.count("a") + _eiou(c) for c in rest)]
+    assert again.scored[0].all()
+
+
+def _eiou(text: str) -> int:
+    return sum(text.count(vowel) for vowel in "eiou")
 
 
 def noise(value: Callable[[], float]) -> Tagger:

@@ -139,6 +139,11 @@ def test_shares_of_a_target_with_a_curve(tmp_path: Path, corpus: list[dict[str, 
     assert web.discarded.tokens == pytest.approx(0.4 * web.available.tokens, rel=0.1)
     assert code.discarded.tokens == 0
     assert code.over_budget.documents > 0
+    edges = [(bucket.lowest, bucket.highest) for bucket in web.buckets]
+    assert edges[0] == (None, None)  # documents without a score
+    told = [edge for pair in edges[1:] for edge in pair if edge is not None]
+    assert told == sorted(told)
+    assert len(told) == 2 * len(edges) - 2
     repeats = [bucket.repeats for bucket in web.buckets]
     assert repeats == sorted(repeats)
     assert 15 <= len(repeats) <= 20  # a long document may fill a twentieth and more

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dolma_pipe.stages.scores import NO_SCORE, quantise
+from dolma_pipe.stages.scores import NO_SCORE, quantise, scores_of
 
 
 @settings(max_examples=100, deadline=None)
@@ -33,3 +33,16 @@ def test_these_are_told_apart(low: float, high: float) -> None:
 
 def test_differences_below_the_rounding_of_scores_are_not() -> None:
     assert len(set(quantise(np.array([0.3, 0.3 + 4e-7, 0.3 - 4e-7])).tolist())) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.floats(-1, 2), st.floats(-4e9, 4e9)), min_size=1, max_size=50))
+def test_codes_tell_their_scores(scores: list[float]) -> None:
+    given_ = np.array(scores)
+    size = np.where((given_ > 0.5) & (given_ < 1), 1 - given_, np.abs(given_))
+    assert (np.abs(scores_of(quantise(given_)) - given_) <= size / 512 + 2e-6).all()
+
+
+def test_known_codes() -> None:
+    told = scores_of(quantise(np.array([np.nan, -2, 0, 0.25, 0.5, 0.75, 1, 3])))
+    np.testing.assert_array_equal(told, [np.nan, -2, 0, 0.25, 0.5, 0.75, 1, 3])

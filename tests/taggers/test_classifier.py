@@ -54,5 +54,36 @@ def test_many_labels_must_be_chosen_from(tmp_path: Path) -> None:
 def test_wrong_labels_are_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="knows no label 'hp'"):
         Classifier(model=model(tmp_path, ("hq", "low")), labels=("hp",)).check()
-    with pytest.raises(RecipeError, match="label 'top'"):
+    with pytest.raises(RecipeError, match="column 'top' twice"):
         Classifier(model=model(tmp_path, ("top", "low"))).columns()
+
+
+def test_levels_have_spans_and_shares(tmp_path: Path) -> None:
+    path = model(tmp_path, ("hq", "low"))
+    classifier = Classifier(model=path, labels=("low",), level="sentence")
+    assert classifier.columns() == ("low", "top", "top_score", "low_spans", "low_share")
+    assert classifier.numbers() == ("low", "top_score", "low_share")
+    assert classifier.spans() == ("low_spans",)
+    assert tuple(classifier.tag(batch_of(["The of. Été!", ""]))) == classifier.columns()
+    assert tuple(classifier.tag(batch_of([]))) == classifier.columns()
+
+
+def test_the_span_threshold_is_reached_at_itself(tmp_path: Path) -> None:
+    path = model(tmp_path, ("hq", "low"))
+    text = ["the of and"]
+    paragraphs = Classifier(model=path, level="paragraph").tag(batch_of(text))
+    score = paragraphs["hq"]
+    assert isinstance(score, np.ndarray)
+    at = round(float(score[0]), 6)
+    for threshold, share in ((at, 1.0), (min(1.0, at + 1e-6), 0.0)):
+        classifier = Classifier(model=path, level="paragraph", span_threshold=threshold)
+        found = classifier.tag(batch_of(text))["hq_share"]
+        assert isinstance(found, np.ndarray)
+        assert found.tolist() == [share]
+
+
+def test_labels_that_would_be_one_column_are_refused(tmp_path: Path) -> None:
+    path = model(tmp_path, ("x", "x_spans"))
+    with pytest.raises(RecipeError, match="column 'x_spans' twice"):
+        Classifier(model=path, level="sentence").columns()
+    assert "x_spans" in Classifier(model=path).columns()

@@ -18,9 +18,11 @@ TEXTS = [
     "a" * 10_000 + "\n" * 1000,
 ]
 NEED_SETTINGS = {
-    "classifier": "a model of the user's own; tests/taggers/test_classifier.py makes one"
+    "imported": "a folder of an import; tests/cli/test_attributes.py makes one",
+    "metadata": "fields of the documents; tests/taggers/test_metadata.py names some",
+    "classifier": "a model of the user's own; tests/taggers/test_classifier.py makes one",
 }
-ASSETS = {"lid"}
+ASSETS = {"lid", "token_repetition", "toxicity"}
 
 TAGGERS = [
     pytest.param(name, marks=pytest.mark.asset if name in ASSETS else ())

@@ -33,3 +33,23 @@ def test_columns_are_those_declared() -> None:
 )
 def test_values_at_the_published_borders(column: str, text: str, value: float) -> None:
     assert values("gopher", column, [text]) == [pytest.approx(value)]
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "plain", "split"),
+    [
+        ("words", '"Yes," — she said.', 4, 3),
+        ("mean_word_length", '"Yes," — she said.', 15 / 4, 10 / 3),
+        ("alphabetic_words", '"Yes," — she said.', 3 / 4, 3 / 8),
+        ("alphabetic_words", "a, b c d", 1, 0.8),
+        ("alphabetic_words", "a, b. c d e f", 1, 0.75),
+        ("symbol_to_word_ratio", "# word, word word", 1 / 4, 1 / 5),
+        ("stop_words", "That, the", 1, 2),
+        ("words", "...", 1, 0),
+        ("mean_word_length", "...", 3, 0),
+    ],
+)
+def test_punctuation_can_be_words(column: str, text: str, plain: float, split: float) -> None:
+    assert values("gopher", column, [text]) == [pytest.approx(plain)]
+    found = values("gopher", column, [text], punctuation_is_word=True)
+    assert found == [pytest.approx(split)]

@@ -45,6 +45,20 @@ def test_every_member_is_a_setting() -> None:
     assert found == [pytest.approx(0.4)]
 
 
+def test_the_first_of_equal_ngrams_is_a_setting() -> None:
+    for text, longest, first in (("a b cc dd", 0, 2 / 6), ("a b cc dd a b cc dd", 8 / 12, 4 / 12)):
+        assert values("gopher_repetition", "top_2gram", [text]) == [pytest.approx(longest)]
+        found = values("gopher_repetition", "top_2gram", [text], first_of_equal=True)
+        assert found == [pytest.approx(first)]
+
+
+def test_overlaps_are_a_setting() -> None:
+    text = "a a a a a a"
+    assert values("gopher_repetition", "duplicate_5gram", [text]) == [pytest.approx(5 / 6)]
+    found = values("gopher_repetition", "duplicate_5gram", [text], overlaps=True)
+    assert found == [pytest.approx(5 / 10)]
+
+
 def test_columns_are_those_declared() -> None:
     repetition = tagger("gopher_repetition")
     assert tuple(repetition.tag(batch_of(["a", ""]))) == repetition.columns()

@@ -5,6 +5,7 @@ import pytest
 
 from dolma_pipe.batch import batch_of
 from dolma_pipe.errors import AssetError, RecipeError
+from dolma_pipe.recipe import read_recipe
 from dolma_pipe.shelf import find, load
 from dolma_pipe.tagger import Labels, Tagger
 from tests.slow.fasttext import HS
@@ -76,3 +77,42 @@ def test_languages_of_real_sentences() -> None:
         scores = columns[language]
         assert isinstance(scores, np.ndarray)
         assert scores[row] == top_score[row]
+
+
+def test_codes_with_a_script_are_columns(tmp_path: Path) -> None:
+    """As those of GlotLID, OpenLID and NLLB."""
+    path = str(ModelFile(labels=("eng_Latn", "zho_Hans", "srp_Cyrl")).write(tmp_path / "m.bin"))
+    lid = Lid(model=path, languages=("eng_Latn", "zho_Hans"))
+    lid.check()
+    assert lid.numbers() == ("eng_Latn", "zho_Hans", "top_score")
+    assert tuple(lid.tag(batch_of(["the"]))) == lid.columns()
+    (tmp_path / "documents.jsonl").write_text('{"text": "the"}\n')
+    (tmp_path / "recipe.yaml").write_text(
+        f"""
+        name: x
+        sources: {{a: {{documents: {tmp_path}/documents.jsonl}}}}
+        language:
+          taggers: [{{lid: {{model: {path}, languages: [eng_Latn]}}}}]
+          keep: {{lid.eng_Latn: [0.5, null]}}
+        """
+    )
+    (rule,) = read_recipe(tmp_path / "recipe.yaml").sources[0].rules
+    assert (rule.column, rule.minimum) == ("lid.eng_Latn", 0.5)
+
+
+@pytest.mark.asset
+def test_paragraphs_weigh_by_their_characters() -> None:
+    texts = [f"{GREETINGS['en']}\n\n{GREETINGS['de']}\n", GREETINGS["fr"], "\n \n"]
+    found = Lid(languages=("en", "de"), level="paragraph").tag(batch_of(texts))
+    en, de, top, top_score = (found[name] for name in ("en", "de", "top", "top_score"))
+    assert isinstance(en, np.ndarray)
+    assert isinstance(de, np.ndarray)
+    assert isinstance(top, Labels)
+    assert isinstance(top_score, np.ndarray)
+    weight = len(GREETINGS["en"]) / (len(GREETINGS["en"]) + len(GREETINGS["de"]))
+    assert en[0] == pytest.approx(weight, abs=0.05)
+    assert de[0] == pytest.approx(1 - weight, abs=0.05)
+    assert [top.names[code] for code in top.codes[:2]] == ["de", "fr"]
+    assert top_score[0] == de[0]
+    assert top.codes[2] == -1
+    assert np.isnan([en[2], de[2], top_score[2]]).all()

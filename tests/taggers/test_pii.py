@@ -1,6 +1,8 @@
 import pytest
 
+from benchmarks.pii_set import REGIONS, evaluate, labelled
 from dolma_pipe.batch import batch_of
+from dolma_pipe.errors import RecipeError
 from tests.taggers.shelf import masked_texts, tagger, values
 
 MASKS = {
@@ -52,3 +54,81 @@ def test_the_count_is_of_all_kinds() -> None:
 def test_columns_are_those_declared() -> None:
     pii = tagger("pii")
     assert set(pii.tag(batch_of(["a", ""]))) == set(pii.columns())
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("ring 030 901820 now", ["030 901820"]),
+        ("030/90 18 20", ["030/90 18 20"]),
+        ("020 7946 0958", ["020 7946 0958"]),
+        ("01\xa023\xa045\xa067\xa089", ["01\xa023\xa045\xa067\xa089"]),
+        ("(212) 555-2368 and 212 555 2368", ["(212) 555-2368", "212 555 2368"]),
+        ("0049 30 901820", ["0049 30 901820"]),
+        ("+81 3-3123-4567", ["+81 3-3123-4567"]),
+        ("+49 30 901820 20.", ["+49 30 901820 20"]),
+        ("tel 030901820", ["030901820"]),
+        ("in 12 030 901820", ["030 901820"]),
+    ],
+)
+def test_phone_numbers_of_regions(text: str, numbers: list[str]) -> None:
+    found = masked_texts("pii", {"phone": "*"}, [text], regions=["US", "DE", "GB", "FR"])
+    expected = text
+    for number in numbers:
+        expected = expected.replace(number, "*", 1)
+    assert found == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "030901820",
+        "2024-01-31 12",
+        "1 234 567 890",
+        "ISSN 4503-0811",
+        "123-45-6789",
+        "03 90 18 2",
+        "tel 999 999",
+        "+1 112 555 2368",
+        "+49 1",
+        "4b5cf45f-7224-4254-a058-73fa857004ae",
+        "91 234 56 78",
+    ],
+)
+def test_no_phone_numbers_of_regions(text: str) -> None:
+    assert values("pii", "phones", [text], regions=["US", "DE", "GB", "FR"]) == [0]
+
+
+def test_an_unknown_region_is_told_with_the_nearest() -> None:
+    with pytest.raises(RecipeError, match=r"'UK' is no country code"):
+        tagger("pii", regions=["UK"]).check()
+    tagger("pii", regions=["US", "GB"]).check()
+
+
+def test_only_the_kinds_asked_for_are_columns() -> None:
+    pii = tagger("pii", find=["iban", "email"])
+    assert pii.columns() == ("iban", "email", "ibans", "emails", "count", "share")
+    text = "jane@example.com 93.184.216.34 GB82 WEST 1234 5698 7654 32"
+    assert values("pii", "count", [text], find=["iban", "email"]) == [2]
+
+
+def test_a_span_belongs_to_one_kind() -> None:
+    token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+    text = f"{token}@example.com tel 4111 1111 1111 1111 tel 93.184.216.134"
+    kinds = ["phone", "ip", "credit_card", "secret", "email"]
+    for column, count in (("secrets", 1), ("emails", 0), ("credit_cards", 1), ("phones", 0)):
+        assert values("pii", column, [text], find=kinds) == [count]
+    assert values("pii", "phones", [text], find=["phone"]) == [2]
+
+
+def test_share_is_of_characters() -> None:
+    texts = ["é" * 16 + "jane@example.com", "jane@example.com", "", "no"]
+    assert values("pii", "share", texts) == [0.5, 1, 0, 0]
+
+
+def test_precision_and_recall_on_the_labelled_set() -> None:
+    rows = labelled(7, each=150)
+    for settings, phones in (({}, 0.6), ({"regions": REGIONS}, 0.97)):
+        for kind, score in evaluate(rows, **settings).items():
+            assert score.precision >= 0.97, kind
+            assert score.recall >= (phones if kind == "phone" else 0.98), kind

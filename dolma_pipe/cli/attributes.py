@@ -1,0 +1,103 @@
+"""`dolma-pipe attributes`: what is known of documents, to dolma and from it."""
+
+from pathlib import Path
+
+import click
+
+from dolma_pipe.cli.options import (
+    engine_options,
+    force_option,
+    opened,
+    recipe_argument,
+    work_option,
+)
+from dolma_pipe.cli.run import fail_if_incomplete
+
+FOLDER = click.Path(path_type=Path)
+sources_option = click.option(
+    "--source", "sources", multiple=True, help="Only this source; may be given again."
+)
+
+
+@click.group("attributes")
+def command() -> None:
+    """Exchange attributes with dolma: its mixer reads ours, we read its taggers'."""
+
+
+@command.command("export")
+@recipe_argument
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--name", help="dolma's name of the experiment [default: of the recipe]")
+@sources_option
+@work_option
+@engine_options
+@force_option
+def export(
+    recipe: Path,
+    folder: Path,
+    name: str | None,
+    sources: tuple[str, ...],
+    work: Path | None,
+    workers: int | None,
+    engine: str,
+    force: bool,
+) -> None:
+    """Write DIR/SOURCE/attributes/NAME/ for dolma, tagging first what is not tagged.
+
+    Beside them lie the documents, as links to the inputs, and DIR/NAME.mixer.json, with which
+    `dolma -c DIR/NAME.mixer.json mix` drops and masks what RECIPE does.
+    """
+    with opened(recipe, work, workers, engine, force) as context:
+        from dolma_pipe.passes.exchange import export_attributes
+
+        for source, told in export_attributes(context, folder, name, sources).items():
+            copies = f", documents of {told.copied} copied" if told.copied else ""
+            click.echo(
+                f"{source}: {told.documents:,} documents, {told.shards:,} shards{copies} in "
+                f"{told.folder}"
+            )
+    fail_if_incomplete({key: failure.text for key, failure in context.failed.items()})
+
+
+@command.command("import")
+@recipe_argument
+@click.argument("attributes", metavar="DOLMA", type=FOLDER)
+@click.argument("out", type=FOLDER)
+@click.option("--name", help="dolma's name of the experiment, where DOLMA has several")
+@sources_option
+@engine_options
+def import_(
+    recipe: Path,
+    attributes: Path,
+    out: Path,
+    name: str | None,
+    sources: tuple[str, ...],
+    workers: int | None,
+    engine: str,
+) -> None:
+    """Read what dolma's taggers say of the documents of RECIPE into OUT.
+
+    DOLMA has SOURCE/attributes/NAME/ in it, or with one --source the files themselves. A recipe
+    uses them as `taggers: [{imported: {name: bench, folder: OUT}}]`.
+    """
+    from dolma_pipe.cli.progress import watcher
+    from dolma_pipe.passes.context import Context
+    from dolma_pipe.passes.exchange import import_attributes
+    from dolma_pipe.passes.prepare import new_engine
+    from dolma_pipe.recipe import read_sources
+    from dolma_pipe.work import Work
+
+    running = new_engine(engine, workers)
+    try:
+        context = Context(read_sources(recipe), Work(out), running, watcher())
+        counts = import_attributes(context, attributes, out, name, sources)
+    finally:
+        running.close()
+    for source, count in counts.items():
+        click.echo(f"{source}: {count.documents:,} documents in {out / source}")
+        if count.missing:
+            click.echo(f"{source}: {count.missing:,} documents have no line there: no scores")
+        if count.unknown:
+            click.echo(f"{source}: {count.unknown:,} lines are of no document here: passed over")
+        if count.joined:
+            click.echo(f"{source}: {count.joined:,} spans shared text with another: joined")

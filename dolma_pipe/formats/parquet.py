@@ -1,0 +1,113 @@
+"""Parquet: a document a row, read by pages, so that memory follows some rows and never the row
+group."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dolma_pipe.document import Document
+from dolma_pipe.errors import InputError
+from dolma_pipe.formats.reading import ColumnNames
+from dolma_pipe.formats.rows import Layout, Piece, WrongColumn, layout_of, rows_a_piece
+from dolma_pipe.formats.source import Source
+from dolma_pipe.manifest import content_hash
+from dolma_pipe.settings import one_line
+from dolma_pipe.stream import Damaged, Record
+
+READ_AHEAD = 1 << 20
+"""Bytes of a column chunk that are read at once."""
+
+DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What pyarrow raises for a damaged file: OSError for pages, the last for names of columns."""
+
+
+class Parquet:
+    """Rows of one file, numbered from 1. A damaged row group is one bad record, which tells its
+    rows."""
+
+    def __init__(self, uri: str, columns: ColumnNames, max_document_bytes: int) -> None:
+        self._uri = uri
+        self._columns = columns
+        self._max_document_bytes = max_document_bytes
+        self.content_hash = ""
+
+    @property
+    def passed_over(self) -> dict[str, int]:
+        return {}
+
+    def records(self) -> Iterator[Record]:
+        # before the rows: a file that is overwritten meanwhile then counts as changed
+        self.content_hash = content_hash(self._uri)
+        with Source(self._uri) as source:
+            file = _opened(source)
+            try:
+                layout = layout_of(file.schema_arrow, self._columns)
+            except WrongColumn as wrong:
+                raise InputError(f"{self._uri}: columns{wrong}") from None
+            first = 1
+            for group in range(file.num_row_groups):
+                yield from self._group(file, source, group, layout, first)
+                first += file.metadata.row_group(group).num_rows
+
+    def _group(
+        self, file: pq.ParquetFile, source: Source, group: int, layout: Layout, first: int
+    ) -> Iterator[Record]:
+        described = file.metadata.row_group(group)
+        last = first + described.num_rows - 1
+        pieces = file.iter_batches(
+            rows_a_piece(described.total_byte_size, described.num_rows),
+            row_groups=[group],
+            use_threads=False,
+        )
+        damage = "rows are missing"
+        while first <= last:
+            try:
+                rows = next(pieces)
+            except StopIteration:
+                break
+            except DAMAGE as error:
+                source.refuse()
+                damage = one_line(error)[:80]
+                break
+            yield from Piece(rows, layout, self._max_document_bytes).records(first)
+            first += rows.num_rows
+        if first <= last:
+            told = f"row group {group}, rows {first} to {last}: {damage}"
+            yield Record(first, told.encode(), "damaged row group")
+
+    def parse(self, record: Record) -> tuple[Document, bytes, bool]:
+        piece, place = record.content
+        parsed: tuple[Document, bytes, bool] = piece.parse(place)
+        return parsed
+
+    def excerpt(self, record: Record) -> bytes:
+        piece, place = record.content
+        told: bytes = piece.excerpt(place)
+        return told
+
+
+def check_columns(uri: str, columns: ColumnNames) -> None:
+    """Raise WrongColumn for a file without the columns; a damaged one is left to the reader."""
+    with Source(uri) as source:
+        try:
+            schema = _opened(source).schema_arrow
+        except Damaged:
+            return
+        layout_of(schema, columns)
+
+
+def _opened(source: Source) -> pq.ParquetFile:
+    """Raises Damaged where the file has no footer or not the one that it says."""
+    try:
+        file = pq.ParquetFile(
+            pa.PythonFile(source, mode="r"),
+            buffer_size=READ_AHEAD,
+            pre_buffer=False,
+            page_checksum_verification=True,
+        )
+        _ = file.schema_arrow.names  # decoded here, where damage is looked for
+        return file
+    except DAMAGE as error:
+        source.refuse()
+        raise Damaged(f"truncated or damaged Parquet file: {one_line(error)[:80]}") from None

@@ -1,0 +1,271 @@
+"""Attributes to and from dolma: which files, in which folders, a task a shard."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from dolma_pipe.dolma import experiment_name, file_name, variable_name
+from dolma_pipe.engine.base import Task, succeed
+from dolma_pipe.errors import InputError, UserError, WorkError
+from dolma_pipe.inputs import Input
+from dolma_pipe.passes.context import Context
+from dolma_pipe.passes.curate import curate
+from dolma_pipe.recipe import Recipe, Source
+from dolma_pipe.settings import nearest
+from dolma_pipe.stages.export_attributes import ExportTask, mask_names
+from dolma_pipe.stages.import_attributes import BASE, ImportTask
+from dolma_pipe.stages.reread import reread
+from dolma_pipe.work import atomic_write, write_json
+
+MARK = ".dolma-pipe-export"
+"""An empty file beside what we wrote."""
+
+MANIFEST = "manifest.json"
+KIND = "dolma-pipe imported attributes"
+
+
+def chosen_sources(recipe: Recipe, names: Iterable[str]) -> list[Source]:
+    """The sources of these names, or all. Raises UserError for an unknown one."""
+    known = [source.name for source in recipe.sources]
+    wanted = set(names)
+    for name in sorted(wanted - set(known)):
+        raise UserError(f"unknown source '{name}'{nearest(name, known)}")
+    return [source for source in recipe.sources if not wanted or source.name in wanted]
+
+
+class Exported(NamedTuple):
+    """What was written for a source; copied: shards whose documents dolma could not read."""
+
+    folder: Path
+    documents: int
+    shards: int
+    copied: int
+
+
+def export_attributes(
+    context: Context, folder: Path, name: str | None = None, names: Iterable[str] = ()
+) -> dict[str, Exported]:
+    """Write DIR/<source>/attributes/<name>/, the documents beside them, and a mixer configuration.
+
+    DIR/<source>/documents/ has links to the inputs, unless it is where the inputs lie. Raises
+    WorkError where a folder holds files that are not ours.
+    """
+    experiment = experiment_name(name or variable_name(context.recipe.name))
+    sources = chosen_sources(context.recipe, names)
+    curate(context, [source.name for source in sources])
+    tasks = [
+        _export_task(context, source, shard, folder, experiment)
+        for source in sources
+        for shard in source.inputs
+        if shard.key not in context.failed
+    ]
+    for task in tasks:
+        _refuse_foreign(task)
+    for place in {Path(task.out).parent for task in tasks}:
+        with atomic_write(place / MARK):
+            pass
+    for place in {Path(task.documents).parent for task in tasks if task.own}:
+        with atomic_write(place.parent / f"{MARK}-documents"):
+            pass
+    _remove_stale(tasks)
+    function = "dolma_pipe.stages.export_attributes:export_attributes"
+    calls = [Task(task.given.shard.key, msgspec.to_builtins(task)) for task in tasks]
+    written = succeed(context.map("attributes", function, calls))
+    write_json(folder / f"{experiment}.mixer.json", _mixer(sources, folder, experiment))
+    return {
+        source.name: _exported(folder / source.name / "attributes" / experiment, source, written)
+        for source in sources
+    }
+
+
+def _exported(folder: Path, source: Source, written: dict[str, Any]) -> Exported:
+    told = [written[shard.key] for shard in source.inputs if shard.key in written]
+    documents, copied = (sum(t[name] for t in told) for name in ("documents", "copied"))
+    return Exported(folder, documents, len(told), copied)
+
+
+def _export_task(
+    context: Context, source: Source, shard: Input, folder: Path, experiment: str
+) -> ExportTask:
+    name, linkable = file_name(shard.key, shard.uri)
+    linkable = linkable and shard.format == "jsonl"
+    documents = folder / source.name / "documents" / name
+    if linkable and documents.parent.resolve() == Path(shard.uri).parent.resolve():
+        name = Path(shard.uri).name  # in dolma's layout already
+        documents = documents.with_name(name)
+    return ExportTask(
+        given=reread(context.recipe, source, shard),
+        stored=str(context.work.attributes(shard.key)),
+        masks=source.masks,
+        experiment=experiment,
+        out=str(folder / source.name / "attributes" / experiment / name),
+        documents=str(documents),
+        own=not (linkable and _same(documents, shard.uri)),
+        linkable=linkable,
+    )
+
+
+def _same(path: Path, uri: str) -> bool:
+    """The input itself, not a link of ours to it."""
+    return not path.is_symlink() and path.exists() and path.resolve() == Path(uri).resolve()
+
+
+def _refuse_foreign(task: ExportTask) -> None:
+    out, documents = Path(task.out), Path(task.documents)
+    if out.exists() and not (out.parent / MARK).exists():
+        raise WorkError(
+            f"{out} was not exported by this command: choose another --name or directory"
+        )
+    ours = (documents.parent.parent / f"{MARK}-documents").exists() or documents.is_symlink()
+    if task.own and documents.exists() and not ours:
+        raise WorkError(f"{documents} was not exported by this command: choose another directory")
+
+
+def _remove_stale(tasks: list[ExportTask]) -> None:
+    """Of an earlier export, what is no more goes away: a mixer would take it for ours."""
+    outputs = {Path(task.out) for task in tasks} | {Path(task.documents) for task in tasks}
+    for parent in {Path(task.out).parent for task in tasks}:
+        for path in parent.iterdir():
+            if path not in outputs and path.name != MARK:
+                path.unlink()
+    for parent in {Path(task.documents).parent for task in tasks if task.own}:
+        for path in parent.iterdir() if parent.exists() else ():
+            if path not in outputs and path.is_symlink():
+                path.unlink()
+
+
+def _mixer(sources: list[Source], folder: Path, experiment: str) -> dict[str, Any]:
+    """A configuration of dolma's mixer that drops and masks what we do: `dolma -c FILE mix`."""
+    streams = []
+    for source in sources:
+        names = mask_names(experiment, source.masks)
+        stream: dict[str, Any] = {
+            "name": source.name,
+            "documents": [str(folder.resolve() / source.name / "documents" / "*")],
+            "attributes": [experiment],
+            "output": {
+                "path": str(folder.resolve() / source.name / "mixed"),
+                "max_size_in_bytes": 1 << 30,
+                "discard_fields": ["attributes"],
+            },
+            "filter": {
+                "include": [],
+                "exclude": [f".attributes.{experiment}__dropped != null"],
+                "syntax": "jq",
+            },
+            "span_replacement": [
+                {
+                    "span": f"$.attributes.{names[mask.column]}",
+                    "min_score": 0.5,
+                    "replacement": mask.replacement,
+                }
+                for mask in source.masks
+            ],
+        }
+        streams.append(stream)
+    return {"processes": 1, "streams": streams}
+
+
+class Imported(NamedTuple):
+    """Counts of a source. missing: documents without a line; unknown: lines without a document;
+    joined: spans that shared text with another.
+    """
+
+    documents: int
+    missing: int
+    unknown: int
+    joined: int
+
+
+def import_attributes(
+    context: Context, given: Path, out: Path, name: str | None = None, names: Iterable[str] = ()
+) -> dict[str, Imported]:
+    """Read dolma's attributes of some sources into OUT/<source>/*.parquet and OUT/manifest.json.
+
+    given: a folder with <source>/attributes/<name>/, or, of a single source, the files themselves.
+    Raises InputError where there is no file for a shard, or one that is not of its documents.
+    """
+    sources = chosen_sources(context.recipe, names)
+    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).exists():
+        raise WorkError(f"{out} is not empty and no import of ours: choose another directory")
+    files: dict[str, Path] = {}
+    experiments: dict[str, str] = {}
+    for source in sources:
+        folder = _attribute_folder(given, source, name, single=len(sources) == 1)
+        for shard in source.inputs:
+            files[shard.key] = _attribute_file(folder, shard)
+            experiments[shard.key] = variable_name(name or folder.name)
+    scans = [Task(key, {"file": str(path)}) for key, path in files.items()]
+    module = "dolma_pipe.stages.import_attributes"
+    scanned = succeed(context.map("scan", f"{module}:scan_attributes", scans))
+    named = {key: _named(found, experiments[key], files[key]) for key, found in scanned.items()}
+    columns = sorted({column for names in named.values() for column in names})
+    tasks = [
+        ImportTask(
+            given=reread(context.recipe, source, shard),
+            file=str(files[shard.key]),
+            attributes={column: named[shard.key].get(column, column) for column in columns},
+            out=str(out / f"{shard.key}.parquet"),
+        )
+        for source in sources
+        for shard in source.inputs
+    ]
+    (out / MANIFEST).unlink(missing_ok=True)
+    calls = [Task(task.given.shard.key, msgspec.to_builtins(task)) for task in tasks]
+    made = succeed(context.map("import", f"{module}:import_attributes", calls))
+    _write_manifest(out, columns, made)
+    return {source.name: _imported(source, made) for source in sources}
+
+
+def _named(attributes: list[str], experiment: str, file: Path) -> dict[str, str]:
+    """Our column -> dolma's attribute; the experiment is left out, a recipe names the import."""
+    named: dict[str, str] = {}
+    for attribute in attributes:
+        column = attribute.removeprefix(f"{experiment}__")
+        if column in named or not column or column in BASE or column.endswith((".spans", ".count")):
+            raise InputError(f"{file}: the attribute '{attribute}' cannot be a column '{column}'")
+        named[column] = attribute
+    return named
+
+
+def _write_manifest(out: Path, columns: list[str], made: dict[str, Any]) -> None:
+    partial = {column for counts in made.values() for column in counts["partial"]}
+    counted = ("sha256", "documents", "missing", "unknown", "joined")
+    manifest = {
+        "kind": KIND,
+        "attributes": {column: column in partial for column in columns},
+        "shards": {key: {n: counts[n] for n in counted} for key, counts in made.items()},
+    }
+    write_json(out / MANIFEST, manifest)
+
+
+def _imported(source: Source, made: dict[str, Any]) -> Imported:
+    counts = [made[shard.key] for shard in source.inputs]
+    return Imported(*(sum(count[name] for count in counts) for name in Imported._fields))
+
+
+def _attribute_folder(given: Path, source: Source, name: str | None, single: bool) -> Path:
+    root = given / source.name / "attributes"
+    if root.is_dir():
+        there = sorted(path.name for path in root.iterdir() if path.is_dir())
+        if name is None and len(there) == 1:
+            return root / there[0]
+        if name in there:
+            return root / str(name)
+        told = f"no '{name}'" if name else "several experiments, choose with --name"
+        raise InputError(f"{root} has {told} (there are: {', '.join(there) or 'none'})")
+    if single and given.is_dir():
+        return given
+    hint = "" if single else f", and {given} itself is looked at for a single --source only"
+    raise InputError(f"there is no folder {root}{hint}")
+
+
+def _attribute_file(folder: Path, shard: Input) -> Path:
+    """Called as the documents are, below attributes/<experiment>/ as they lie below documents/."""
+    _, _, below = shard.uri.rpartition("/documents/")
+    for name in (below, Path(shard.uri).name, file_name(shard.key, shard.uri)[0]):
+        if name and (folder / name).is_file():
+            return folder / name
+    raise InputError(f"{folder} has no {Path(shard.uri).name} for shard {shard.key}")

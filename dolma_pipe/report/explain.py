@@ -1,0 +1,348 @@
+"""All that is known of one document: scores, verdicts, matched spans, and what became of it."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dolma_pipe.batch import Batch
+from dolma_pipe.columns import Bounds, Settled, outside
+from dolma_pipe.errors import UserError
+from dolma_pipe.inputs import Input
+from dolma_pipe.recipe import Recipe, Rule, Source
+from dolma_pipe.report.tagged import sources_of, tagged_shards
+from dolma_pipe.stages.decide import NamedTagger, decide
+from dolma_pipe.stages.plan import copies_path
+from dolma_pipe.stages.reread import Reread, reader_of, reread
+from dolma_pipe.stored import AttributeFile
+from dolma_pipe.tagger import Labels, Spans
+from dolma_pipe.work import Work
+
+AROUND = 30
+"""Code points before and after a span that are shown."""
+MATCHES = 3
+"""Spans of a column that are shown."""
+NEAR = 3
+"""Ids that are told where the one asked for is unknown."""
+
+
+class Match(msgspec.Struct):
+    """A span: start and end in bytes, and the text around it."""
+
+    start: int
+    end: int
+    score: float
+    before: str
+    text: str
+    after: str
+
+
+class Score(msgspec.Struct):
+    """A column. value: number, label or None; matches: the first spans of `spans` in all.
+
+    origin: stored in attributes/, or scored just now.
+    """
+
+    column: str
+    value: float | str | None
+    spans: int | None
+    matches: list[Match]
+    origin: Literal["stored", "now"]
+
+
+class Verdict(msgspec.Struct):
+    """A rule. kept: None where there was nothing to judge; reason: told as the one that dropped."""
+
+    stage: str
+    column: str
+    minimum: float | None
+    maximum: float | None
+    value: float | None
+    kept: bool
+    reason: bool
+
+
+class Duplicate(msgspec.Struct):
+    """Stage 4 removed it: by which entry (from 1), in favour of which document."""
+
+    entry: int
+    method: str
+    kept_source: str
+    kept_id: str
+    jaccard: float | None
+
+
+class Explained(msgspec.Struct):
+    """One document. dropped_by: as stored; deduplicated, copies: None where it is not known."""
+
+    id: str
+    source: str
+    shard: str
+    uri: str
+    line: int
+    bytes: int
+    excerpt: str
+    tagged: bool
+    dropped_by: str | None
+    scores: list[Score]
+    verdicts: list[Verdict]
+    duplicate: Duplicate | None
+    kept_for: int | None
+    copies: int | None
+
+
+class _Place(NamedTuple):
+    """Where a document stands; row: its stored row, if its shard is tagged."""
+
+    source: Source
+    shard: Input
+    line: int
+    row: pa.RecordBatch | None
+    stored: AttributeFile | None
+
+
+def explain(recipe: Recipe, work: Work, name: str, source: str | None = None) -> list[Explained]:
+    """Every document of this id, in the order of the recipe.
+
+    Stored attributes are asked first; shards that have none are read. Raises UserError with near
+    ids where no document has it.
+    """
+    sources = sources_of(recipe, source)
+    near: list[str] = []
+    places = list(_stored_places(work, sources, name, near))
+    tagged = {shard.shard.key for shard in tagged_shards(work, sources)}
+    batches: dict[tuple[str, int], Batch] = {}
+    for one in sources:
+        for shard in one.inputs:
+            if shard.key not in tagged:
+                for batch in _search(reread(recipe, one, shard), name, near):
+                    line = batch.documents.column("line")[0].as_py()
+                    batches[shard.key, line] = batch
+                    places.append(_Place(one, shard, line, None, None))
+    if not places:
+        close = difflib.get_close_matches(name, near, NEAR, 0.7)
+        hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+        where = ", ".join(one.name for one in sources)
+        raise UserError(f"no document of {where} has the id '{name}'{hint}")
+    order = {shard.key: k for k, shard in enumerate(recipe.inputs())}
+    places.sort(key=lambda place: (order[place.shard.key], place.line))
+    return [
+        _explained(
+            recipe,
+            work,
+            place,
+            batches.get((place.shard.key, place.line))
+            or _at(reread(recipe, place.source, place.shard), place.line),
+        )
+        for place in places
+    ]
+
+
+def _stored_places(
+    work: Work, sources: tuple[Source, ...], name: str, near: list[str]
+) -> Iterator[_Place]:
+    for source, shard, stored in tagged_shards(work, sources):
+        for rows in stored.rows([]):
+            ids = rows.column("id")
+            hits = np.flatnonzero(pc.equal(ids, pa.scalar(name, ids.type)).to_numpy(False))
+            if len(hits):
+                line = rows.column("line")[int(hits[0])].as_py()
+                yield _Place(source, shard, line, _row(stored, line), stored)
+            else:
+                _collect_near(near, name, ids.to_pylist())
+
+
+def _collect_near(near: list[str], name: str, ids: list[str]) -> None:
+    """Candidates for a hint: of about the same length, with the same beginning or end."""
+    for other in ids:
+        alike = other[:3] == name[:3] or other[-3:] == name[-3:]
+        if alike and abs(len(other) - len(name)) <= 2 and len(near) < 10_000:
+            near.append(other)
+
+
+def _row(stored: AttributeFile, line: int) -> pa.RecordBatch:
+    for rows in stored.rows():
+        hits = np.flatnonzero(rows.column("line").to_numpy() == line)
+        if len(hits):
+            return rows.slice(int(hits[0]), 1)
+    raise AssertionError("the line was there a moment ago")
+
+
+def _search(given: Reread, name: str, near: list[str]) -> Iterator[Batch]:
+    """The document of this id in a shard, as a batch of one."""
+    for batch in reader_of(given):
+        ids = batch.documents.column("id").to_pylist()
+        if name in ids:
+            yield batch.select(np.array([ids.index(name)]))
+            return
+        _collect_near(near, name, ids)
+
+
+def _at(given: Reread, line: int) -> Batch:
+    """The document of a line. Raises UserError where it is not there any more."""
+    for batch in reader_of(given):
+        lines = batch.documents.column("line").to_numpy()
+        if lines[-1] >= line:
+            hits = np.flatnonzero(lines == line)
+            if len(hits):
+                return batch.select(hits)
+            break
+    raise UserError(f"{given.shard.uri} has no document in line {line} any more: tag again")
+
+
+def _explained(recipe: Recipe, work: Work, place: _Place, batch: Batch) -> Explained:
+    source, shard, line, row, stored = place
+    name = batch.documents.column("id")[0].as_py()
+    text = batch.text[batch.offsets[0] : batch.offsets[1]].tobytes()
+    scores = _scores(source, batch, row, stored, text)
+    dropped_by = row.column("dropped_by")[0].as_py() if row is not None else None
+    verdicts = _verdicts(source.rules, {score.column: score.value for score in scores}, dropped_by)
+    duplicate, kept_for, copies = _after(recipe, work, place, name)
+    return Explained(
+        id=name,
+        source=source.name,
+        shard=shard.key,
+        uri=shard.uri,
+        line=line,
+        bytes=len(text),
+        excerpt=text[:2000].decode(errors="ignore"),
+        tagged=row is not None,
+        dropped_by=dropped_by,
+        scores=scores,
+        verdicts=verdicts,
+        duplicate=duplicate,
+        kept_for=kept_for,
+        copies=copies,
+    )
+
+
+def _scores(
+    source: Source,
+    batch: Batch,
+    row: pa.RecordBatch | None,
+    stored: AttributeFile | None,
+    text: bytes,
+) -> list[Score]:
+    """Every column: as stored, and what is not stored scored now."""
+    scores: dict[str, Score] = {}
+    if row is not None and stored is not None:
+        for column, kind in stored.columns.items():
+            if not stored.scored(row, column)[0]:
+                continue
+            value = row.column(column)[0].as_py()
+            if kind == "spans":
+                spans = [(s["start"], s["end"], s["score"]) for s in value or ()]
+                scores[column] = _of_spans(column, spans, text, "stored")
+            else:
+                scores[column] = Score(column, value, None, [], "stored")
+    taggers = [NamedTagger(use.prefix, use.build()) for use in source.taggers]
+    wanted = [
+        named
+        for named in taggers
+        if any(f"{named.prefix}.{column}" not in scores for column in named.tagger.columns())
+    ]
+    for column, found in decide(batch, wanted, (), score_all=True).columns.items():
+        scores.setdefault(column, _scored_now(column, found, text))
+    return [scores[column] for column in _in_order(taggers, scores)]
+
+
+def _in_order(taggers: list[NamedTagger], scores: Mapping[str, Score]) -> list[str]:
+    """Columns as the recipe's taggers have them, then what is stored beyond them."""
+    told = [f"{named.prefix}.{column}" for named in taggers for column in named.tagger.columns()]
+    return [*(c for c in told if c in scores), *sorted(scores.keys() - set(told))]
+
+
+def _scored_now(column: str, found: Settled, text: bytes) -> Score:
+    if isinstance(found, Spans):
+        spans = list(
+            zip(found.starts.tolist(), found.ends.tolist(), found.scores.tolist(), strict=True)
+        )
+        return _of_spans(column, spans, text, "now")
+    if isinstance(found, Labels):
+        label = found.names[found.codes[0]] if found.codes[0] >= 0 else None
+        return Score(column, label, None, [], "now")
+    number = float(found[0])
+    return Score(column, None if np.isnan(number) else number, None, [], "now")
+
+
+def _of_spans(
+    column: str, spans: list[tuple[int, int, float]], text: bytes, origin: Literal["stored", "now"]
+) -> Score:
+    matches = [_match(text, *span) for span in spans[:MATCHES]]
+    return Score(column, None, len(spans), matches, origin)
+
+
+def _match(text: bytes, start: int, end: int, score: float) -> Match:
+    before = text[max(0, start - 4 * AROUND) : start].decode(errors="ignore")[-AROUND:]
+    after = text[end : end + 4 * AROUND].decode(errors="ignore")[:AROUND]
+    return Match(start, end, score, before, text[start:end].decode(errors="replace"), after)
+
+
+def _verdicts(
+    rules: tuple[Rule, ...], values: Mapping[str, Any], dropped_by: str | None
+) -> list[Verdict]:
+    """Each rule in the order of the recipe. The reason is the stored one, else the first."""
+    verdicts = []
+    for rule in rules:
+        value = values.get(rule.column)
+        number = np.array([np.nan if value is None else value], np.float64)
+        kept = not outside(number, Bounds(rule.minimum, rule.maximum))[0]
+        verdicts.append(
+            Verdict(rule.stage, rule.column, rule.minimum, rule.maximum, value, kept, reason=False)
+        )
+    failing = [verdict for verdict in verdicts if not verdict.kept]
+    told = [verdict for verdict in failing if verdict.column == dropped_by] or failing[:1]
+    for verdict in told:
+        verdict.reason = True
+    return verdicts
+
+
+def _after(
+    recipe: Recipe, work: Work, place: _Place, name: str
+) -> tuple[Duplicate | None, int | None, int | None]:
+    """What stages 4 to 6 did: the entry that removed it, how many went for it, its copies."""
+    key, duplicate, kept_for = place.shard.key, None, None
+    table = work.dedup / "removed.parquet"
+    if recipe.dedup and table.exists():
+        kept_for = 0
+        for rows in _matching(table, name):
+            for told in rows.to_pylist():
+                if told["removed_shard"] == key and told["removed_id"] == name:
+                    method = (
+                        recipe.dedup[told["entry"] - 1].method
+                        if told["entry"] <= len(recipe.dedup)
+                        else "?"
+                    )
+                    duplicate = Duplicate(
+                        told["entry"], method, told["kept_source"], told["kept_id"], told["jaccard"]
+                    )
+                kept_for += told["kept_shard"] == key and told["kept_id"] == name
+    return duplicate, kept_for, _copies(work, key, place.line)
+
+
+def _matching(table: Path, name: str) -> Iterator[pa.RecordBatch]:
+    """Rows of removed.parquet in which this id removed or kept something."""
+    for rows in pq.ParquetFile(table).iter_batches(batch_size=1 << 16):
+        wanted = pa.scalar(name, pa.large_string())
+        hits = pc.or_(
+            pc.equal(rows.column("removed_id"), wanted), pc.equal(rows.column("kept_id"), wanted)
+        )
+        if hits.true_count:
+            yield rows.filter(hits)
+
+
+def _copies(work: Work, key: str, line: int) -> int | None:
+    """How often it stands in tokens/; None where it was not encoded, or no mix is planned."""
+    documents = work.encoded(key).with_name(f"{work.encoded(key).name}.docs.parquet")
+    if not documents.exists() or not copies_path(work, key).exists():
+        return None
+    lines = pq.read_table(documents, columns=["line"]).column("line").to_numpy()
+    copies = np.fromfile(copies_path(work, key), np.uint16)
+    hits = np.flatnonzero(lines == line)
+    return int(copies[hits[0]]) if len(hits) and len(copies) == len(lines) else None

@@ -1,0 +1,20 @@
+"""An engine in this process: for tests of passes that need not wait for workers to start."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from dolma_pipe.engine.base import Engine, Outcome, Task
+from dolma_pipe.engine.local import _call
+
+
+class Inline(Engine):
+    """One task after the other."""
+
+    def slots(self) -> int:
+        return 1
+
+    def map(self, function: str, tasks: Iterable[Task], **_: Any) -> Iterator[Outcome]:
+        for task in tasks:
+            yield _call(function, task, 1)
+
+    def close(self) -> None: ...
