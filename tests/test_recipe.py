@@ -312,7 +312,7 @@ def test_a_list_of_words_that_cannot_be_used_is_told_before_any_data(
 
     recipe = checked(RECIPE.replace("[pii]", "[pii, {c4: {blocked_words: words.txt}}]"))
     if why == "unreadable":
-        monkeypatch.setattr(Path, "read_text", refuse)
+        monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(AssetError, match="^" + re.escape(BLOCKED[why])) as caught:
         recipe.check_assets()
     assert "\n" not in str(caught.value)

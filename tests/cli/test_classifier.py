@@ -268,17 +268,19 @@ def test_what_fasttext_refuses_is_one_line(sides: Path) -> None:
 
 def test_interrupted_leaves_nothing(sides: Path) -> None:
     arguments = command_line(
-        "classifier", "train", *SIDES, "--out", "m.bin", "--epochs", "10000", "--buckets", "1000"
+        *("classifier", "train", *SIDES, "--out", "m.bin"),
+        *("--epochs", "10000", "--dim", "512", "--buckets", "1000"),
     )
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("train on"):
-            break
-    time.sleep(1.0)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(20) == 130
-    process.stderr.close()
+    with subprocess.Popen(
+        arguments, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("train on"):
+                break
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130
     assert {path.name for path in sides.iterdir()} == {"good", "bad"}
 
 
