@@ -64,8 +64,8 @@ def field_of(raw: bytes | memoryview, path: str) -> Any:
     """The value at a path of keys joined by dots ("metadata.url"); None where there is none."""
     try:
         value = _at(path)(raw)
-    except msgspec.ValidationError:  # on the way there lies what is no object
-        return None
+    except (msgspec.ValidationError, RecursionError):
+        return None  # on the way there lies what is no object, or the value is nested too deeply
     for _ in path.split("."):
         if value is None:
             return None

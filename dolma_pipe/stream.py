@@ -119,7 +119,9 @@ def read_lines(stream: ByteStream, max_bytes: int) -> Iterator[Record]:
     is not given out.
     """
     number, parts, held = 1, [], 0
-    for piece in stream:
+    # a piece may be much larger, and all line ends: a list of its lines would be eight times that
+    bounded = (piece[at : at + READ] for piece in stream for at in range(0, len(piece), READ))
+    for piece in bounded:
         first, *rest = piece.split(b"\n")
         if held <= max_bytes:
             parts.append(first)

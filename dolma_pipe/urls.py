@@ -36,8 +36,11 @@ def host_of(url: str) -> str | None:
     url = url.strip(_BLANK)
     if url.startswith("||"):
         url = url[2:].partition("^")[0]
-    elif len(parts := url.split(maxsplit=2)) > 1 and _is_address(parts[0]):
-        url = parts[1]
+    elif len(parts := url.split(maxsplit=2)) > 1:
+        if _is_address(parts[0]):
+            url = parts[1]
+        elif parts[1].startswith("#"):
+            url = parts[0]
     return _host(_split(url)[0])[0]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from dolma_pipe.assets import asset_path
 from dolma_pipe.batch import Batch
 from dolma_pipe.fasttext import load_model
+from dolma_pipe.fasttext_levels import MOST_PARTS
 from dolma_pipe.kernels.jit import I64, U8, Bool
 from dolma_pipe.kernels.madlad400 import CURSED, LANGUAGE, LENGTH, LIST_CASE, TECHNICAL, madlad400
 from dolma_pipe.tagger import Column, Tagger
@@ -103,8 +104,11 @@ class Madlad400(Tagger, frozen=True):
         model = load_model(asset_path(self.model))
         none = np.empty(0, np.int32)
         firsts, starts, ends = batch.sentences
-        _, of_sentences, _ = model.predict(batch.text, starts, ends, none)
-        _, of_documents, _ = model.predict(batch.text, batch.offsets[:-1], batch.offsets[1:], none)
+        of_sentences = np.empty(len(starts), np.int32)
+        for first in range(0, len(starts), MOST_PARTS):
+            here = slice(first, first + MOST_PARTS)
+            of_sentences[here] = model.predict(batch.text, starts[here], ends[here], none)[1]
+        of_documents = model.predict(batch.text, batch.offsets[:-1], batch.offsets[1:], none)[1]
         return np.asarray(of_sentences != np.repeat(of_documents, np.diff(firsts)))
 
 

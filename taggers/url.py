@@ -7,11 +7,15 @@ import numpy as np
 
 from dolma_pipe.batch import Batch
 from dolma_pipe.kernels.blocklist import find_hits
-from dolma_pipe.kernels.jit import I64, U8, Bool
+from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.kernels.strings import members
 from dolma_pipe.lists import ListFiles, list_names, load_strings, load_words
 from dolma_pipe.tagger import Column, Tagger
 from dolma_pipe.urls import domains_of, host_of, key_of, words_of
+
+DOMAIN_COLUMNS = ("blocked_domain", "blocked_subdomain")
+BLOCK = 1024
+"""URLs whose domains are held at once: a hostile host has 127 of them, of 253 bytes."""
 
 
 class Url(Tagger, frozen=True):
@@ -51,7 +55,7 @@ class Url(Tagger, frozen=True):
     def columns(self) -> tuple[str, ...]:
         return (
             "has_url",
-            *(("blocked_domain", "blocked_subdomain") if self.domains else ()),
+            *(DOMAIN_COLUMNS if self.domains else ()),
             *(("blocked_url",) if self.urls else ()),
             *(("blocked_words",) if self.words else ()),
         )
@@ -89,14 +93,15 @@ class Url(Tagger, frozen=True):
 
     def _domains(self, urls: list[str]) -> dict[str, Column]:
         known = load_strings("url.domains", self.domains, host_of)
-        domains = [domains_of(host_of(url) or "") for url in urls]
-        found = members(known, *_packed([name for names in domains for name in names]))
-        firsts = np.cumsum([0, *map(len, domains)])[:-1]
-        any_found: Bool = np.logical_or.reduceat(found, firsts) if urls else found
-        return {
-            "blocked_domain": found[firsts].astype(np.int64),
-            "blocked_subdomain": any_found.astype(np.int64),
-        }
+        columns = {name: np.zeros(len(urls), np.int64) for name in DOMAIN_COLUMNS}
+        for first in range(0, len(urls), BLOCK):
+            here = slice(first, first + BLOCK)
+            domains = [domains_of(host_of(url) or "") for url in urls[here]]
+            found = members(known, *_packed([name for names in domains for name in names]))
+            firsts = np.cumsum([0, *map(len, domains)])[:-1]
+            columns["blocked_domain"][here] = found[firsts]
+            columns["blocked_subdomain"][here] = np.logical_or.reduceat(found, firsts)
+        return dict(columns)
 
 
 def _packed(strings: list[str]) -> tuple[U8, I64]:

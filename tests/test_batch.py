@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dolma_pipe.batch import batch_of
-from dolma_pipe.document import field_of
+from dolma_pipe.document import field_of, parse
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,14 @@ def test_fields_follow_the_rows_of_a_batch() -> None:
     batch = batch_of(["a", "b", "c"], metadata=[{"n": 1}, {}, {"n": "x"}])
     assert batch.field("metadata.n") == [1, None, "x"]
     assert batch.select(np.array([2, 0])).field("metadata.n") == ["x", 1]
+
+
+def test_a_value_nested_too_deeply_is_none() -> None:
+    """Where it is read the stack may be deeper than where the line was parsed."""
+    raw = b'{"text": "", "a": %b%b}' % (b"[" * 800, b"]" * 800)
+    parse(raw)
+
+    def deeper(frames: int) -> object:
+        return deeper(frames - 1) if frames else field_of(raw, "a")
+
+    assert deeper(250) is None

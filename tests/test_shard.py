@@ -4,6 +4,7 @@ silently."""
 import gzip
 import json
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import zstandard
 
 from dolma_pipe.errors import InputError, WorkError
 from dolma_pipe.shard import Quarantined, ShardReader, write_shard
+from dolma_pipe.stream import ByteStream, read_lines
 
 
 def read(
@@ -229,3 +231,19 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WorkError, match="cannot write"), write_shard(tmp_path / "file" / "a.zst"):
         pass
+
+
+def test_a_piece_of_line_ends_is_not_held_as_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dolma_pipe.stream.READ", 1 << 14)
+
+    class OnePiece(ByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"\n" * (1 << 18)
+
+    lines = read_lines(OnePiece("a.jsonl"), 100)
+    tracemalloc.start()
+    try:
+        assert list(lines) == []
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()

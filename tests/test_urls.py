@@ -36,6 +36,8 @@ from tests.texts import texts_of
         ("a_b.example.com", "a_b.example.com"),
         ("0.0.0.0 example.com # a line of a hosts file", "example.com"),
         ("::1\texample.com", "example.com"),
+        ("example.com # why", "example.com"),
+        ("example.com#why", "example.com"),
         ("||example.com^$third-party", "example.com"),
         ("ü..example", "ü..example"),
         ("", None),

@@ -3,15 +3,17 @@
 import re
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import zstandard
 
 from dolma_pipe.document import BadLine
 from dolma_pipe.errors import MissingExtra
+from dolma_pipe.stream import FEED
 
 LONGEST_HEAD = 1 << 16
 
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})\b")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
@@ -38,7 +40,7 @@ def headers_of(lines: bytes) -> dict[str, str]:
         name = name.strip().lower()
         if colon and name not in found:
             found[name] = value.strip()
-        elif name in found:
+        else:  # what goes on with this line belongs to no field that is kept
             name = ""
     return found
 
@@ -104,61 +106,85 @@ def _decompressed(body: bytes, coding: str, max_bytes: int, truncated: bool) -> 
     if coding in ("", "identity") or not body:
         return body
     if coding in ("gzip", "x-gzip"):
-        return _inflated(body, 31, max_bytes, truncated) if body[:2] == b"\x1f\x8b" else body
+        return _inflated(body, 31, max_bytes, truncated) if body.startswith(_GZIP) else body
     if coding == "deflate":  # with zlib's header by the standard, without by custom
         zlib_header = body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
         return _inflated(body, 15 if zlib_header else -15, max_bytes, truncated)
     if coding == "zstd":
-        return _whole(_unzstd, body, max_bytes) if body[:4] == b"\x28\xb5\x2f\xfd" else body
+        return _unzstd(body, max_bytes, truncated) if body.startswith(_ZSTD) else body
     if coding == "br":
-        return _whole(_unbrotli, body, max_bytes)
+        return _unbrotli(body, max_bytes, truncated)
     raise BadLine(f"unknown content encoding {coding[:20]}")
 
 
 def _inflated(body: bytes, wbits: int, max_bytes: int, truncated: bool) -> bytes:
-    inner = zlib.decompressobj(wbits=wbits)
-    try:
-        content = inner.decompress(body, max_bytes + 1)
-    except zlib.error:
-        raise BadLine("corrupt content encoding") from None
-    if len(content) > max_bytes:
-        raise BadLine(f"longer than {max_bytes} bytes")
+    def new() -> tuple[Any, Callable[[bytes, int], bytes]]:
+        inner = zlib.decompressobj(wbits=wbits)
+        return inner, inner.decompress
+
+    return _joined(new, _GZIP if wbits == 31 else None, body, max_bytes, truncated)
+
+
+def _unzstd(body: bytes, max_bytes: int, truncated: bool) -> bytes:
+    def new() -> tuple[Any, Callable[[bytes, int], bytes]]:
+        inner = zstandard.ZstdDecompressor().decompressobj()
+        return inner, lambda data, _most: inner.decompress(data)  # FEED bounds it
+
+    return _joined(new, _ZSTD, body, max_bytes, truncated)
+
+
+def _joined(
+    new: Callable[[], tuple[Any, Callable[[bytes, int], bytes]]],
+    magic: bytes | None,
+    body: bytes,
+    max_bytes: int,
+    truncated: bool,
+) -> bytes:
+    """The content of all members or frames, what stands behind the last is passed over.
+
+    new: a decompressor, and how it is called with the most bytes to give out. magic: how another
+    member begins, None where there is but one.
+    """
+    (inner, decompress), at, held = new(), 0, 0
+    parts: list[bytes] = []
+    while at < len(body):
+        data = body[at : at + FEED]
+        try:
+            parts.append(decompress(data, max_bytes + 1 - held))
+        except (zlib.error, zstandard.ZstdError):
+            raise BadLine("corrupt content encoding") from None
+        held += len(parts[-1])
+        if held > max_bytes:
+            raise BadLine(f"longer than {max_bytes} bytes")
+        at += len(data)
+        if inner.eof:
+            at -= len(inner.unused_data)
+            if magic is None or not body.startswith(magic, at):
+                break
+            inner, decompress = new()
     if not inner.eof and not truncated:
         raise BadLine("truncated: the compressed body does not end")
-    return content
+    return b"".join(parts)
 
 
-def _whole(decompress: Callable[[bytes, int], bytes], body: bytes, max_bytes: int) -> bytes:
-    content = decompress(body, max_bytes)
-    if len(content) > max_bytes:
-        raise BadLine(f"longer than {max_bytes} bytes")
-    return content
-
-
-def _unzstd(body: bytes, max_bytes: int) -> bytes:
-    try:
-        with zstandard.ZstdDecompressor().stream_reader(body) as reader:
-            return reader.read(max_bytes + 1)
-    except zstandard.ZstdError:
-        raise BadLine("corrupt content encoding") from None
-
-
-def _unbrotli(body: bytes, max_bytes: int) -> bytes:
+def _unbrotli(body: bytes, max_bytes: int, truncated: bool) -> bytes:
     try:
         import brotli
     except ImportError:
         raise MissingExtra("warc", "brotli") from None
+    # no header tells brotli: some crawlers have decoded it
+    is_page = body.lstrip()[:1] == b"<"
     inner = brotli.Decompressor()
-    parts, held = [], 0
     try:
-        for start in range(0, len(body), 1 << 12):
-            parts.append(inner.process(body[start : start + (1 << 12)]))
-            held += len(parts[-1])
-            if held > max_bytes:
-                break
+        content: bytes = inner.process(body, output_buffer_limit=max_bytes + 1)
     except brotli.error:
-        # no header tells brotli: some crawlers have decoded it
-        if body.lstrip()[:1] == b"<":
+        if is_page:
             return body
         raise BadLine("corrupt content encoding") from None
-    return b"".join(parts)
+    if len(content) > max_bytes:
+        raise BadLine(f"longer than {max_bytes} bytes")
+    if not inner.is_finished() and not truncated:
+        if is_page:
+            return body
+        raise BadLine("truncated: the compressed body does not end")
+    return content

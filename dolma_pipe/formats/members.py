@@ -21,6 +21,12 @@ OUTPUT = 1 << 20
 HELD = 4 << 20
 """Compressed bytes of a member that are kept: the next member is looked for in them."""
 
+TRIAL, TRIAL_ZSTD = FEED, 1 << 18
+"""Compressed bytes in which what looks like a member must show a record; a block of zstd has 128
+KiB."""
+
+MAX_DICTIONARY = 1 << 26
+
 RECORD = b"WARC/"
 GZIP, ZSTD, DICTIONARY = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18"
 
@@ -58,9 +64,9 @@ def events(pieces: Iterator[bytes], name: str) -> Iterator[Event]:
     elif head.startswith(DICTIONARY):
         yield from _with_dictionary(head, pieces)
     elif head.startswith(GZIP[:2]) or name.endswith(GZIP_ENDINGS):
-        yield from _Members(_Gzip, zlib.error, GZIP, FEED).events(head, pieces)
+        yield from _Members(_Gzip, zlib.error, GZIP, FEED, TRIAL).events(head, pieces)
     elif head.startswith((ZSTD, *SKIPPABLE)) or name.endswith(ZSTD_ENDINGS):
-        yield from _Members(_zstd(None), zstandard.ZstdError, ZSTD, FEED_ZSTD).events(head, pieces)
+        yield from _of_zstd(_zstd(None)).events(head, pieces)
     else:
         yield head
         yield from pieces
@@ -69,23 +75,32 @@ def events(pieces: Iterator[bytes], name: str) -> Iterator[Event]:
 def _with_dictionary(head: bytes, pieces: Iterator[bytes]) -> Iterator[Event]:
     """.warc.zst may begin with the dictionary of its frames, in a skippable frame (WARC Zstandard
     1.0, section 3)."""
-    for piece in pieces:
-        if len(head) >= 8 + int.from_bytes(head[4:8], "little"):
+    while len(head) < 8 or len(head) < 8 + min(_size(head), MAX_DICTIONARY):
+        piece = next(pieces, b"")
+        if not piece:
             break
         head += piece
-        if len(head) > 64 * HELD:
-            break
-    size = int.from_bytes(head[4:8], "little")
+    size = _size(head)
     content, head = head[8 : 8 + size], head[8 + size :]
     try:
         if content.startswith(ZSTD):
-            content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+            with zstandard.ZstdDecompressor().stream_reader(content) as reader:
+                content = reader.read(MAX_DICTIONARY + 1)
+        if max(size, len(content)) > MAX_DICTIONARY:
+            raise ValueError(f"longer than {MAX_DICTIONARY} bytes")
         dictionary = zstandard.ZstdCompressionDict(content)
         new = _zstd(dictionary)
     except (zstandard.ZstdError, ValueError) as error:
         yield Gap(f"corrupt compression: dictionary: {error}")
+        for _ in pieces:  # hashed on their way
+            pass
         return
-    yield from _Members(new, zstandard.ZstdError, ZSTD, FEED_ZSTD).events(head, pieces)
+    yield from _of_zstd(new).events(head, pieces)
+
+
+def _size(head: bytes) -> int:
+    """Of a skippable frame that begins so."""
+    return int.from_bytes(head[4:8], "little")
 
 
 class _Gzip:
@@ -143,11 +158,13 @@ class _Members:
         broken: type[Exception],
         magic: bytes,
         feed: int,
+        trial: int,
     ) -> None:
         self._new = new
         self._broken = broken
         self._magic = magic
         self._feed = feed
+        self._most_trial = trial
         self._open: _Gzip | _Zstd | None = None
         self._compressed = bytearray()  # of the open member
         self._head: bytes | None = None  # of its output, while that is too short to be told
@@ -167,22 +184,28 @@ class _Members:
 
     def _fed(self, data: bytes) -> Iterator[Event]:
         data, self._tail, at = self._tail + data, b"", 0
+        begun = -1  # where the open member begins, if in this data
         while True:
             if self._open is None:
-                at = self._begun(data, at)
+                at = begun = self._begun(data, at)
             if at >= len(data):
                 return
             part = memoryview(data)[at : at + self._feed]
             self._hold(part)
             try:
                 yield from self._decompressed(part)
+                if self._trial and len(self._compressed) >= self._most_trial:
+                    raise _NoRecord
             except (_NoRecord, self._broken) as error:
                 if not self._trial:
                     if self._head is not None:  # what came before ended well
                         yield BORDER
                     yield Gap(f"corrupt compression: {error}")
                 # not behind the member but in it: what was damaged may be its end
-                data, at = bytes(self._compressed[1:]) + data[at + len(part) :], 0
+                if begun < 0:
+                    data, at = bytes(self._compressed) + data[at + len(part) :], 0
+                    begun = 0
+                at = begun + 1
                 self._open, self._searching = None, True
                 continue
             assert self._open is not None
@@ -237,3 +260,7 @@ class _Members:
             yield BORDER
         self._trial = False
         yield head
+
+
+def _of_zstd(new: Callable[[], _Zstd]) -> _Members:
+    return _Members(new, zstandard.ZstdError, ZSTD, FEED_ZSTD, TRIAL_ZSTD)

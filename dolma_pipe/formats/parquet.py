@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from dolma_pipe.document import Document
 from dolma_pipe.errors import InputError
 from dolma_pipe.formats.reading import ColumnNames
-from dolma_pipe.formats.rows import Layout, Piece, WrongColumn, layout_of, rows_a_piece
+from dolma_pipe.formats.rows import EXPANDED, Layout, Piece, WrongColumn, layout_of, rows_a_piece
 from dolma_pipe.formats.source import Source
 from dolma_pipe.manifest import content_hash
 from dolma_pipe.settings import one_line
@@ -17,6 +17,9 @@ from dolma_pipe.stream import Damaged, Record
 
 READ_AHEAD = 1 << 20
 """Bytes of a column chunk that are read at once."""
+
+DICTIONARY_PAGE = b"\x15\x04"
+"""How the header of one begins: field 1, the type, is 2 (Thrift's compact protocol)."""
 
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 """What pyarrow raises for a damaged file: OSError for pages, the last for names of columns."""
@@ -55,11 +58,9 @@ class Parquet:
     ) -> Iterator[Record]:
         described = file.metadata.row_group(group)
         last = first + described.num_rows - 1
-        pieces = file.iter_batches(
-            rows_a_piece(described.total_byte_size, described.num_rows),
-            row_groups=[group],
-            use_threads=False,
-        )
+        step = rows_a_piece(described.total_byte_size, described.num_rows)
+        most = EXPANDED // max(1, _shared_bytes(source, described, EXPANDED // step))
+        pieces = file.iter_batches(max(1, min(step, most)), row_groups=[group], use_threads=False)
         damage = "rows are missing"
         while first <= last:
             try:
@@ -111,3 +112,50 @@ def _opened(source: Source) -> pq.ParquetFile:
     except DAMAGE as error:
         source.refuse()
         raise Damaged(f"truncated or damaged Parquet file: {one_line(error)[:80]}") from None
+
+
+def _shared_bytes(source: Source, described: pq.RowGroupMetaData, least: int) -> int:
+    """The most bytes that a row can have of values that are stored once for many rows: in
+    dictionaries, and as common beginnings. Below `least` the size of the columns is told."""
+    columns = [described.column(i) for i in range(described.num_columns)]
+    shared = [
+        column
+        for column in columns
+        if column.has_dictionary_page or "DELTA_BYTE_ARRAY" in column.encodings
+    ]
+    whole = sum(int(column.total_uncompressed_size) for column in shared)
+    if whole <= least:
+        return whole
+    return sum(_dictionary_bytes(source, column) for column in shared)
+
+
+def _dictionary_bytes(source: Source, column: pq.ColumnChunkMetaData) -> int:
+    """Of the dictionary page of a column, as its header says; of the column where it has none."""
+    whole = int(column.total_uncompressed_size)
+    if "DELTA_BYTE_ARRAY" in column.encodings or column.dictionary_page_offset is None:
+        return whole
+    try:
+        source.seek(column.dictionary_page_offset)
+        header = source.read(16)
+    except (OSError, ValueError):
+        source.refuse()
+        return whole
+    if not header.startswith(DICTIONARY_PAGE):
+        return whole
+    # fields 2 and 3: the sizes of the page, not compressed and compressed
+    uncompressed, at = _number(header, len(DICTIONARY_PAGE))
+    compressed, _ = _number(header, at)
+    return max(uncompressed, compressed)
+
+
+def _number(header: bytes, at: int) -> tuple[int, int]:
+    """A field of Thrift that is an int32, behind the byte of its type, and where it ends."""
+    value = shift = 0
+    at += 1
+    while at < len(header):
+        value |= (header[at] & 127) << shift
+        shift += 7
+        at += 1
+        if header[at - 1] < 128:
+            break
+    return value >> 1, at

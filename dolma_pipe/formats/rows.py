@@ -24,6 +24,10 @@ MANY_BYTES = 8 << 20
 """Pieces of more are converted row by row."""
 
 
+EXPANDED = 1 << 27
+"""Bytes that a piece may take where its rows share values: a dictionary of one text is small."""
+
+
 class WrongColumn(Exception):
     """The table has not the columns that the recipe names; the text begins with the setting."""
 
@@ -75,6 +79,16 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
+def _shares(kind: pa.DataType) -> bool:
+    types = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return _shares(kind.storage_type)
+    views = types.is_string_view(kind) or types.is_binary_view(kind) or types.is_list_view(kind)
+    if views or types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        return True
+    return any(_shares(kind.field(i).type) for i in range(kind.num_fields))
+
+
 def rows_a_piece(size: int, rows: int) -> int:
     """How many rows of a table of this size in bytes are converted at once."""
     return max(1, min(PIECE_ROWS, PIECE_BYTES * rows // max(size, 1)))
@@ -122,12 +136,18 @@ class Piece:
     @cached_property
     def _converted(self) -> dict[int, list[Any]] | None:
         """Every column as JSON values; None where that must be done row by row."""
-        if self._rows.nbytes > MANY_BYTES:
+        size = self._rows.nbytes
+        if size > MANY_BYTES or (self._shares and size * self._rows.num_rows > EXPANDED):
             return None
         try:
             return _converted(self._rows, self._layout)
         except BadLine:
             return None
+
+    @property
+    def _shares(self) -> bool:
+        """Whether rows may have a value in common that is there once."""
+        return any(map(_shares, self._rows.schema.types))
 
     @cached_property
     def _text_lengths(self) -> list[int | None]:

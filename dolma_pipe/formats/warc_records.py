@@ -14,6 +14,7 @@ HELD_TYPES = ("response", "conversion")
 
 _NEXT = re.compile(rb"\n\r?\n(?=WARC/\d\.\d+\r?\n)")
 _END = re.compile(rb"\r?\n\r?\n")
+_LINE_ENDS = re.compile(rb"[\r\n]+")
 _LENGTH = re.compile(r"\d{1,18}")
 OVERLAP = 32
 """Bytes in which the border of two records and the line behind it fit."""
@@ -89,19 +90,22 @@ class _Reader:
 
     def _text_from(self, at: int) -> int:
         """Behind the line ends at this place."""
-        while at < len(self._held) and self._held[at] in b"\r\n":
-            at += 1
-        return at
+        line_ends = _LINE_ENDS.match(self._held, at)
+        return line_ends.end() if line_ends else at
 
     def record(self, max_bytes: int) -> Block:
         """The next record. Raises _Malformed."""
         headers = self._headers()
         length = int(headers["content-length"])
-        if headers["warc-type"].lower() not in HELD_TYPES:
-            content = b""
-        else:
-            content = self._first(length if length <= max_bytes else min(length, LONGEST_HEAD))
-        self._pass(length, max_bytes)
+        is_held = headers["warc-type"].lower() in HELD_TYPES
+        if length > max_bytes:
+            content = self._first(min(length, LONGEST_HEAD)) if is_held else b""
+            self._pass_long(length)
+            return Block(headers, content, length)
+        self._await(length)
+        self._check_end(length)  # before anything is copied: many may be wrong
+        content = bytes(memoryview(self._held)[:length]) if is_held else b""
+        del self._held[:length]
         return Block(headers, content, length)
 
     def _headers(self) -> dict[str, str]:
@@ -126,28 +130,33 @@ class _Reader:
         del self._held[: end.end()]
         return headers
 
-    def _first(self, size: int) -> bytes:
+    def _await(self, size: int) -> None:
         while len(self._held) < size:
             if not self._more():
                 raise _Malformed(self._reason("truncated: the last WARC record does not end"))
-        return bytes(self._held[:size])
 
-    def _pass(self, length: int, max_bytes: int) -> None:
-        """Go behind the block and its end; what follows must be a record, or nothing.
+    def _first(self, size: int) -> bytes:
+        self._await(size)
+        return bytes(memoryview(self._held)[:size])
+
+    def _pass_long(self, length: int) -> None:
+        """Go behind a block that is not held, and its end."""
+        passed = 0
+        while passed + len(self._held) < length:
+            passed += len(self._held)
+            self._held.clear()
+            if not self._more():
+                raise _Malformed(self._reason("truncated: the last WARC record does not end"))
+        self._check_end(length - passed)
+        del self._held[: length - passed]
+
+    def _check_end(self, end: int) -> None:
+        """What follows a block that ends here must be a record, or nothing.
 
         Of a short block the bytes stay until that is certain: where the length is wrong, the next
         record is looked for in them.
         """
-        passed = 0
-        if length > max_bytes:
-            while passed + len(self._held) < length:
-                passed += len(self._held)
-                self._held.clear()
-                if not self._more():
-                    raise _Malformed(self._reason("truncated: the last WARC record does not end"))
-        else:
-            self._first(length)
-        end = begin = length - passed
+        begin = end
         while True:
             begin = self._text_from(begin)
             if len(self._held) - begin >= len(RECORD) or not self._more():
@@ -157,7 +166,6 @@ class _Reader:
             raise _Malformed(self._stop.reason)
         if following and not following.startswith(RECORD):
             raise _Malformed("wrong Content-Length")
-        del self._held[:end]
 
     def _reason(self, at_the_end: str) -> str:
         """Why the bytes stop here."""

@@ -10,6 +10,7 @@ from dolma_pipe.kernels.edges import split_marks
 from dolma_pipe.kernels.jit import F64, I32, I64, U8, U16, U64, inlined, kernel
 from dolma_pipe.kernels.marks import is_in, sorted_marks
 from dolma_pipe.kernels.repetition import group
+from dolma_pipe.kernels.strings import word_key
 from dolma_pipe.kernels.unicode import (
     classes,
     code_points,
@@ -92,22 +93,13 @@ def _fineweb(
             last = last_code_point(text, start, int(word_ends[w - 1]))[0]
             ending += is_in(last, end_marks)
             short += length <= short_length
-            keys[n], items[n], lengths[n] = _hash(text, start, end), n, length
+            keys[n], items[n], lengths[n] = word_key(text, start, end), n, length
             n += 1
         if not punctuation_is_word:
             tokens = after - int(word_firsts[d])
         found[d, 0], found[d, 1] = ending / n, short / n
         found[d, 2] = _repeated(keys, items, n, lengths, table, originals, counts) / characters
         found[d, 3] = feeds / tokens
-
-
-@inlined
-def _hash(text: U8, start: int, end: int) -> np.uint64:
-    """FNV-1a; `group` mixes it."""
-    h = np.uint64(14695981039346656037)
-    for i in range(start, end):
-        h = (h ^ np.uint64(text[i])) * np.uint64(1099511628211)
-    return h
 
 
 @inlined

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe.errors import InputError
+from dolma_pipe.formats.parquet import _dictionary_bytes, _shared_bytes
 from dolma_pipe.formats.reading import FormatName
+from dolma_pipe.formats.source import Source
 from tests.formats.reading import Told, read
 
 TABLES: tuple[FormatName, ...] = ("parquet", "arrow")
@@ -250,3 +252,55 @@ print(sum(len(b) for b in ShardReader(sys.argv[1], reading=Reading("parquet"))),
     rows, grown = map(int, done.stdout.split())
     assert rows == 50000
     assert grown < 180e6
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [("parquet", "text"), ("parquet", "other"), ("arrow", "text"), ("arrow", "other")],
+)
+def test_one_long_value_of_many_rows_does_not_fill_the_memory(
+    tmp_path: Path, kind: FormatName, column: str
+) -> None:
+    """A dictionary of 7 MB, which 256 rows at once would make 1.8 GB."""
+    make = """
+import sys, pyarrow as pa, pyarrow.parquet as pq
+rows = 300
+shared = pa.DictionaryArray.from_arrays(pa.array([0] * rows), pa.array(["x" * (7 << 20)]))
+table = pa.table({"text": pa.array(["short"] * rows)})
+place = table.schema.get_field_index(sys.argv[2])
+table = table.append_column("other", shared) if place < 0 else pa.table({"text": shared})
+if sys.argv[1].endswith(".parquet"):
+    pq.write_table(table, sys.argv[1], store_schema=False, dictionary_pagesize_limit=1 << 30)
+else:
+    with pa.ipc.new_stream(sys.argv[1], table.schema) as stream:
+        stream.write_table(table)
+"""
+    path = tmp_path / f"a.{kind}"
+    subprocess.run([sys.executable, "-c", make, str(path), column], check=True)
+    count = """
+import itertools, resource, sys
+from dolma_pipe.formats.reading import Reading
+from dolma_pipe.shard import ShardReader
+unit = 1 if sys.platform == "darwin" else 1024
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+before = peak()
+reader = ShardReader(sys.argv[1], reading=Reading(sys.argv[2]))
+print(sum(len(b) for b in itertools.islice(reader, 3)), peak() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", count, str(path), kind], check=True, capture_output=True, text=True
+    )
+    rows, grown = map(int, done.stdout.split())
+    assert rows >= 3
+    assert grown < 800e6
+
+
+def test_the_size_of_a_dictionary_is_read_off_its_page(tmp_path: Path) -> None:
+    table = pa.table({"text": ["a" * 5000, "b" * 70000] * 50, "more": [str(i) for i in range(100)]})
+    pq.write_table(table, tmp_path / "a.parquet", compression="zstd")
+    described = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
+    with Source(str(tmp_path / "a.parquet")) as source:
+        found = [_dictionary_bytes(source, described.column(k)) for k in range(2)]
+        assert _shared_bytes(source, described, 0) == sum(found)
+    assert found == [75008, 590]  # four bytes of length before each value

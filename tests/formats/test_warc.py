@@ -5,6 +5,9 @@ import gzip
 import hashlib
 import io
 import json
+import resource
+import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -13,6 +16,9 @@ import pytest
 import zstandard
 from fastwarc.warc import ArchiveIterator
 
+from dolma_pipe.document import BadLine
+from dolma_pipe.formats.http import decode_body, headers_of
+from dolma_pipe.formats.warc_records import warc_records
 from tests.formats.reading import Told, read
 
 PAGE = b"<html><body><main><h1>Title</h1><p>One paragraph.</p></main></body></html>"
@@ -273,6 +279,8 @@ BODIES = {
         coded("gzip"),
         "truncated: the compressed body does not end",
     ),
+    "gzip in members": (gzip.compress(b"a ") + gzip.compress(b"text"), coded("gzip"), "a text"),
+    "gzip and more": (gzip.compress(b"a text") + b"more", coded("gzip"), "a text"),
     "broken gzip": (
         gzip.compress(b"a text")[:10] + b"\xff" * 20,
         coded("gzip"),
@@ -281,6 +289,16 @@ BODIES = {
     "deflate": (zlib.compress(b"a text"), coded("deflate"), "a text"),
     "raw deflate": (deflated(b"a text"), coded("deflate"), "a text"),
     "zstd": (zstandard.compress(b"a text"), coded("zstd"), "a text"),
+    "zstd in frames": (
+        zstandard.compress(b"a ") + zstandard.compress(b"text"),
+        coded("zstd"),
+        "a text",
+    ),
+    "cut zstd": (
+        zstandard.compress(b"a text")[:-2],
+        coded("zstd"),
+        "truncated: the compressed body does not end",
+    ),
     "both": (
         chunked(gzip.compress(b"a text")),
         coded("gzip") + "\r\nTransfer-Encoding: chunked",
@@ -308,6 +326,83 @@ def test_brotli_is_decoded(tmp_path: Path) -> None:
     assert one(tmp_path, content) == "a text"
     bomb = response(0, brotli.compress(b"\0" * (40 << 20)), coded("br"))
     assert one(tmp_path, bomb) == "longer than 16777216 bytes"
+    noise = brotli.compress(bytes(np.random.default_rng(0).integers(0, 256, 5000, np.uint8)))
+    cut = response(0, noise[:3000], coded("br"))
+    assert one(tmp_path, cut) == "truncated: the compressed body does not end"
+    page = response(0, PAGE, "Content-Type: text/html\r\nContent-Encoding: br")
+    assert "One paragraph." in one(tmp_path, page)
+
+
+def test_a_small_brotli_body_takes_no_gigabytes() -> None:
+    """Two kilobytes that would be a gigabyte."""
+    brotli = pytest.importorskip("brotli")
+    encoder = brotli.Compressor(quality=5)
+    body = b"".join(encoder.process(bytes(1 << 24)) for _ in range(64)) + encoder.finish()
+    assert len(body) < 1 << 12
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BadLine, match="longer than"):
+        decode_body(body, {"content-encoding": "br"}, 1 << 20)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown * (1 if sys.platform == "darwin" else 1024) < 300e6
+
+
+@pytest.mark.parametrize("lines", [b"no field\r\n\tfolded", b"a: b\r\na\r\n folded"])
+def test_lines_that_are_no_header_are_passed_over(tmp_path: Path, lines: bytes) -> None:
+    content = response(0, b"a text", "Content-Type: text/plain\r\n" + lines.decode())
+    assert one(tmp_path, content) == "a text"
+    assert headers_of(lines).get("a") in (None, "b")
+
+
+def of_dictionary(records: list[bytes], stored: bool) -> bytes:
+    """A .warc.zst whose frames have a dictionary, itself compressed or not."""
+    dictionary = zstandard.ZstdCompressionDict(b"".join(records)[:5000])
+    frames = zstandard.ZstdCompressor(dict_data=dictionary)
+    told = dictionary.as_bytes() if stored else zstandard.compress(dictionary.as_bytes())
+    head = b"\x5d\x2a\x4d\x18" + len(told).to_bytes(4, "little") + told
+    return head + b"".join(frames.compress(item) for item in records)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("size", [1 << 20, 1000, 7])
+def test_no_piece_is_lost_behind_a_dictionary(stored: bool, size: int) -> None:
+    random = np.random.default_rng(0)
+    count = 600 if size > 7 else 10
+    records = [record(i, random.bytes(2000).hex().encode()) for i in range(count)]
+    content = of_dictionary(records, stored)
+    assert size < 1 << 20 or len(content) > size
+    pieces = (content[at : at + size] for at in range(0, len(content), size))
+    found = list(warc_records(pieces, "a.warc.zst", 1 << 24))
+    assert [item.fault for item in found] == [None] * count
+
+
+def test_a_dictionary_that_is_a_bomb_is_refused(tmp_path: Path) -> None:
+    bomb = zstandard.compress(bytes(80 << 20))
+    content = b"\x5d\x2a\x4d\x18" + len(bomb).to_bytes(4, "little") + bomb + bytes(3 << 20)
+    reason = "corrupt compression: dictionary: longer than 67108864 bytes"
+    assert told(tmp_path, content, "a.warc.zst").reasons == [(1, reason)]
+
+
+def test_wrong_lengths_take_linear_time() -> None:
+    """Each of 50,000 records says that it has most of the file."""
+    wrong = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Length: 2999990\r\n\r\nx\r\n\r\n"
+    content = wrong * 50_000
+    pieces = (content[at : at + (1 << 20)] for at in range(0, len(content), 1 << 20))
+    begin = time.process_time()
+    found = list(warc_records(pieces, "a.warc", 1 << 24))
+    assert len(found) == 50_000
+    assert {item.fault for item in found[:10]} == {"wrong Content-Length"}
+    assert time.process_time() - begin < 10
+
+
+def test_what_only_looks_like_members_takes_linear_time() -> None:
+    """Behind damage: gzip members whose file name does not end."""
+    good = gzip.compress(record(0))
+    content = good + good[:20] + b"\xff" * 30 + b"\x1f\x8b\x08\x08" * 100_000
+    content += b"\0" + b"\xff" * 20 + good
+    begin = time.process_time()
+    found = list(warc_records(iter([content]), "a.warc.gz", 1 << 24))
+    assert [item.fault is None for item in found] == [True, False, True]
+    assert time.process_time() - begin < 6
 
 
 def test_what_the_crawler_cut_is_no_damage(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,19 @@ def test_urls(lists: dict[str, str], url: object, blocked: int) -> None:
 def test_words(lists: dict[str, str], url: object, words: int) -> None:
     """Soft words keep at most 1, hard words 0."""
     assert values("blocked_words", [url], words=lists["words"]) == [words]
+
+
+def test_hostile_hosts_take_little_memory(lists: dict[str, str]) -> None:
+    """Each of 123 labels: the domains of all at once would take 125 MB."""
+    urls: list[object] = ["http://" + "a." * 122 + "example/"] * 3000
+    urls[2000] = "http://" + "a." * 100 + "bad.example"
+    tracemalloc.start()
+    try:
+        found = values("blocked_subdomain", urls, domains=lists["domains"])
+        assert tracemalloc.get_traced_memory()[1] < 80e6
+    finally:
+        tracemalloc.stop()
+    assert np.flatnonzero(found).tolist() == [2000]
 
 
 def test_columns_follow_the_lists(lists: dict[str, str]) -> None:
