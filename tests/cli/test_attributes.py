@@ -180,6 +180,28 @@ def test_files_of_somebody_else_are_left_alone(folder: Path) -> None:
         assert (folder / place).read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("place", ["attributes/demo", "documents"])
+def test_a_folder_with_other_files_is_left_alone(folder: Path, place: str) -> None:
+    other = folder / "out/web" / place / "other.jsonl.gz"
+    other.parent.mkdir(parents=True)
+    other.symlink_to("/nowhere")
+    with pytest.raises(WorkError, match=r"other\.jsonl\.gz was not exported by this command"):
+        export("mix.yaml", "out")
+    assert list((folder / "out").rglob("*.jsonl.*")) == [other]
+
+
+def test_of_an_earlier_export_nothing_stays(folder: Path) -> None:
+    (folder / "data/web/documents/w.jsonl").write_text('\n{"id": "1", "text": "copied"}\n')
+    export("mix.yaml", "out")
+    (folder / "data/web/documents/w.jsonl").unlink()
+    (folder / "data/web/documents/y.jsonl.gz").unlink()
+    (folder / "out/web/attributes/demo/folder").mkdir()
+    export("mix.yaml", "out")
+    for place in ("attributes/demo", "documents"):
+        there = [path.name for path in (folder / "out/web" / place).glob("*.jsonl*")]
+        assert there == ["x.jsonl.zst"]
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_name_that_cannot_be_one() -> None:
     with pytest.raises(UserError, match="'a-b' is no name of an experiment"):
@@ -272,6 +294,25 @@ def test_what_is_wrong_is_one_line(folder: Path, why: str) -> None:
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (folder / "back/manifest.json").exists()
+
+
+def test_an_import_that_was_stopped_is_done_again(folder: Path) -> None:
+    with pytest.raises(UserError):
+        imported(folder, ["nonsense"])  # refused before anything is written
+    imported(folder, dolma_lines(TEXTS))
+    whole = (folder / "back/manifest.json").read_bytes()
+    (folder / "back/manifest.json").unlink()
+    left = folder / "back/web/.x.parquet.0123.dolma-pipe-tmp"
+    left.touch()
+    imported(folder, dolma_lines(TEXTS))
+    assert (folder / "back/manifest.json").read_bytes() == whole
+    assert not left.exists()
+
+
+def test_a_file_is_no_place_for_an_import(folder: Path) -> None:
+    (folder / "back").touch()
+    with pytest.raises(WorkError, match="cannot use back: Not a directory"):
+        imported(folder, dolma_lines(TEXTS))
 
 
 def test_a_cut_file_of_attributes_is_told(folder: Path) -> None:
