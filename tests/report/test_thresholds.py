@@ -119,6 +119,18 @@ def test_what_cannot_be_answered_is_one_line(recipe: Recipe) -> None:
         swept(recipe, 50, source="wbe")
 
 
+def test_scores_by_other_settings_are_told(recipe: Recipe) -> None:
+    tagged("web")
+    assert "gopher.words" in swept(recipe, 50, side="min").outdated
+    assert "tag again: gopher." in sweep_table(swept(recipe, 50, side="min"))
+
+
+@pytest.mark.parametrize("at", ["nan", "inf,3", "", "3,"])
+def test_what_is_no_threshold(tmp_path: Path, at: str) -> None:
+    told = dolma_pipe(tmp_path, "sweep", "mix.yaml", "--rule", "a.b", "--at", at, code=2).stderr
+    assert "is no list of numbers" in told
+
+
 def test_against_counting_one_by_one(recipe: Recipe) -> None:
     rng = random.Random(4)
     words = [rng.choice([None, *range(40, 60)]) for _ in range(9)]
