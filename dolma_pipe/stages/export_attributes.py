@@ -110,7 +110,8 @@ class _Export:
                 for d, label in zip(given, values.drop_null().to_pylist(), strict=True):
                     cells[d][f"{name}__{variable_name(label)}"] = [(0, lengths[d], 1.0)]
             else:
-                for d, number in zip(given, group.numbers(column)[given].tolist(), strict=True):
+                finite = np.nan_to_num(group.numbers(column)[given])  # JSON has no infinity
+                for d, number in zip(given, finite.tolist(), strict=True):
                     cells[d][name] = [(0, lengths[d], number)]
         self._put_decisions(cells, pair, points)
         ids, sources = (batch.documents.column(name).to_pylist() for name in ("id", "source"))

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,18 @@ def test_what_was_not_scored_is_not_there(folder: Path) -> None:
     [line] = lines_of(folder / "out/web/attributes/demo/x.jsonl.zst")
     assert "demo__dropped_by__pii__count" in line["attributes"]
     assert not [name for name in line["attributes"] if name.startswith("demo__gopher")]
+
+
+def test_a_number_without_end_is_the_largest(folder: Path) -> None:
+    row = {"id": "a", "text": "x", "metadata": {"s": 10**400, "t": -(10**400)}}
+    write_shard(folder / "data/web/documents/x.jsonl.zst", [row])
+    keep = "quality:\n  keep: {metadata.s: [3, null], metadata.t: [null, 3]}\n"
+    (folder / "mix.yaml").write_text(RECIPE[: RECIPE.index("quality:")] + keep)
+    export("mix.yaml", "out")
+    [line] = lines_of(folder / "out/web/attributes/demo/x.jsonl.zst")
+    scores = {name: spans[0][2] for name, spans in line["attributes"].items()}
+    most = sys.float_info.max
+    assert scores == {"demo__metadata__s": most, "demo__metadata__t": -most}
 
 
 def test_the_same_bytes_again_and_with_more_workers(folder: Path) -> None:
