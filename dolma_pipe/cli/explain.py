@@ -18,7 +18,7 @@ def command(recipe: Path, name: str, source: str | None, as_json: bool, work: Pa
 
     What was not scored is scored now; nothing is changed, also beside a run.
     """
-    from dolma_pipe.recipe import read_recipe
+    from dolma_pipe.recipe_file import read_recipe
     from dolma_pipe.report.explain import explain
     from dolma_pipe.report.explain_table import explain_table
     from dolma_pipe.work import Work

@@ -43,7 +43,7 @@ def command(
 
     `alone`: kept by this rule; `with all`: by this and all other rules of the source.
     """
-    from dolma_pipe.recipe import read_recipe
+    from dolma_pipe.recipe_file import read_recipe
     from dolma_pipe.report.sweep_table import sweep_table
     from dolma_pipe.report.thresholds import sweep_rule
     from dolma_pipe.work import Work

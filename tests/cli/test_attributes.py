@@ -17,7 +17,7 @@ from dolma_pipe.errors import InputError, UserError, WorkError
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.exchange import Exported, Imported, export_attributes, import_attributes
-from dolma_pipe.recipe import read_recipe, read_sources
+from dolma_pipe.recipe_file import read_recipe, read_sources
 from dolma_pipe.work import Work
 from tests.corpus import dolma_pipe, write_shard
 from tests.inline import Inline

@@ -7,7 +7,8 @@ import pytest
 
 from dolma_pipe.errors import UserError, WorkError
 from dolma_pipe.passes.curate import tagger_fingerprint
-from dolma_pipe.recipe import Recipe, read_recipe
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.report.explain import Explained, explain
 from dolma_pipe.report.explain_table import explain_table
 from dolma_pipe.work import Work

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dolma_pipe.errors import RecipeError, UserError, WorkError
-from dolma_pipe.recipe import Recipe, read_recipe
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.report.sweep_table import sweep_table
 from dolma_pipe.report.thresholds import Sweep, sweep_rule
 from dolma_pipe.work import Work
