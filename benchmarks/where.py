@@ -24,8 +24,9 @@ from dolma_pipe.work import Work
 DOORS = (
     ("split words", "dolma_pipe.batch", "split_words"),
     ("split lines", "dolma_pipe.batch", "split_lines"),
-    ("mask", "dolma_pipe.stages.filter", "masked"),
-    ("mask: lines of JSON", "dolma_pipe.stages.filter", "with_fields"),
+    ("split sentences", "dolma_pipe.batch", "split_sentences"),
+    ("mask", "dolma_pipe.stages.outputs", "masked"),
+    ("mask: lines of JSON", "dolma_pipe.stages.outputs", "with_fields"),
     ("write documents", "dolma_pipe.shard", "ShardWriter.lines"),
     ("write columns", "dolma_pipe.attributes", "ParquetRows.add"),
     ("write columns", "dolma_pipe.attributes", "ParquetRows.close"),

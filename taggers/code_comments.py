@@ -24,7 +24,6 @@ GRAMMARS = {
     "julia": ("julia", "[(line_comment) (block_comment)] @c"),
     "kotlin": ("kotlin", "[(line_comment) (multiline_comment)] @c"),
     "lua": ("lua", "(comment) @c"),
-    "perl": ("perl", "[(comment) (pod)] @c"),
     "php": ("php", "(comment) @c"),
     "python": (
         "python",
@@ -46,7 +45,17 @@ GRAMMARS = {
 """By language: the grammar's name in tree-sitter-language-pack, and the query of its comments."""
 
 
+SLOW_SCANNERS = {"ruby": 32 << 10, "rust": 64 << 10, "shell": 32 << 10}
+"""Bytes of a document at most: for heredocs, raw strings and the like the grammar's own scanner
+takes time that grows with their square (Perl's does for much more, and is not here)."""
+STEPS, BYTES_A_STEP = 1000, 16
+"""Reports of progress before a parse is given up, and bytes for one more; code takes 5 to 12 a KB.
+A bound that, unlike seconds, is the same on every machine."""
+MAX_ERROR = 5000
+"""Children of a piece that does not parse; with more the document is given up, since a query takes
+time with the square of their number."""
 _CHUNK = 1 << 16
+_CONTROLS = bytes(32 if c < 32 and c not in b"\t\n\f\r" else c for c in range(256))
 
 
 class CodeComments(Tagger, frozen=True):
@@ -56,13 +65,13 @@ class CodeComments(Tagger, frozen=True):
       2023, and BigCode's filters]. Python's docstrings count as comments, as there. Of a document
       that is not parsed it is `unparsed_share`, which the published rule keeps.
     - `parsed`: 1 if the share was measured; 0 for a language without a grammar or without a name,
-      and for documents over `max_bytes` or `max_steps`.
+      for documents over `max_bytes`, and for those that take too long or hardly parse.
 
-    Languages: bash, C, C#, C++, CSS, Go, HTML, Java, JavaScript, Julia, Kotlin, Lua, Perl, PHP,
-    Python, R, Ruby, Rust, Scala, SQL, Swift, Tcl, TSX and TypeScript. Needs the extra `code`.
+    Languages: bash, C, C#, C++, CSS, Go, HTML, Java, JavaScript, Julia, Kotlin, Lua, PHP, Python,
+    R, Ruby, Rust, Scala, SQL, Swift, Tcl, TSX and TypeScript. Needs the extra `code`.
     """
 
-    cost: ClassVar[float] = 40.0
+    cost: ClassVar[float] = 25.0
 
     fields: tuple[str, ...] = (
         "metadata.prog_lang",
@@ -75,12 +84,9 @@ class CodeComments(Tagger, frozen=True):
     unparsed_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
     """What stands for the share of a document that is not parsed."""
 
-    max_bytes: Annotated[int, msgspec.Meta(ge=1, le=1 << 24)] = 1 << 20
-    """Longer documents are not parsed (The Stack and StarCoder leave out files over 1 MB)."""
-
-    max_steps: Annotated[int, msgspec.Meta(ge=1)] = 200_000
-    """After so many reports of progress a document counts as not parsed: a bound that, unlike one
-    in seconds, is the same on every machine."""
+    max_bytes: Annotated[int, msgspec.Meta(ge=1, le=1 << 20)] = 1 << 17
+    """Longer documents are not parsed, so that hostile ones take seconds and not minutes; files of
+    source code are hardly ever longer. Ruby and shell: 32 KiB at most, Rust: 64."""
 
     def columns(self) -> tuple[str, ...]:
         return ("share", "parsed")
@@ -96,41 +102,57 @@ class CodeComments(Tagger, frozen=True):
         for d in range(len(batch)):
             language = language_from(of[d] for of in values)
             begin, end = int(offsets[d]), int(offsets[d + 1])
-            if language in GRAMMARS and 0 < end - begin <= self.max_bytes:
-                found = _share(bytes(data[begin:end]), language, self.max_steps)
+            if language not in GRAMMARS:
+                continue
+            limit = min(self.max_bytes, SLOW_SCANNERS.get(language, self.max_bytes))
+            if 0 < end - begin <= limit:
+                found = _share(bytes(data[begin:end]), language)
                 if found is not None:
                     share[d], parsed[d] = found, 1
         return {"share": share, "parsed": parsed}
 
 
-def _share(text: bytes, language: str, max_steps: int) -> float | None:
-    """Comment characters over all of them, None if parsing takes too long."""
+def _share(text: bytes, language: str) -> float | None:
+    """Comment characters over all of them, None if the document is given up."""
     parser, comments = _parser(language)
-    steps = 0
+    tree = _parsed(parser, text.translate(_CONTROLS))
+    if tree is None or _has_wide_error(tree):
+        return None
+    characters, last = 0, 0
+    nodes = comments(tree.root_node).get("c", [])
+    for start, end in sorted((node.start_byte, node.end_byte) for node in nodes):
+        characters += _code_points(text[max(start, last) : end])
+        last = max(last, end)
+    return characters / _code_points(text)
+
+
+def _parsed(parser: Any, text: bytes) -> Any:
+    """The tree, None if it takes too many steps."""
+    left = STEPS + len(text) // BYTES_A_STEP
 
     def too_long(*_: object) -> bool:
-        nonlocal steps
-        steps += 1
-        return steps > max_steps
+        nonlocal left
+        left -= 1
+        return left < 0
 
     def read(at: int, _: object) -> bytes:
         return text[at : at + _CHUNK]
 
     parser.reset()
     try:
-        tree = parser.parse(read, progress_callback=too_long)
-    except ValueError:  # stopped
+        return parser.parse(read, progress_callback=too_long)
+    except ValueError:  # how it tells that it was stopped
         return None
-    if tree is None:
-        return None
-    characters, last = 0, 0
-    nodes = comments(tree.root_node).get("c", [])
-    for start, end in sorted((node.start_byte, node.end_byte) for node in nodes):
-        start = max(start, last)
-        if end > start:
-            characters += _code_points(text[start:end])
-            last = end
-    return characters / _code_points(text)
+
+
+def _has_wide_error(tree: Any) -> bool:
+    nodes = [tree.root_node] if tree.root_node.has_error else []
+    while nodes:
+        node = nodes.pop()
+        if node.is_error and node.child_count > MAX_ERROR:
+            return True
+        nodes += [child for child in node.children if child.has_error]
+    return False
 
 
 def _code_points(text: bytes) -> int:

@@ -133,8 +133,10 @@ def _is_number(written: str, announced: bool, regions: tuple[str, ...]) -> bool:
     if written[0] == "+":
         number = _parsed(written, None)
         return number is not None and bool(library.is_valid_number(number))
-    if not announced and (len(groups) == 1 or _LOOK_ALIKE.fullmatch(written)):
-        return False
+    if not announced and written[0] != "+":
+        doubtful = length == _MIN_DIGITS or written.count("/") > 1
+        if len(groups) == 1 or doubtful or _LOOK_ALIKE.fullmatch(written):
+            return False
     abroad = written.startswith("00")
     for region in regions:
         if not abroad and length not in _lengths(region):
@@ -152,16 +154,13 @@ def _is_number(written: str, announced: bool, regions: tuple[str, ...]) -> bool:
 
 
 def _is_usual(groups: list[str], number: Any) -> bool:
-    """Whether the digits are grouped as the plan writes them, or after the area code only."""
+    """Whether the digits are grouped as the plan writes them, or so behind a part of the prefix and
+    area code that starts with 0."""
     library = _phonenumbers()
-    national, international = (
-        _DIGITS.findall(library.format_number(number, form))
-        for form in (library.PhoneNumberFormat.NATIONAL, library.PhoneNumberFormat.INTERNATIONAL)
-    )
-    if groups in (national, international[1:]):
+    form = library.PhoneNumberFormat.NATIONAL
+    national = _DIGITS.findall(library.format_number(number, form))
+    if groups == national or (number.country_code == 1 and groups == ["1", *national]):
         return True
-    if number.country_code == 1:
-        return groups == international
     area, written = national[0], groups[0]
     return written[0] == "0" and len(written) > 2 and area.startswith(written)
 

@@ -25,6 +25,8 @@ DATATROVE = {
     "c4": c4.DATATROVE,
     "fineweb": fineweb.DATATROVE,
 }
+ALONE = {"c4.sentences"}
+"""Single rules that the whole filter, as published by FineWeb, leaves out: lines may end freely."""
 MOST_SPANS = 5
 
 
@@ -114,10 +116,12 @@ def with_datatrove(docs: Sequence[Doc], mine: tools.Columns, told: dict[str, Any
             values = tools.our_values(rule, mine)
             reasons = told["rules"][rule.theirs]
             single.append((compare(rule, docs, values, tools.datatrove_keeps(reasons)), rule))
-            kept = [k and bool(rule.keeps(v)) for k, v in zip(kept, values, strict=True)]
+            if rule.theirs not in ALONE:
+                kept = [k and bool(rule.keeps(v)) for k, v in zip(kept, values, strict=True)]
         if known:
             theirs = tools.datatrove_keeps(told["rules"][f"whole.{name}"])
-            together = whole(f"all of {name}", [rule.name for rule in known], kept, theirs)
+            names = [rule.name for rule in known if rule.theirs not in ALONE]
+            together = whole(f"all of {name}", names, kept, theirs)
             compared += [(together, None), *single]
     ours = {kind: mine[f"pii_public.{kind}"] for kind in ("email", "ip")}
     spans = {"email": told["emails"], "ip": told["ips"]}

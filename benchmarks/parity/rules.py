@@ -30,6 +30,7 @@ OURS: dict[str, tuple[str, dict[str, Any]]] = {
     "c4": ("c4", {}),
     "c4_dolma": ("c4", {"end_marks": '.?!"', "min_words_per_line": 3}),
     "c4_datatrove": ("c4", {"end_marks": ".?!\"'", "min_words_per_line": 3}),
+    "c4_any_end": ("c4", {"end_marks": "", "min_words_per_line": 3}),
     "fineweb": ("fineweb", {}),
     "pii": ("pii", {}),
     "pii_public": ("pii", {"public_ips_only": True}),

@@ -60,6 +60,7 @@ _IS_TWO_DIGIT_CODE = np.zeros(100, np.bool_)
 _IS_TWO_DIGIT_CODE[list(TWO_DIGIT_CODES)] = True
 _PLUS, _OPEN, _CLOSE = np.uint8(ord("+")), np.uint8(ord("(")), np.uint8(ord(")"))
 _DOT, _SLASH = ord("."), ord("/")
+_COMMA, _COLON = np.uint8(ord(",")), np.uint8(ord(":"))
 _AT, _ONE = np.uint8(ord("@")), np.uint8(ord("1"))
 
 
@@ -85,6 +86,9 @@ def phone_candidate_at(text: U8, at: int, begin: int, end: int) -> tuple[int, in
     before, width = separator_before(text, at, begin)
     if before != 0 and before != SPACE and is_kind(text, at - width - 1, begin, end, WORD):
         return -1, NO_CANDIDATE
+    if at - 1 > begin and KIND[text[at - 2]] & DIGIT:
+        if text[at - 1] == _COMMA or text[at - 1] == _COLON:
+            return -1, NO_CANDIDATE
     plus = int(text[at] == _PLUS)
     stop, digits, is_decimal, is_date = _groups(text, at + plus, end, MAX_DIALLED)
     if is_decimal or is_date or digits < MIN_ANNOUNCED:

@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dolma_pipe.kernels.ascii import KIND, WORD
 from dolma_pipe.kernels.jit import I64, U8, kernel
 
 
 class Form(NamedTuple):
-    """A prefix, then `shortest` to `longest` characters of the alphabet, the last of their run."""
+    """A prefix, then `shortest` to `longest` characters of the alphabet, all there are in
+    a row, and no letter, digit or underscore behind them."""
 
     prefix: str
     alphabet: str
@@ -138,6 +140,8 @@ def _body_end(text: U8, at: int, end: int, form: int) -> int:
     while stop < end and stop - at <= longest and _ALPHABETS[form, text[stop]]:
         stop += 1
     if stop - at < shortest or stop - at > longest or not _is_varied(text, at, stop):
+        return -1
+    if stop < end and KIND[text[stop]] & WORD:
         return -1
     if _DIGIT_FIRST[form] and not 48 <= text[at] <= 57:
         return -1

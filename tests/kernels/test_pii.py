@@ -114,6 +114,25 @@ def test_spans_equal_the_slow_reference(
         assert found == [[document[a:b] for a, b in spans[kind]] for kind in asked]
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(
+        st.lists(st.sampled_from(phone_pieces + phone_parts), max_size=16).map("".join),
+        texts_of(*phone_pieces, *phone_parts, "mob. ", "/", "_", "1,", "1:"),
+    ),
+    st.sampled_from(["", "1-"]),
+)
+def test_phone_candidates_equal_the_slow_reference(document: str, before: str) -> None:
+    text, offsets = packed([document], before)
+    found = find_pii(text, offsets, ("phone",), any_phones=True)["phone"]
+    raw, first = document.encode(), len(before)
+    spans = [
+        (len(raw[: a - first].decode()), len(raw[: b - first].decode()), flags)
+        for a, b, flags in zip(*(column.tolist() for column in found), strict=True)
+    ]
+    assert spans == slow.phone_candidates(document)
+
+
 def whole_spans(text: str) -> list[list[str]]:
     """What is found, in the middle, at the start and at the end of a document."""
     found = found_in([text, f"before {text}", f"{text}, after", f"“{text}” 你{text}，"])
@@ -143,6 +162,9 @@ def test_email_addresses(address: str) -> None:
         ("write to jane@example.com.", "jane@example.com"),
         ("<jane@example.com>;mailto:joe", "jane@example.com"),
         ("at --jane@example.com--", "jane@example.com"),
+        ("jane@example.com--she said", "jane@example.com"),
+        ("jane@foo--bar.example.com", "jane@foo--bar.example.com"),
+        ("jane@example.xn--p1ai.", "jane@example.xn--p1ai"),
         ("see jane@example.org.x1 there", "jane@example.org"),
         ("a@b@jane.example.org", "b@jane.example.org"),
     ],
@@ -182,6 +204,18 @@ def test_no_email_address(text: str) -> None:
         "2a00:1450:4001:82b::200e",
         "fe80::1ff:fe23:4567:890a",
         "2001:0db8:0000:0000:0000:8a2e:0370:7334",
+        "2001:DB8:0:0:8:800:200C:417A",
+        "FF01::101",
+        "0:0:0:0:0:0:0:1",
+        "::1",
+        "::13.1.68.3",
+        "::ffff:129.144.52.38",
+        "0:0:0:0:0:FFFF:129.144.52.38",
+        "::ffff:c000:280",
+        "64:ff9b::192.0.2.33",
+        "100::9",
+        "fe80::1%eth0",
+        "ff02::1:2%en1",
     ],
 )
 def test_ip_addresses(address: str) -> None:
@@ -199,6 +233,16 @@ def test_ip_addresses(address: str) -> None:
         ("93.184.216.1-93.184.216.9", ["93.184.216.1", "93.184.216.9"]),
         ("[2001:db8::1]:443", ["2001:db8::1"]),
         ("2001:db8::1: done", ["2001:db8::1"]),
+        ("2001:db8::1. Done", ["2001:db8::1"]),
+        ("inet6 addr:2001:db8::1/64", ["2001:db8::1"]),
+        ("http://[::1]:80/", ["::1"]),
+        ("2001:db8::1%eth0", ["2001:db8::1"]),
+        ("192.168.0.245-249,", ["192.168.0.245"]),
+        ("from 8.8.8.8 and 8.8.4.4", ["8.8.8.8", "8.8.4.4"]),
+        ("DNS: 1.1.1.1", ["1.1.1.1"]),
+        ("ping 9.9.9.9", ["9.9.9.9"]),
+        ("http://1.2.3.4/x", ["1.2.3.4"]),
+        ("1.2.3.4/24", ["1.2.3.4"]),
     ],
 )
 def test_borders_of_an_ip_address(text: str, addresses: list[str]) -> None:
@@ -242,6 +286,23 @@ def test_borders_of_an_ip_address(text: str, addresses: list[str]) -> None:
         "2001:db8::1::2",
         "12001:db8::1",
         "2001:db8::12345",
+        "a[::1] b()[::1]",
+        "a[::2] a[1::2] ::",
+        "std::add::1",
+        "1::2::3",
+        "2001::",
+        "1:2:3:4:5:6:7:8",
+        "02:1b:44:ff:fe:11:3a:b7",
+        "16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48",
+        "::1.2.3.4.5",
+        "::ffff:1.2.3.400",
+        "2001:db8::1.5a",
+        "version 8.8.8.8",
+        "\n8.8.8.8 Title",
+        "see 1.1.1.1",
+        "Server 2.1.3.4",
+        "1.2.3.4/99",
+        "1.2.3.4/24/2020",
     ],
 )
 def test_no_ip_address(text: str) -> None:
@@ -298,6 +359,10 @@ def test_phone_numbers(number: str) -> None:
         ("(212-555-2368)", "212-555-2368"),
         ("+1 212 555 2368 2024", "+1 212 555 2368"),
         ("212-555-2368.", "212-555-2368"),
+        ("Tel.:\xa0030\u202f901820", "030\u202f901820"),
+        ("212\u2011555\u20112368", "212\u2011555\u20112368"),
+        ("212\u2013555\u20132368", "212\u2013555\u20132368"),
+        ("+49\xa030\xa0901820", "+49\xa030\xa0901820"),
     ],
 )
 def test_borders_of_a_phone_number(text: str, number: str) -> None:
@@ -346,3 +411,156 @@ def test_borders_of_a_phone_number(text: str, number: str) -> None:
 )
 def test_no_phone_number(text: str) -> None:
     assert found_in([text])[0] == [[], [], []]
+
+
+def only(kind: str, text: str) -> list[str]:
+    return found_in([text], asked=(kind,))[0][0]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "4111\xa01111\xa01111\xa01111",
+        "5555555555554444",
+        "2223003122003222",
+        "378282246310005",
+        "3782 822463 10005",
+        "30569309025904",
+        "3056 930902 5904",
+        "6011111111111117",
+        "3530111333300000",
+        "6200000000000005",
+        "4000 0000 0000 0000 006",
+    ],
+)
+def test_credit_cards(number: str) -> None:
+    for text in (number, f"card {number}.", f"({number})", f"{number} 12/27", f"你{number}，"):
+        assert only("credit_card", text) == [number]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111111111111112",
+        "9111111111111111",
+        "411111111111111",
+        "4111 1111-1111 1111",
+        "4111 11111111 1111",
+        "41 1111 1111 1111 11",
+        "0.4111111111111111",
+        "4111111111111111.5",
+        "x4111111111111111",
+        "4111111111111111a",
+        "4111-1111-1111-1111-1",
+        "1234 4111 1111 1111 1111",
+        "0000000000000000",
+        "1712345678901234",
+    ],
+)
+def test_no_credit_card(text: str) -> None:
+    assert only("credit_card", text) == []
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "GB82 WEST 1234 5698 7654 32",
+        "GB82WEST12345698765432",
+        "DE89 3704 0044 0532 0130 00",
+        "DE89\xa03704\xa00044\xa00532\xa00130\xa000",
+        "NO9386011117947",
+        "FR1420041010050500013M02606",
+        "MT84MALT011000012345MTLCAST001S",
+        "CH93 0076 2011 6238 5295 7",
+    ],
+)
+def test_ibans(number: str) -> None:
+    for text in (number, f"IBAN: {number}.", f"({number})", f"你{number}，"):
+        assert only("iban", text) == [number]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GB82WEST12345698765433",
+        "GB82WEST1234569876543",
+        "GB82WEST123456987654321",
+        "ZZ82WEST12345698765432",
+        "gb82west12345698765432",
+        "GB82 WEST12345698765432",
+        "GB82 WEST 12345698 7654 32",
+        "XGB82WEST12345698765432",
+        "GB8AWEST12345698765432",
+    ],
+)
+def test_no_iban(text: str) -> None:
+    assert only("iban", text) == []
+
+
+LONG = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ" * 5
+BLOCK = f"-----BEGIN RSA PRIVATE KEY-----\n{LONG[:64]}\n-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "AKIA" + "ABCDEFGH23456723",
+        "ASIA" + "ABCDEFGH23456723",
+        *(f"gh{kind}_{LONG[:36]}" for kind in "pousr"),
+        "github_pat_" + LONG[:22] + "_" + LONG[:59],
+        "glpat-" + LONG[:20],
+        "xoxb-" + "123456789012-123456789012-" + LONG[:24],
+        "hooks.slack.com/services/" + "T00000000/B00000000/" + LONG[:24],
+        "AIza" + LONG[:35],
+        "sk_live_" + LONG[:24],
+        "rk_test_" + LONG[:24],
+        "whsec_" + LONG[:32],
+        "npm_" + LONG[:36],
+        "pypi-" + "AgEIcHlwaS5vcmc" + LONG[:60],
+        "hf_" + LONG[:26] + "ABCDEFGH",
+        "sk-ant-" + "api03-" + LONG[:95],
+        "sk-" + LONG[:20] + "T3BlbkFJ" + LONG[:20],
+        "SG." + LONG[:22] + "." + LONG[:43],
+        "dop_v1_" + "0123456789abcdef" * 4,
+        "shpat_" + "0123456789abcdef" * 2,
+        "AGE-SECRET-KEY-1" + LONG[36:62] * 2 + "012345",
+        f"eyJ{LONG[:20]}.eyJ{LONG[:20]}.{LONG[:43]}",
+        BLOCK,
+        BLOCK.replace("RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK"),
+        BLOCK.replace("RSA PRIVATE KEY", "PRIVATE KEY"),
+    ],
+)
+def test_secrets(secret: str) -> None:
+    for text in (secret, f"key='{secret}'", f"{secret}\n", f"你{secret}，"):
+        assert only("secret", text) == [secret]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AKIA" + "ABCDEFGH2345672",
+        "AKIA" + "ABCDEFGH234567231",
+        "AKIA" + "X" * 16,
+        "xAKIA" + "ABCDEFGH23456723",
+        "ghp_" + LONG[:35],
+        "ghp_" + LONG[:37],
+        "ghp_" + "x" * 36,
+        "xoxb-" + "not-a-token-but-words-in-a-row",
+        "AIza" + LONG[:34],
+        "sk_live_" + "0" * 24,
+        "sk-" + LONG[:48],
+        "SG." + "www.example.org",
+        "eyJ" + LONG[:20],
+        f"eyJ{LONG[:20]}.{LONG[:20]}.{LONG[:43]}",
+        f"eyJ{LONG[:10]}.eyJ{LONG[:20]}.{LONG[:43]}",
+        BLOCK.replace("PRIVATE", "PUBLIC"),
+        BLOCK[:-30],
+        "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
+        "password = hunter2",
+    ],
+)
+def test_no_secret(text: str) -> None:
+    assert only("secret", text) == []

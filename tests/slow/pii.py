@@ -224,6 +224,33 @@ def is_card(digits: str) -> bool:
     return any(low <= prefix <= high and len(digits) in ns for _, low, high, ns in ISSUERS)
 
 
+def phone_candidate(text: str, at: int) -> tuple[int, int]:
+    """Where it ends, and 2 if it is announced, 4 if it is tied to what follows."""
+    if re.search(r"[A-Za-z0-9_+]\Z|[A-Za-z0-9_][./-]\Z|[0-9][,:]\Z", text[:at]):
+        return -1, 0
+    plus = text[at] == "+"
+    end, found, separators = groups(text, at + plus, 17)
+    if is_decimal(found, separators) or DATE.match(" ".join(found)) or sum(map(len, found)) < 7:
+        return -1, 0
+    announced = PHONE_WORD.search(text[:at]) is not None
+    if not announced and not plus and re.fullmatch("[0-9]+", text[at:end]):
+        return -1, 0
+    tied = PHONE_GOES_ON.match(text, end) or re.match("[./-][A-Za-z0-9_]", text[end:])
+    return end, 2 * announced + 4 * (tied is not None)
+
+
+def phone_candidates(text: str) -> list[tuple[int, int, int]]:
+    plain = text.translate(PLAIN)
+    candidates = []
+    at = 0
+    while at < len(plain):
+        end, flags = phone_candidate(plain, at) if plain[at] in "+(0123456789" else (-1, 0)
+        if end > 0:
+            candidates.append((at, end, flags))
+        at = max(end, at + 1)
+    return candidates
+
+
 def card(text: str, at: int) -> int:
     if CARD_BEFORE.search(text[:at]):
         return -1
@@ -266,7 +293,7 @@ SECRETS = [
     re.compile(
         rf"(?<![A-Za-z0-9_-]){re.escape(form.prefix)}"
         rf"(?P<body>{'(?=[0-9])' if form.digit_first else ''}[{re.escape(form.alphabet)}]"
-        rf"{{{form.shortest},{form.longest}}})(?![{re.escape(form.alphabet)}])"
+        rf"{{{form.shortest},{form.longest}}})(?![{re.escape(form.alphabet)}A-Za-z0-9_])"
     )
     for form in FORMS
 ]

@@ -93,6 +93,11 @@ def test_phone_numbers_of_regions(text: str, numbers: list[str]) -> None:
         "+49 1",
         "4b5cf45f-7224-4254-a058-73fa857004ae",
         "91 234 56 78",
+        "6,022 140 76",
+        "6070-322",
+        "0283-097",
+        "Epson 740/860/1160",
+        "0:0201 00000000",
     ],
 )
 def test_no_phone_numbers_of_regions(text: str) -> None:
