@@ -16,7 +16,7 @@ from typing import Any
 
 from dolma_pipe.engine.base import Engine, Outcome, Task
 from dolma_pipe.passes.context import Context
-from dolma_pipe.recipe import read_recipe
+from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.run import run
 from dolma_pipe.shard import ShardReader
 from dolma_pipe.work import Work

@@ -4,16 +4,13 @@ says what its scores were made by, so that a later run knows which of them still
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dolma_pipe.columns import Settled, from_arrow
-from dolma_pipe.kernels.jit import I64, U64, Bool
+from dolma_pipe.kernels.jit import Bool
 from dolma_pipe.work import atomic_write
 
 DESCRIPTION = b"dolma_pipe"
@@ -21,10 +18,6 @@ DESCRIPTION = b"dolma_pipe"
 
 MOST_TAGGERS = 64
 """Taggers of a file: each has a bit in `scored`."""
-
-
-class Unusable(Exception):
-    """The attributes of an earlier run are of no use: damaged, or of another input."""
 
 
 class ScoredBy(msgspec.Struct, frozen=True):
@@ -125,78 +118,3 @@ def attribute_columns(
         "scored": pa.array(bits),
         **{name: columns[name] for name in sorted(columns)},
     }
-
-
-class Group(NamedTuple):
-    """A row group: the documents of one batch."""
-
-    rows: pa.Table
-
-    def array(self, name: str) -> pa.Array:
-        """A column as it stands there."""
-        return self.rows.column(name).combine_chunks()
-
-    @property
-    def lines(self) -> I64:
-        """int64[documents], ascending."""
-        return np.asarray(self.array("line").to_numpy(zero_copy_only=False), np.int64)
-
-    @property
-    def bytes(self) -> I64:
-        """int64[documents]: of the text."""
-        return np.asarray(self.array("bytes").to_numpy(zero_copy_only=False), np.int64)
-
-    @property
-    def scored(self) -> U64:
-        """uint64[documents]: bit k for the k-th tagger of the file."""
-        return np.asarray(self.array("scored").to_numpy(zero_copy_only=False), np.uint64)
-
-    def column(self, name: str) -> Settled:
-        """A column of a tagger."""
-        with _reading():
-            return from_arrow(self.array(name))
-
-
-class Stored:
-    """A file of attributes, read a row group at a time. Raises Unusable for what is no such file,
-    or is damaged."""
-
-    def __init__(self, path: Path) -> None:
-        with _reading():
-            self._file = pq.ParquetFile(path, page_checksum_verification=True)
-            told = (self._file.metadata.metadata or {}).get(DESCRIPTION, b"")
-            self.description = msgspec.json.decode(told, type=Description)
-        described = {name for by in self.description.taggers for name in by.columns}
-        rows = self.description.lines - self.description.quarantined
-        if (
-            not {"line", "id", "bytes", "scored", *described} <= set(self._file.schema_arrow.names)
-            or self._file.metadata.num_rows != rows
-            or not self._file.num_row_groups
-        ):
-            raise Unusable(path)
-
-    def groups(self) -> Iterator[Group]:
-        """The row groups in order."""
-        for number in range(self._file.num_row_groups):
-            with _reading():
-                group = Group(self._file.read_row_group(number, use_threads=False))
-            yield group
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._file.close()
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, pa.ArrowException, msgspec.DecodeError) as error:
-        raise Unusable(error) from error

@@ -8,9 +8,9 @@ from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.dedup import deduplicate
 from dolma_pipe.passes.encode import encode
+from dolma_pipe.passes.leftovers import remove_leftovers
 from dolma_pipe.passes.manifest import write_run_manifest
 from dolma_pipe.passes.mix import mix
-from dolma_pipe.passes.sweep import sweep
 from dolma_pipe.recipe import FILTER_STAGES
 from dolma_pipe.report.summary import Summary, counts_of, summarise
 from dolma_pipe.settings import nearest
@@ -28,7 +28,7 @@ def run(context: Context, until: Stage = "tokenize") -> Summary:
     if until in FILTER_STAGES:
         context = replace(context, recipe=context.recipe.up_to(until))
     summary = _passes(context, STAGES.index(until))
-    sweep(context.recipe, context.work)
+    remove_leftovers(context.recipe, context.work)
     write_run_manifest(context)
     return _reported(context, summary)
 

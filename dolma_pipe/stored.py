@@ -1,6 +1,8 @@
-"""attributes/ read again for people and other tools: some columns of all documents of a shard."""
+"""attributes/ read again, a row group at a time: by a later run, by people and for other tools."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -9,72 +11,145 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dolma_pipe.attributes import DESCRIPTION, Description
+from dolma_pipe.columns import Settled, from_arrow
 from dolma_pipe.errors import WorkError
-from dolma_pipe.kernels.jit import F64, Bool
+from dolma_pipe.kernels.jit import F64, I64, Bool
 from dolma_pipe.tagger import Kind, Spans
 
 BASE = ("line", "id", "bytes", "dropped_by", "scored")
 """Columns that are not a tagger's."""
 
 
+class Unusable(WorkError):
+    """Attributes that tell nothing: not there, damaged, or of another input."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of a file, in the order of the input. As the file has them, the documents of one batch.
+
+    places: which tagger of the file has made a column.
+    """
+
+    path: Path
+    rows: pa.Table
+    places: Mapping[str, int]
+
+    def __len__(self) -> int:
+        """Documents."""
+        return int(self.rows.num_rows)
+
+    def array(self, name: str) -> pa.Array:
+        """A column as it stands there."""
+        return self.rows.column(name).combine_chunks()
+
+    @property
+    def lines(self) -> I64:
+        """int64[documents], ascending."""
+        return np.asarray(self.array("line").to_numpy(zero_copy_only=False), np.int64)
+
+    @property
+    def sizes(self) -> I64:
+        """int64[documents]: bytes of the text."""
+        return np.asarray(self.array("bytes").to_numpy(zero_copy_only=False), np.int64)
+
+    def column(self, name: str) -> Settled:
+        """A column of a tagger. Raises Unusable."""
+        with _reading(self.path):
+            return from_arrow(self.array(name))
+
+    def numbers(self, name: str) -> F64:
+        """A column that is numbers, NaN for none."""
+        column = self.column(name)
+        assert isinstance(column, np.ndarray)
+        return column
+
+    def spans(self, name: str) -> Spans:
+        """A column that is spans; a document that was not scored has none."""
+        column = self.column(name)
+        assert isinstance(column, Spans)
+        return column
+
+    def scored_by(self, place: int) -> Bool:
+        """bool[documents]: whether the tagger in this place of the file has seen them.
+
+        A document that it has seen may have no score all the same.
+        """
+        bits = np.asarray(self.array("scored").to_numpy(zero_copy_only=False), np.uint64)
+        return np.asarray((bits >> np.uint64(place)) & np.uint64(1), np.bool_)
+
+    def scored(self, column: str) -> Bool:
+        """bool[documents]: whether the tagger of this column has seen them."""
+        return self.scored_by(self.places[column])
+
+    def row(self, row: int) -> "Group":
+        """One document alone."""
+        return Group(self.path, self.rows.slice(row, 1), self.places)
+
+
 class AttributeFile:
     """attributes/<source>/<shard>.parquet: a row an input document, in the order of the input.
 
-    columns: every tagger's column and its kind, sorted by name.
+    columns: every tagger's column and its kind, sorted by name. The file is open only while it is
+    read, so that any number of them can be held.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises WorkError where the file is not there or none of ours."""
+        """Raises Unusable where the file is not there, none of ours, or damaged."""
         self.path = path
-        try:
-            self._file = pq.ParquetFile(path, memory_map=True)
-            told = (self._file.metadata.metadata or {}).get(DESCRIPTION, b"")
-            taggers = msgspec.json.decode(told, type=Description).taggers
-        except FileNotFoundError:
-            raise WorkError(f"{path} is not there") from None
-        except (OSError, pa.ArrowException, msgspec.DecodeError) as error:
-            told = str(error).splitlines()[0]
-            raise WorkError(f"cannot read {path} ({told}): tag again") from None
-        schema = self._file.schema_arrow
-        self._bits = {name: k for k, tagger in enumerate(taggers) for name in tagger.columns}
-        if missing := {*BASE, *self._bits} - set(schema.names):
-            raise WorkError(f"{path} has no column {min(missing)}: tag again")
+        with self._open() as file:
+            self._told = self._told_by(file)
+            self.description = msgspec.json.decode(self._told, type=Description)
+            self._rows, schema = file.metadata.num_rows, file.schema_arrow
+            groups = file.num_row_groups
+        taggers = self.description.taggers
+        self._places = {name: k for k, tagger in enumerate(taggers) for name in tagger.columns}
+        if missing := {*BASE, *self._places} - set(schema.names):
+            raise Unusable(f"{path} has no column {min(missing)}: tag again")
+        if self._rows != self.description.lines - self.description.quarantined or not groups:
+            raise Unusable(f"{path} has not the rows that it tells of: tag again")
         self.columns: dict[str, Kind] = {
-            name: _kind(schema.field(name).type) for name in sorted(self._bits)
+            name: _kind(schema.field(name).type) for name in sorted(self._places)
         }
 
     def __len__(self) -> int:
         """Documents."""
-        return int(self._file.metadata.num_rows)
+        return int(self._rows)
 
-    def rows(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """All rows, some thousand at a time: the base and these columns, or all."""
-        wanted = [*BASE, *(self.columns if columns is None else columns)]
-        yield from self._file.iter_batches(batch_size=1 << 14, columns=wanted)
+    def groups(self, columns: Sequence[str] | None = None) -> Iterator[Group]:
+        """All row groups in order: the base and these columns, or all.
 
-    def scored(self, rows: pa.RecordBatch, column: str) -> Bool:
-        """bool[rows]: whether the tagger of this column has seen the document.
-
-        A document that it has seen may have no score all the same.
+        Raises Unusable, also where a run has written the file anew since it was looked at.
         """
-        bits = rows.column("scored").to_numpy(zero_copy_only=False)
-        seen: Bool = (bits >> np.uint64(self._bits[column])) & np.uint64(1) == 1
-        return seen
+        wanted = [*BASE, *(self.columns if columns is None else dict.fromkeys(columns))]
+        with self._open() as file:
+            if self._told_by(file) != self._told or file.metadata.num_rows != self._rows:
+                raise Unusable(f"{self.path} was written anew just now: ask again")
+            for number in range(file.num_row_groups):
+                rows = file.read_row_group(number, columns=wanted, use_threads=False)
+                yield Group(self.path, rows, self._places)
+
+    @contextmanager
+    def _open(self) -> Iterator[pq.ParquetFile]:
+        with _reading(self.path):
+            file = pq.ParquetFile(self.path, page_checksum_verification=True)
+        with file, _reading(self.path):
+            yield file
+
+    @staticmethod
+    def _told_by(file: pq.ParquetFile) -> bytes:
+        return bytes((file.metadata.metadata or {}).get(DESCRIPTION, b""))
 
 
-def numbers_of(column: pa.Array) -> F64:
-    """A column of numbers, NaN for none."""
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
-
-
-def spans_of(column: pa.Array) -> Spans:
-    """A column of spans; a document that was not scored has none."""
-    counts = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    offsets = np.zeros(len(column) + 1, np.int64)
-    np.cumsum(counts, out=offsets[1:])
-    flat = column.flatten()
-    starts, ends, scores = (flat.field(k).to_numpy(zero_copy_only=False) for k in range(3))
-    return Spans(offsets, starts, ends, scores)
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Unusable(f"{path} is not there") from error
+    except (OSError, ValueError, pa.ArrowException, msgspec.DecodeError) as error:
+        told = next(iter(str(error).splitlines()), "damaged")
+        raise Unusable(f"cannot read {path} ({told}): tag again") from error
 
 
 def _kind(kind: pa.DataType) -> Kind:

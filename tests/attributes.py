@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -18,10 +19,12 @@ def write_attributes(
     dropped_by: Sequence[str | None] | None = None,
     taggers: Mapping[str, Sequence[bool]] | None = None,
     ids: Sequence[str] | None = None,
+    fingerprints: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """A row a text. columns: numbers, labels, or lists of (start, end, score), None for none.
 
-    taggers: prefix -> which documents it has scored; all of them by default.
+    taggers: prefix -> which documents it has scored; all of them by default. fingerprints: of
+    taggers, by prefix.
     """
     count = len(texts)
     taggers = taggers or {name.partition(".")[0]: [True] * count for name in columns}
@@ -56,7 +59,9 @@ def write_attributes(
         reasons={},
         passed_over={},
         quarantine="",
-        taggers=tuple(ScoredBy(prefix, "", made[prefix]) for prefix in taggers),
+        taggers=tuple(
+            ScoredBy(prefix, fingerprints.get(prefix, ""), made[prefix]) for prefix in taggers
+        ),
     )
     with write_parquet(path) as rows:
         rows.add(table)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.recipe import Recipe, read_recipe
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.recipe_file import read_recipe
 
 BASE = """
 name: base

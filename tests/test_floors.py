@@ -41,6 +41,8 @@ FLOORS = {
     "folders": 2,
     "inputs": 2,
     "recipe": 2,
+    "recipe_checks": 2,
+    "recipe_file": 2,
     "shelf": 2,
     "engine": 2,
     "sample": 2,

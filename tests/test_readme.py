@@ -7,7 +7,7 @@ import pytest
 
 from dolma_pipe.batch import batch_of
 from dolma_pipe.cli.main import cli
-from dolma_pipe.recipe import read_recipe
+from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.shelf import find, load
 from dolma_pipe.tagger import Tagger
 

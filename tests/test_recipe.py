@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dolma_pipe.errors import AssetError, RecipeError
-from dolma_pipe.recipe import Recipe, read_recipe
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.recipe_file import read_recipe
 
 RECIPE = """
 name: demo

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe.errors import WorkError
-from dolma_pipe.stored import AttributeFile, numbers_of, spans_of
+from dolma_pipe.stored import AttributeFile
 from tests.attributes import write_attributes
 
 COLUMNS = {
@@ -34,23 +34,23 @@ def test_what_is_stored_and_who_was_scored(path: Path) -> None:
         "b.count": "number",
         "b.spans": "spans",
     }
-    [rows] = stored.rows()
+    [group] = stored.groups()
     for column in stored.columns:
-        assert stored.scored(rows, column).tolist() == [True, True, False]
-    assert np.array_equal(numbers_of(rows.column("a.x")), [1, np.nan, np.nan], equal_nan=True)
-    spans = spans_of(rows.column("b.spans"))
+        assert group.scored(column).tolist() == [True, True, False]
+    assert np.array_equal(group.numbers("a.x"), [1, np.nan, np.nan], equal_nan=True)
+    spans = group.spans("b.spans")
     assert [array.tolist() for array in spans] == [[0, 2, 2, 2], [0, 2], [1, 3], [1.0, 0.5]]
 
 
 def test_slices_have_spans_of_their_own(path: Path) -> None:
-    [rows] = AttributeFile(path).rows(["b.spans"])
-    assert spans_of(rows.slice(1).column("b.spans")).offsets.tolist() == [0, 0, 0]
-    assert spans_of(rows.slice(0, 1).column("b.spans")).ends.tolist() == [1, 3]
+    [group] = AttributeFile(path).groups(["b.spans"])
+    assert group.row(1).spans("b.spans").offsets.tolist() == [0, 0]
+    assert group.row(0).spans("b.spans").ends.tolist() == [1, 3]
 
 
 def test_only_the_columns_that_are_asked_for(path: Path) -> None:
-    [rows] = AttributeFile(path).rows(["a.x"])
-    assert rows.schema.names == ["line", "id", "bytes", "dropped_by", "scored", "a.x"]
+    [group] = AttributeFile(path).groups(["a.x"])
+    assert group.rows.schema.names == ["line", "id", "bytes", "dropped_by", "scored", "a.x"]
 
 
 def test_a_file_that_is_none_of_ours(tmp_path: Path) -> None:
@@ -64,3 +64,17 @@ def test_a_file_that_is_none_of_ours(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ["a"]}), tmp_path / "z.parquet")  # of another program
     with pytest.raises(WorkError, match=r"cannot read .*: tag again"):
         AttributeFile(tmp_path / "z.parquet")
+
+
+def test_any_number_of_files_can_be_held(path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    held = [AttributeFile(path) for _ in range(50)]
+    assert len(list(Path("/proc/self/fd").iterdir())) < before + 10
+    assert [len(group) for group in held[0].groups()] == [3]
+
+
+def test_a_file_that_was_written_anew_meanwhile(path: Path) -> None:
+    stored = AttributeFile(path)
+    write_attributes(path, ["abc"], {"a.x": [1.0]})
+    with pytest.raises(WorkError, match="was written anew just now: ask again"):
+        next(stored.groups())

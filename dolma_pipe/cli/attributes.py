@@ -84,7 +84,7 @@ def import_(
     from dolma_pipe.passes.context import Context
     from dolma_pipe.passes.exchange import import_attributes
     from dolma_pipe.passes.prepare import new_engine
-    from dolma_pipe.recipe import read_sources
+    from dolma_pipe.recipe_file import read_sources
     from dolma_pipe.work import Work
 
     running = new_engine(engine, workers)

@@ -12,7 +12,7 @@ from dolma_pipe.cli.options import recipe_argument
 def command(recipe: Path) -> None:
     """Check RECIPE and print its passes; no document is read."""
     from dolma_pipe.assets import ASSETS, asset_path, cached_path
-    from dolma_pipe.recipe import read_recipe
+    from dolma_pipe.recipe_file import read_recipe
     from dolma_pipe.report.passes import passes
 
     checked = read_recipe(recipe)

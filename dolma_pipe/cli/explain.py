@@ -16,9 +16,9 @@ from dolma_pipe.cli.options import recipe_argument, work_option
 def command(recipe: Path, name: str, source: str | None, as_json: bool, work: Path | None) -> None:
     """Tell all scores of the document ID, each rule's verdict, its spans and what became of it.
 
-    What was not scored is scored now; nothing is changed, also beside a run.
+    What was not scored, or by other settings, is scored now; nothing is changed, also beside a run.
     """
-    from dolma_pipe.recipe import read_recipe
+    from dolma_pipe.recipe_file import read_recipe
     from dolma_pipe.report.explain import explain
     from dolma_pipe.report.explain_table import explain_table
     from dolma_pipe.work import Work

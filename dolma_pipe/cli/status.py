@@ -12,7 +12,7 @@ from dolma_pipe.cli.options import recipe_argument, work_option
 @work_option
 def command(recipe: Path, work: Path | None) -> None:
     """Say how much of each pass of RECIPE is done; nothing is changed."""
-    from dolma_pipe.recipe import read_recipe
+    from dolma_pipe.recipe_file import read_recipe
     from dolma_pipe.report.status import status
     from dolma_pipe.work import Work
 

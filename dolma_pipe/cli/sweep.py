@@ -1,5 +1,6 @@
 """`dolma-pipe sweep`: what other thresholds of a rule would keep."""
 
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,10 @@ from dolma_pipe.cli.options import recipe_argument, work_option
 
 def _numbers(_context: click.Context, _option: click.Parameter, given: str) -> tuple[float, ...]:
     try:
-        return tuple(float(number) for number in given.split(","))
+        numbers = tuple(float(number) for number in given.split(","))
+        if all(map(math.isfinite, numbers)):
+            return numbers
+        raise ValueError
     except ValueError:
         raise click.BadParameter(f"{given} is no list of numbers, as 20,50,100") from None
 
@@ -39,7 +43,7 @@ def command(
 
     `alone`: kept by this rule; `with all`: by this and all other rules of the source.
     """
-    from dolma_pipe.recipe import read_recipe
+    from dolma_pipe.recipe_file import read_recipe
     from dolma_pipe.report.sweep_table import sweep_table
     from dolma_pipe.report.thresholds import sweep_rule
     from dolma_pipe.work import Work

@@ -40,8 +40,8 @@ def chosen_lines(sample: Sample, held: Bool, settings: TrainSettings) -> I64:
         copies.append(number // len(each))
     row, copy = np.concatenate(rows), np.concatenate(copies)
     place = np.empty(len(row), np.uint64)
-    for turn in range(int(copy.max()) + 1):
-        of = copy == turn
+    by_turn = np.argsort(copy, kind="stable")
+    for turn, of in enumerate(np.split(by_turn, np.cumsum(np.bincount(copy))[:-1])):
         place[of] = copy_hashes(sample.keys[row[of]], settings.seed, "lines", turn)
     chosen: I64 = row[np.argsort(place, kind="stable")]
     return chosen

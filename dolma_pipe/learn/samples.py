@@ -179,8 +179,8 @@ class _Taking:
     def tighten(self) -> None:
         """Keep, in the order of their ranks, as many as the limits allow.
 
-        What stays never depends on when this is called: a rank that is too high among some
-        documents is too high among all.
+        What stays never depends on when this is called: the first rank that does not fit among
+        some documents does not fit among all. One between it and the last that fits still may.
         """
         starts, ends, keys, *_ = self.arrays()
         ranks = keyed(keys, self._key)
@@ -191,7 +191,7 @@ class _Taking:
         if len(kept) == len(order):
             return
         self.counts.passed_over += len(order) - len(kept)
-        self._highest_rank = int(ranks[kept[-1]])
+        self._highest_rank = int(ranks[order[len(kept)]]) - 1
         self._columns = [
             array(kind, values[kept].tobytes())
             for kind, values in zip(COLUMNS, self.arrays(), strict=True)

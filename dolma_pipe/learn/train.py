@@ -142,8 +142,8 @@ def evaluate(
     training = training_of(path)
     if held_out_only and training is None:
         raise InputError(f"--held-out-only: there is no card {card_paths(path)[1]} of the training")
-    rest = [name for name in read_labels(path) if name != label]
-    paths = {label: positive, rest[0] if len(rest) == 1 else "rest": negative}
+    others = [name for name in read_labels(path) if name != label]
+    paths = {label: positive, others[0] if len(others) == 1 else f"not {label}": negative}
     with tempfile.TemporaryDirectory(prefix="dolma-pipe-") as folder:
         sample = read_sample(paths, Path(folder) / "texts", settings, watch)
         rows = np.arange(len(sample.keys))

@@ -17,10 +17,14 @@ from dolma_pipe.settings import nearest
 from dolma_pipe.stages.export_attributes import ExportTask, mask_names
 from dolma_pipe.stages.import_attributes import BASE, ImportTask
 from dolma_pipe.stages.reread import reread
-from dolma_pipe.work import atomic_write, write_json
+from dolma_pipe.work import atomic_write, remove_temporaries, write_json
 
 MARK = ".dolma-pipe-export"
-"""An empty file beside what we wrote."""
+"""An empty file in a folder of exported attributes: all else there is ours. One more, with
+"-documents" behind its name, stands beside documents/, which a mixer takes whole."""
+
+IMPORT_MARK = ".dolma-pipe-import"
+"""An empty file in the folder of an import, also of one that was not finished."""
 
 MANIFEST = "manifest.json"
 KIND = "dolma-pipe imported attributes"
@@ -61,15 +65,7 @@ def export_attributes(
         for shard in source.inputs
         if shard.key not in context.failed
     ]
-    for task in tasks:
-        _refuse_foreign(task)
-    for place in {Path(task.out).parent for task in tasks}:
-        with atomic_write(place / MARK):
-            pass
-    for place in {Path(task.documents).parent for task in tasks if task.own}:
-        with atomic_write(place.parent / f"{MARK}-documents"):
-            pass
-    _remove_stale(tasks)
+    _claim_folders(tasks)
     function = "dolma_pipe.stages.export_attributes:export_attributes"
     calls = [Task(task.given.shard.key, msgspec.to_builtins(task)) for task in tasks]
     written = succeed(context.map("attributes", function, calls))
@@ -92,8 +88,9 @@ def _export_task(
     name, linkable = file_name(shard.key, shard.uri)
     linkable = linkable and shard.format == "jsonl"
     documents = folder / source.name / "documents" / name
-    if linkable and documents.parent.resolve() == Path(shard.uri).parent.resolve():
-        name = Path(shard.uri).name  # in dolma's layout already
+    in_layout = linkable and documents.parent.resolve() == Path(shard.uri).parent.resolve()
+    if in_layout:
+        name = Path(shard.uri).name
         documents = documents.with_name(name)
     return ExportTask(
         given=reread(context.recipe, source, shard),
@@ -102,38 +99,41 @@ def _export_task(
         experiment=experiment,
         out=str(folder / source.name / "attributes" / experiment / name),
         documents=str(documents),
-        own=not (linkable and _same(documents, shard.uri)),
+        own=not in_layout,
         linkable=linkable,
     )
 
 
-def _same(path: Path, uri: str) -> bool:
-    """The input itself, not a link of ours to it."""
-    return not path.is_symlink() and path.exists() and path.resolve() == Path(uri).resolve()
-
-
-def _refuse_foreign(task: ExportTask) -> None:
-    out, documents = Path(task.out), Path(task.documents)
-    if out.exists() and not (out.parent / MARK).exists():
-        raise WorkError(
-            f"{out} was not exported by this command: choose another --name or directory"
-        )
-    ours = (documents.parent.parent / f"{MARK}-documents").exists() or documents.is_symlink()
-    if task.own and documents.exists() and not ours:
-        raise WorkError(f"{documents} was not exported by this command: choose another directory")
-
-
-def _remove_stale(tasks: list[ExportTask]) -> None:
-    """Of an earlier export, what is no more goes away: a mixer would take it for ours."""
+def _claim_folders(tasks: list[ExportTask]) -> None:
+    """Mark the folders as ours, and empty them of what an earlier export left and this one does
+    not make: a mixer would take it for ours. Raises WorkError where one holds anything else.
+    """
     outputs = {Path(task.out) for task in tasks} | {Path(task.documents) for task in tasks}
-    for parent in {Path(task.out).parent for task in tasks}:
-        for path in parent.iterdir():
-            if path not in outputs and path.name != MARK:
+    attributes = {Path(task.out).parent for task in tasks}
+    documents = {Path(task.documents).parent for task in tasks if task.own}
+    marks = {place: place / MARK for place in attributes}
+    marks |= {place: place.parent / f"{MARK}-documents" for place in documents}
+    for place, mark in sorted(marks.items()):
+        foreign = [] if mark.exists() else _inside(place)
+        if foreign:
+            raise WorkError(
+                f"{foreign[0]} was not exported by this command: choose another --name or directory"
+            )
+    for place, mark in sorted(marks.items()):
+        with atomic_write(mark):
+            pass
+        for path in _inside(place):
+            if path not in (*outputs, mark) and (path.is_symlink() or path.is_file()):
                 path.unlink()
-    for parent in {Path(task.documents).parent for task in tasks if task.own}:
-        for path in parent.iterdir() if parent.exists() else ():
-            if path not in outputs and path.is_symlink():
-                path.unlink()
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise WorkError(f"cannot use {folder}: {error.strerror}") from error
 
 
 def _mixer(sources: list[Source], folder: Path, experiment: str) -> dict[str, Any]:
@@ -188,7 +188,8 @@ def import_attributes(
     Raises InputError where there is no file for a shard, or one that is not of its documents.
     """
     sources = chosen_sources(context.recipe, names)
-    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).exists():
+    marks = [out / IMPORT_MARK, out / MANIFEST]
+    if _inside(out) and not any(mark.exists() for mark in marks):
         raise WorkError(f"{out} is not empty and no import of ours: choose another directory")
     files: dict[str, Path] = {}
     experiments: dict[str, str] = {}
@@ -212,6 +213,9 @@ def import_attributes(
         for source in sources
         for shard in source.inputs
     ]
+    remove_temporaries(out)
+    with atomic_write(out / IMPORT_MARK):
+        pass
     (out / MANIFEST).unlink(missing_ok=True)
     calls = [Task(task.given.shard.key, msgspec.to_builtins(task)) for task in tasks]
     made = succeed(context.map("import", f"{module}:import_attributes", calls))

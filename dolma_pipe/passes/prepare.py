@@ -13,7 +13,8 @@ from dolma_pipe.engine.local import LocalEngine
 from dolma_pipe.errors import RecipeError, UserError, WorkError
 from dolma_pipe.kernels.jit import is_compiled
 from dolma_pipe.passes.context import Context, Watch
-from dolma_pipe.recipe import Recipe, read_recipe
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.tokenizer import load_tokenizer
 from dolma_pipe.work import Work, atomic_write, remove_temporaries, write_json
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,11 +17,11 @@ from dolma_pipe.columns import Bounds, Settled, outside
 from dolma_pipe.errors import UserError
 from dolma_pipe.inputs import Input
 from dolma_pipe.recipe import Recipe, Rule, Source
-from dolma_pipe.report.tagged import sources_of, tagged_shards
+from dolma_pipe.report.tagged import TaggedShard, outdated, sources_of, tagged_shards
 from dolma_pipe.stages.decide import NamedTagger, decide
 from dolma_pipe.stages.plan import copies_path
 from dolma_pipe.stages.reread import Reread, reader_of, reread
-from dolma_pipe.stored import AttributeFile
+from dolma_pipe.stored import Group
 from dolma_pipe.tagger import Labels, Spans
 from dolma_pipe.work import Work
 
@@ -98,13 +99,15 @@ class Explained(msgspec.Struct):
 
 
 class _Place(NamedTuple):
-    """Where a document stands; row: its stored row, if its shard is tagged."""
+    """Where a document stands; row: what is stored of it, if its shard is tagged; scores: columns
+    of it that still hold.
+    """
 
     source: Source
     shard: Input
     line: int
-    row: pa.RecordBatch | None
-    stored: AttributeFile | None
+    row: Group | None = None
+    scores: tuple[str, ...] = ()
 
 
 def explain(recipe: Recipe, work: Work, name: str, source: str | None = None) -> list[Explained]:
@@ -114,9 +117,10 @@ def explain(recipe: Recipe, work: Work, name: str, source: str | None = None) ->
     ids where no document has it.
     """
     sources = sources_of(recipe, source)
+    name = name.encode(errors="replace").decode()  # a shell hands on any bytes, an id is UTF-8
     near: list[str] = []
-    places = list(_stored_places(work, sources, name, near))
-    tagged = {shard.shard.key for shard in tagged_shards(work, sources)}
+    tagged = {each.shard.key: each for each in tagged_shards(work, sources)}
+    places = [place for each in tagged.values() for place in _stored_places(each, name, near)]
     batches: dict[tuple[str, int], Batch] = {}
     for one in sources:
         for shard in one.inputs:
@@ -124,7 +128,7 @@ def explain(recipe: Recipe, work: Work, name: str, source: str | None = None) ->
                 for batch in _search(reread(recipe, one, shard), name, near):
                     line = batch.documents.column("line")[0].as_py()
                     batches[shard.key, line] = batch
-                    places.append(_Place(one, shard, line, None, None))
+                    places.append(_Place(one, shard, line))
     if not places:
         close = difflib.get_close_matches(name, near, NEAR, 0.7)
         hint = f" (did you mean {' or '.join(close)}?)" if close else ""
@@ -138,24 +142,24 @@ def explain(recipe: Recipe, work: Work, name: str, source: str | None = None) ->
             work,
             place,
             batches.get((place.shard.key, place.line))
-            or _at(reread(recipe, place.source, place.shard), place.line),
+            or _at(reread(recipe, place.source, place.shard), place.line, name),
         )
         for place in places
     ]
 
 
-def _stored_places(
-    work: Work, sources: tuple[Source, ...], name: str, near: list[str]
-) -> Iterator[_Place]:
-    for source, shard, stored in tagged_shards(work, sources):
-        for rows in stored.rows([]):
-            ids = rows.column("id")
-            hits = np.flatnonzero(pc.equal(ids, pa.scalar(name, ids.type)).to_numpy(False))
-            if len(hits):
-                line = rows.column("line")[int(hits[0])].as_py()
-                yield _Place(source, shard, line, _row(stored, line), stored)
-            else:
-                _collect_near(near, name, ids.to_pylist())
+def _stored_places(tagged: TaggedShard, name: str, near: list[str]) -> Iterator[_Place]:
+    source, shard, stored, _ = tagged
+    for number, group in enumerate(stored.groups([])):
+        ids = group.array("id")
+        hits = np.flatnonzero(pc.equal(ids, pa.scalar(name, ids.type)).to_numpy(False))
+        if len(hits):
+            whole = next(islice(stored.groups(), number, None)).row(int(hits[0]))
+            hold = stored.columns.keys() - outdated(tagged)
+            scores = tuple(c for c in stored.columns if c in hold and whole.scored(c)[0])
+            yield _Place(source, shard, int(whole.lines[0]), whole, scores)
+            return
+        _collect_near(near, name, ids.to_pylist())
 
 
 def _collect_near(near: list[str], name: str, ids: list[str]) -> None:
@@ -164,14 +168,6 @@ def _collect_near(near: list[str], name: str, ids: list[str]) -> None:
         alike = other[:3] == name[:3] or other[-3:] == name[-3:]
         if alike and abs(len(other) - len(name)) <= 2 and len(near) < 10_000:
             near.append(other)
-
-
-def _row(stored: AttributeFile, line: int) -> pa.RecordBatch:
-    for rows in stored.rows():
-        hits = np.flatnonzero(rows.column("line").to_numpy() == line)
-        if len(hits):
-            return rows.slice(int(hits[0]), 1)
-    raise AssertionError("the line was there a moment ago")
 
 
 def _search(given: Reread, name: str, near: list[str]) -> Iterator[Batch]:
@@ -184,24 +180,24 @@ def _search(given: Reread, name: str, near: list[str]) -> Iterator[Batch]:
         _collect_near(near, name, ids)
 
 
-def _at(given: Reread, line: int) -> Batch:
+def _at(given: Reread, line: int, name: str) -> Batch:
     """The document of a line. Raises UserError where it is not there any more."""
     for batch in reader_of(given):
         lines = batch.documents.column("line").to_numpy()
         if lines[-1] >= line:
             hits = np.flatnonzero(lines == line)
-            if len(hits):
+            if len(hits) and batch.documents.column("id")[int(hits[0])].as_py() == name:
                 return batch.select(hits)
             break
-    raise UserError(f"{given.shard.uri} has no document in line {line} any more: tag again")
+    raise UserError(f"{given.shard.uri} has not '{name}' in line {line} any more: tag again")
 
 
 def _explained(recipe: Recipe, work: Work, place: _Place, batch: Batch) -> Explained:
-    source, shard, line, row, stored = place
+    source, shard, line, row, _ = place
     name = batch.documents.column("id")[0].as_py()
     text = batch.text[batch.offsets[0] : batch.offsets[1]].tobytes()
-    scores = _scores(source, batch, row, stored, text)
-    dropped_by = row.column("dropped_by")[0].as_py() if row is not None else None
+    scores = _scores(place, batch, text)
+    dropped_by = row.array("dropped_by")[0].as_py() if row is not None else None
     verdicts = _verdicts(source.rules, {score.column: score.value for score in scores}, dropped_by)
     duplicate, kept_for, copies = _after(recipe, work, place, name)
     return Explained(
@@ -222,33 +218,21 @@ def _explained(recipe: Recipe, work: Work, place: _Place, batch: Batch) -> Expla
     )
 
 
-def _scores(
-    source: Source,
-    batch: Batch,
-    row: pa.RecordBatch | None,
-    stored: AttributeFile | None,
-    text: bytes,
-) -> list[Score]:
-    """Every column: as stored, and what is not stored scored now."""
+def _scores(place: _Place, batch: Batch, text: bytes) -> list[Score]:
+    """Every column: as stored, and what is not stored, or by other settings, scored now."""
     scores: dict[str, Score] = {}
-    if row is not None and stored is not None:
-        for column, kind in stored.columns.items():
-            if not stored.scored(row, column)[0]:
-                continue
-            value = row.column(column)[0].as_py()
-            if kind == "spans":
-                spans = [(s["start"], s["end"], s["score"]) for s in value or ()]
-                scores[column] = _of_spans(column, spans, text, "stored")
-            else:
-                scores[column] = Score(column, value, None, [], "stored")
-    taggers = [NamedTagger(use.prefix, use.build()) for use in source.taggers]
+    for column in place.scores:
+        assert place.row is not None
+        scores[column] = _score(column, place.row.column(column), text, "stored")
+    taggers = [NamedTagger(use.prefix, use.build()) for use in place.source.taggers]
     wanted = [
         named
         for named in taggers
         if any(f"{named.prefix}.{column}" not in scores for column in named.tagger.columns())
     ]
     for column, found in decide(batch, wanted, (), score_all=True).columns.items():
-        scores.setdefault(column, _scored_now(column, found, text))
+        if column not in scores:
+            scores[column] = _score(column, found, text, "now")
     return [scores[column] for column in _in_order(taggers, scores)]
 
 
@@ -258,24 +242,17 @@ def _in_order(taggers: list[NamedTagger], scores: Mapping[str, Score]) -> list[s
     return [*(c for c in told if c in scores), *sorted(scores.keys() - set(told))]
 
 
-def _scored_now(column: str, found: Settled, text: bytes) -> Score:
+def _score(column: str, found: Settled, text: bytes, origin: Literal["stored", "now"]) -> Score:
+    """Of a column of one document."""
     if isinstance(found, Spans):
-        spans = list(
-            zip(found.starts.tolist(), found.ends.tolist(), found.scores.tolist(), strict=True)
-        )
-        return _of_spans(column, spans, text, "now")
+        spans = zip(found.starts.tolist(), found.ends.tolist(), found.scores.tolist(), strict=True)
+        matches = [_match(text, *span) for span in islice(spans, MATCHES)]
+        return Score(column, None, len(found.starts), matches, origin)
     if isinstance(found, Labels):
         label = found.names[found.codes[0]] if found.codes[0] >= 0 else None
-        return Score(column, label, None, [], "now")
+        return Score(column, label, None, [], origin)
     number = float(found[0])
-    return Score(column, None if np.isnan(number) else number, None, [], "now")
-
-
-def _of_spans(
-    column: str, spans: list[tuple[int, int, float]], text: bytes, origin: Literal["stored", "now"]
-) -> Score:
-    matches = [_match(text, *span) for span in spans[:MATCHES]]
-    return Score(column, None, len(spans), matches, origin)
+    return Score(column, None if np.isnan(number) else number, None, [], origin)
 
 
 def _match(text: bytes, start: int, end: int, score: float) -> Match:

@@ -18,6 +18,9 @@ def sweep_table(sweep: Sweep) -> str:
             "",
             "unknown: not scored, since another rule had dropped them; dolma-pipe tag --all does",
         ]
+    if sweep.outdated:
+        told = ", ".join(sweep.outdated)
+        lines += ["", f"by other settings or an earlier version, tag again: {told}"]
     if sweep.untagged:
         first, more = sweep.untagged[0], len(sweep.untagged) - 1
         also = f" and {more:,} more" if more else ""

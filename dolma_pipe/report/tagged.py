@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from dolma_pipe.errors import UserError, WorkError
 from dolma_pipe.inputs import Input
+from dolma_pipe.passes.curate import tagger_fingerprint
 from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.settings import nearest
 from dolma_pipe.stored import AttributeFile
@@ -12,11 +13,12 @@ from dolma_pipe.work import Work
 
 
 class TaggedShard(NamedTuple):
-    """A shard with its attributes."""
+    """A shard with its attributes. fingerprints: of today's tagger of each column."""
 
     source: Source
     shard: Input
     stored: AttributeFile
+    fingerprints: dict[str, str]
 
 
 def sources_of(recipe: Recipe, name: str | None) -> tuple[Source, ...]:
@@ -32,10 +34,32 @@ def sources_of(recipe: Recipe, name: str | None) -> tuple[Source, ...]:
 def tagged_shards(work: Work, sources: tuple[Source, ...]) -> Iterator[TaggedShard]:
     """Every shard that has attributes, in the order of the recipe."""
     for source in sources:
+        fingerprints: dict[str, str] = {}
         for shard in source.inputs:
             path = work.attributes(shard.key)
             if path.exists():
-                yield TaggedShard(source, shard, AttributeFile(path))
+                fingerprints = fingerprints or _fingerprints(source)
+                yield TaggedShard(source, shard, AttributeFile(path), fingerprints)
+
+
+def outdated(tagged: TaggedShard) -> set[str]:
+    """Stored columns that today's recipe would have scored anew: by other settings or models, or
+    by an earlier version."""
+    return {
+        column
+        for by in tagged.stored.description.taggers
+        for column in by.columns
+        if tagged.fingerprints.get(column, by.fingerprint) != by.fingerprint
+    }
+
+
+def _fingerprints(source: Source) -> dict[str, str]:
+    """Of the tagger of each column."""
+    return {
+        f"{use.prefix}.{column}": tagger_fingerprint(use)
+        for use in source.taggers
+        for column in use.build().columns()
+    }
 
 
 def nothing_tagged(recipe_path: object, work: Work) -> WorkError:

@@ -8,16 +8,21 @@ from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from dolma_pipe.columns import Bounds, outside
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.kernels.jit import F64, I64, Bool
 from dolma_pipe.recipe import Recipe, Source
-from dolma_pipe.report.tagged import TaggedShard, nothing_tagged, sources_of, tagged_shards
+from dolma_pipe.report.tagged import (
+    TaggedShard,
+    nothing_tagged,
+    outdated,
+    sources_of,
+    tagged_shards,
+)
 from dolma_pipe.settings import nearest
 from dolma_pipe.stages.reread import reader_of, reread
-from dolma_pipe.stored import numbers_of
+from dolma_pipe.stored import Group
 from dolma_pipe.work import Work
 
 Side = Literal["min", "max"]
@@ -82,12 +87,15 @@ class Swept(msgspec.Struct):
 
 
 class Sweep(msgspec.Struct):
-    """The whole answer. untagged: shards without attributes, which are not counted."""
+    """The whole answer. untagged: shards without attributes, which are not counted; outdated:
+    columns that some shard has scores of which today's recipe would not give.
+    """
 
     column: str
     side: Side
     sources: list[Swept]
     untagged: list[str]
+    outdated: list[str]
 
 
 class _Near(NamedTuple):
@@ -130,11 +138,13 @@ def sweep_rule(
     ]
     if len(counted) > 1:
         counted.append(_total(counted))
+    judged = {column, *(rule.column for one in sources for rule in one.rules)}
     result = Sweep(
         column,
         side,
         counted,
         [shard.key for one in sources for shard in one.inputs if shard.key not in tagged],
+        sorted(set().union(*map(outdated, shards)) & judged),
     )
     _fill_texts(recipe, shards, result)
     return result
@@ -172,17 +182,17 @@ class _Counter:
         ]
         every, unscored = Amount(), 0
         for shard in shards:
-            for rows in shard.stored.rows(self._columns(shard)):
-                sizes: I64 = rows.column("bytes").to_numpy(zero_copy_only=False)
-                values, scored = _read(shard, rows, self.column)
-                every.add(np.ones(len(rows), np.bool_), sizes)
+            for group in shard.stored.groups(self._columns(shard)):
+                sizes = group.sizes
+                values, scored = _read(group, self.column)
+                every.add(np.ones(len(group), np.bool_), sizes)
                 unscored += int((scored & np.isnan(values)).sum())
-                fates = self._others(shard, rows)
+                fates = self._others(group)
                 for threshold, bounds in zip(
                     (present, *thresholds), (self._own(), *map(self._bounds, self.at)), strict=True
                 ):
                     _count(threshold, bounds, values, scored, fates, sizes)
-                self._near(shard, rows, values, scored)
+                self._near(shard.shard.key, group, values, scored)
         for threshold in thresholds:
             threshold.change = threshold.together.documents - present.together.documents
         borders = [
@@ -206,17 +216,17 @@ class _Counter:
         own = self._own()
         return Bounds(at, own.maximum) if self.side == "min" else Bounds(own.minimum, at)
 
-    def _others(self, shard: TaggedShard, rows: pa.RecordBatch) -> tuple[Bool, Bool]:
+    def _others(self, group: Group) -> tuple[Bool, Bool]:
         """Which documents another rule drops, and of which one or more does not know."""
-        dropped = np.zeros(len(rows), np.bool_)
-        unknown = np.zeros(len(rows), np.bool_)
+        dropped = np.zeros(len(group), np.bool_)
+        unknown = np.zeros(len(group), np.bool_)
         for rule in self.others:
-            values, scored = _read(shard, rows, rule.column)
+            values, scored = _read(group, rule.column)
             dropped |= scored & outside(values, Bounds(rule.minimum, rule.maximum))
             unknown |= ~scored
         return dropped, unknown & ~dropped
 
-    def _near(self, shard: TaggedShard, rows: pa.RecordBatch, values: F64, scored: Bool) -> None:
+    def _near(self, shard: str, group: Group, values: F64, scored: Bool) -> None:
         """Keep the examples next to each threshold, the first of equals."""
         there = np.flatnonzero(scored & ~np.isnan(values))
         for k, at in enumerate(self.at):
@@ -230,9 +240,9 @@ class _Counter:
                     if len(heap) == EXAMPLES and -heap[0].nearness <= distance:
                         continue
                     told = Example(
-                        rows.column("id")[row].as_py(),
-                        shard.shard.key,
-                        rows.column("line")[row].as_py(),
+                        group.rows.column("id")[row].as_py(),
+                        shard,
+                        group.rows.column("line")[row].as_py(),
                         float(values[row]),
                     )
                     push = heapq.heappush if len(heap) < EXAMPLES else heapq.heapreplace
@@ -245,11 +255,11 @@ def _nearest(heap: list[_Near]) -> list[Example]:
     return [near.example for near in ordered]
 
 
-def _read(shard: TaggedShard, rows: pa.RecordBatch, column: str) -> tuple[F64, Bool]:
+def _read(group: Group, column: str) -> tuple[F64, Bool]:
     """Values and which documents were scored; a column that is not stored was not."""
-    if column not in shard.stored.columns:
-        return np.full(len(rows), np.nan), np.zeros(len(rows), np.bool_)
-    return numbers_of(rows.column(column)), shard.stored.scored(rows, column)
+    if column not in group.places:
+        return np.full(len(group), np.nan), np.zeros(len(group), np.bool_)
+    return group.numbers(column), group.scored(column)
 
 
 def _count(

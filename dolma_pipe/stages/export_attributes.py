@@ -17,7 +17,7 @@ from dolma_pipe.kernels.spans import merge_masks
 from dolma_pipe.recipe import Mask
 from dolma_pipe.shard import ZSTD_LEVEL
 from dolma_pipe.stages.reread import Pair, Reread, beside, reader_of
-from dolma_pipe.stored import AttributeFile, numbers_of, spans_of
+from dolma_pipe.stored import AttributeFile
 from dolma_pipe.stream import ByteStream, Damaged
 from dolma_pipe.tagger import Spans
 from dolma_pipe.work import atomic_write
@@ -94,22 +94,24 @@ class _Export:
 
     def write(self, pair: Pair, write: Callable[[bytes], None]) -> None:
         """A line a document."""
-        batch, rows = pair
+        batch, group = pair
         points = CodePoints(batch.text, batch.offsets)
         lengths = points.lengths.tolist()
         cells: list[dict[str, list[Span]]] = [{} for _ in range(len(batch))]
         for column, kind in self.stored.columns.items():
-            name, values = self.names[column], rows.column(column)
+            name = self.names[column]
             if kind == "spans":
-                seen = self.stored.scored(rows, column)
-                _put_spans(cells, name, spans_of(values), points, np.flatnonzero(seen).tolist())
+                seen = np.flatnonzero(group.scored(column)).tolist()
+                _put_spans(cells, name, group.spans(column), points, seen)
                 continue
+            values = group.array(column)
             given = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False)).tolist()
             if kind == "label":
                 for d, label in zip(given, values.drop_null().to_pylist(), strict=True):
                     cells[d][f"{name}__{variable_name(label)}"] = [(0, lengths[d], 1.0)]
             else:
-                for d, number in zip(given, numbers_of(values)[given].tolist(), strict=True):
+                finite = np.nan_to_num(group.numbers(column)[given])  # JSON has no infinity
+                for d, number in zip(given, finite.tolist(), strict=True):
                     cells[d][name] = [(0, lengths[d], number)]
         self._put_decisions(cells, pair, points)
         ids, sources = (batch.documents.column(name).to_pylist() for name in ("id", "source"))
@@ -123,12 +125,12 @@ class _Export:
     ) -> None:
         """Who dropped it, and what is masked: the merged spans of all masks, by their column."""
         experiment = self.task.experiment
-        for d, rule in enumerate(pair.rows.column("dropped_by").to_pylist()):
+        for d, rule in enumerate(pair.group.array("dropped_by").to_pylist()):
             if rule is not None:
                 (name,) = attribute_names(f"{experiment}__dropped_by", [rule]).values()
                 whole = [(0, int(points.lengths[d]), 1.0)]
                 cells[d] |= {f"{experiment}__dropped": whole, name: whole}
-        columns = [spans_of(pair.rows.column(mask.column)) for mask in self.task.masks]
+        columns = [pair.group.spans(mask.column) for mask in self.task.masks]
         merged = merge_masks(columns, len(pair.batch))
         documents = np.repeat(np.arange(len(pair.batch)), np.diff(merged.offsets))
         names = mask_names(experiment, self.task.masks)

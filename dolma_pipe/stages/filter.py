@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from dolma_pipe.attributes import Description, Group, Stored, Unusable
+from dolma_pipe.attributes import Description
 from dolma_pipe.batch import Batch, no_documents
 from dolma_pipe.columns import to_arrow
 from dolma_pipe.entries import Entry
@@ -29,6 +29,7 @@ from dolma_pipe.stages.decide import KEPT, NamedTagger, by_cost, decide, foresee
 from dolma_pipe.stages.dedup.sign import Signatures
 from dolma_pipe.stages.memory import Memory, scored_by
 from dolma_pipe.stages.outputs import Curated, Outputs
+from dolma_pipe.stored import AttributeFile, Group, Unusable
 from dolma_pipe.work import Work, atomic_write
 
 
@@ -110,10 +111,11 @@ class _Curation:
     def again(self) -> Curated:
         """Decide with what scores there are. Raises Unusable where there are none."""
         path = self.work.attributes(self.task.key)
-        if not self.task.reuse or not path.is_file():
+        if not self.task.reuse:
             raise Unusable(path)
-        with Stored(path) as stored, ExitStack() as stack:
-            self._check(stored.description)
+        stored = AttributeFile(path)
+        self._check(stored.description)
+        with ExitStack() as stack:
             memory = Memory(stored.description, self.taggers)
             outputs = self._outputs(memory.taggers, stack)
             reader = self._reader(_told_before)
@@ -197,7 +199,7 @@ class _Curation:
         """Decide a batch again; only lines are parsed that survive or lack a score."""
         task, taggers = self.task, memory.taggers
         known = memory.known(group)
-        foreseen = foresee(known, len(group.rows), taggers, task.rules, task.score_all)
+        foreseen = foresee(known, len(group), taggers, task.rules, task.score_all)
         rows = np.flatnonzero(foreseen.wanted)
         try:
             batch = reader.take(group.lines[rows])

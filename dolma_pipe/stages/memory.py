@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from dolma_pipe.attributes import MOST_TAGGERS, Description, Group, ScoredBy
+from dolma_pipe.attributes import MOST_TAGGERS, Description, ScoredBy
 from dolma_pipe.columns import overlaid, scatter, to_arrow
 from dolma_pipe.kernels.jit import I64, Bool
 from dolma_pipe.stages.decide import Decided, Known, NamedTagger
+from dolma_pipe.stored import Group
 
 
 def scored_by(taggers: Sequence[NamedTagger]) -> tuple[ScoredBy, ...]:
@@ -82,5 +83,5 @@ class Memory:
 def _bit(group: Group, place: int | None) -> Bool:
     """bool[documents]: whether the tagger in this place of the file has scored them."""
     if place is None:
-        return np.zeros(len(group.rows), np.bool_)
-    return np.asarray((group.scored >> np.uint64(place)) & np.uint64(1), np.bool_)
+        return np.zeros(len(group), np.bool_)
+    return group.scored_by(place)

@@ -1,6 +1,7 @@
 """Input documents read once more, as pass 1 read them, beside what is stored of them."""
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
 import msgspec
@@ -12,14 +13,14 @@ from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import Input
 from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.shard import Quarantined, ShardReader
-from dolma_pipe.stored import AttributeFile
+from dolma_pipe.stored import AttributeFile, Group
 
 
 class Pair(NamedTuple):
     """Documents and their stored rows, one each, in the same order."""
 
     batch: Batch
-    rows: pa.RecordBatch
+    group: Group
 
 
 class Reread(msgspec.Struct, frozen=True):
@@ -48,34 +49,22 @@ def reader_of(given: Reread) -> ShardReader:
 
 
 def beside(reader: ShardReader, stored: AttributeFile) -> Iterator[Pair]:
-    """All documents with what is stored of them.
+    """All documents with what is stored of them: a row group is what a batch was.
 
     Raises InputError where the shard is not the one that was tagged.
     """
-    rows = stored.rows()
-    held: list[pa.RecordBatch] = []
-    for batch in reader:
-        while sum(map(len, held)) < len(batch) and (more := next(rows, None)) is not None:
-            held.append(more)
-        table = pa.Table.from_batches(held) if held else None
-        chosen = None
-        if table is not None and len(table) >= len(batch):
-            chosen = table.slice(0, len(batch)).combine_chunks().to_batches()[0]
-            held = table.slice(len(batch)).to_batches()
-        if chosen is None or not all(
-            chosen.column(name).cast(pa.large_string()).equals(batch.documents.column(name))
-            if name == "id"
-            else chosen.column(name).equals(batch.documents.column(name))
-            for name in ("line", "id")
-        ):
-            raise _changed(stored)
-        yield Pair(batch, chosen)
-    if sum(map(len, held)) or next(rows, None) is not None:
-        raise _changed(stored)
+    groups = (group for group in stored.groups() if len(group))
+    for batch, group in zip_longest(reader, groups):
+        if batch is None or group is None or not _same(batch.documents, group):
+            raise InputError(f"{stored.path} speaks of other documents than its input: tag again")
+        yield Pair(batch, group)
 
 
-def _changed(stored: AttributeFile) -> InputError:
-    return InputError(f"{stored.path} speaks of other documents than its input has: tag again")
+def _same(documents: pa.RecordBatch, group: Group) -> bool:
+    ids = group.array("id").cast(documents.schema.field("id").type)
+    return bool(
+        ids.equals(documents.column("id")) and group.array("line").equals(documents.column("line"))
+    )
 
 
 def _pass_over(bad: Quarantined) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dolma_pipe.errors import InputError, UserError, WorkError
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.exchange import Exported, Imported, export_attributes, import_attributes
-from dolma_pipe.recipe import read_recipe, read_sources
+from dolma_pipe.recipe_file import read_recipe, read_sources
 from dolma_pipe.work import Work
 from tests.corpus import dolma_pipe, write_shard
 from tests.inline import Inline
@@ -125,6 +126,18 @@ def test_what_was_not_scored_is_not_there(folder: Path) -> None:
     assert not [name for name in line["attributes"] if name.startswith("demo__gopher")]
 
 
+def test_a_number_without_end_is_the_largest(folder: Path) -> None:
+    row = {"id": "a", "text": "x", "metadata": {"s": 10**400, "t": -(10**400)}}
+    write_shard(folder / "data/web/documents/x.jsonl.zst", [row])
+    keep = "quality:\n  keep: {metadata.s: [3, null], metadata.t: [null, 3]}\n"
+    (folder / "mix.yaml").write_text(RECIPE[: RECIPE.index("quality:")] + keep)
+    export("mix.yaml", "out")
+    [line] = lines_of(folder / "out/web/attributes/demo/x.jsonl.zst")
+    scores = {name: spans[0][2] for name, spans in line["attributes"].items()}
+    most = sys.float_info.max
+    assert scores == {"demo__metadata__s": most, "demo__metadata__t": -most}
+
+
 def test_the_same_bytes_again_and_with_more_workers(folder: Path) -> None:
     written = []
     for out, workers in (("one", 1), ("two", 2), ("one", 2)):
@@ -178,6 +191,28 @@ def test_files_of_somebody_else_are_left_alone(folder: Path) -> None:
         with pytest.raises(WorkError, match=f"{place} was not exported by this command"):
             export("mix.yaml", name)
         assert (folder / place).read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("place", ["attributes/demo", "documents"])
+def test_a_folder_with_other_files_is_left_alone(folder: Path, place: str) -> None:
+    other = folder / "out/web" / place / "other.jsonl.gz"
+    other.parent.mkdir(parents=True)
+    other.symlink_to("/nowhere")
+    with pytest.raises(WorkError, match=r"other\.jsonl\.gz was not exported by this command"):
+        export("mix.yaml", "out")
+    assert list((folder / "out").rglob("*.jsonl.*")) == [other]
+
+
+def test_of_an_earlier_export_nothing_stays(folder: Path) -> None:
+    (folder / "data/web/documents/w.jsonl").write_text('\n{"id": "1", "text": "copied"}\n')
+    export("mix.yaml", "out")
+    (folder / "data/web/documents/w.jsonl").unlink()
+    (folder / "data/web/documents/y.jsonl.gz").unlink()
+    (folder / "out/web/attributes/demo/folder").mkdir()
+    export("mix.yaml", "out")
+    for place in ("attributes/demo", "documents"):
+        there = [path.name for path in (folder / "out/web" / place).glob("*.jsonl*")]
+        assert there == ["x.jsonl.zst"]
 
 
 @pytest.mark.usefixtures("folder")
@@ -272,6 +307,25 @@ def test_what_is_wrong_is_one_line(folder: Path, why: str) -> None:
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (folder / "back/manifest.json").exists()
+
+
+def test_an_import_that_was_stopped_is_done_again(folder: Path) -> None:
+    with pytest.raises(UserError):
+        imported(folder, ["nonsense"])  # refused before anything is written
+    imported(folder, dolma_lines(TEXTS))
+    whole = (folder / "back/manifest.json").read_bytes()
+    (folder / "back/manifest.json").unlink()
+    left = folder / "back/web/.x.parquet.0123.dolma-pipe-tmp"
+    left.touch()
+    imported(folder, dolma_lines(TEXTS))
+    assert (folder / "back/manifest.json").read_bytes() == whole
+    assert not left.exists()
+
+
+def test_a_file_is_no_place_for_an_import(folder: Path) -> None:
+    (folder / "back").touch()
+    with pytest.raises(WorkError, match="cannot use back: Not a directory"):
+        imported(folder, dolma_lines(TEXTS))
 
 
 def test_a_cut_file_of_attributes_is_told(folder: Path) -> None:

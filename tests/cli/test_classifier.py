@@ -318,7 +318,7 @@ def test_the_score_mixes(here: Path, tmp_path: Path) -> None:
 def test_the_shipped_recipe_needs_only_a_model(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dolma_pipe.recipe import read_recipe
+    from dolma_pipe.recipe_file import read_recipe
 
     monkeypatch.chdir(tmp_path)
     for source in ("docs", "prose"):

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dolma_pipe.errors import UserError
-from dolma_pipe.recipe import Recipe, read_recipe
+from dolma_pipe.errors import UserError, WorkError
+from dolma_pipe.passes.curate import tagger_fingerprint
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.report.explain import Explained, explain
 from dolma_pipe.report.explain_table import explain_table
 from dolma_pipe.work import Work
@@ -73,6 +75,7 @@ def test_stored_scores_are_told_and_missing_ones_made(recipe: Recipe) -> None:
         dropped_by=["gopher.words", None],
         taggers={"gopher": [True, True], "pii": [False, False]},
         ids=["short", "mail"],
+        fingerprints={use.prefix: tagger_fingerprint(use) for use in recipe.sources[0].taggers},
     )
     [found] = explained(recipe, "short")
     scores = {score.column: (score.value, score.origin) for score in found.scores}
@@ -85,6 +88,38 @@ def test_stored_scores_are_told_and_missing_ones_made(recipe: Recipe) -> None:
     assert "kept when it was tagged; gopher.words of today's recipe drops it" in explain_table(
         [web]
     )
+
+
+def test_scores_by_other_settings_are_made_anew(recipe: Recipe) -> None:
+    path = Path("work/attributes/web/web.parquet")
+    write_attributes(path, ["the two", TEXT], {"gopher.words": [2.5, 9.0]}, ids=["short", "mail"])
+    [found] = explained(recipe, "short")
+    scores = {score.column: (score.value, score.origin) for score in found.scores}
+    assert scores["gopher.words"] == (2, "now")
+
+
+def test_a_shard_that_has_changed_is_told(recipe: Recipe) -> None:
+    path = Path("work/attributes/web/web.parquet")
+    write_attributes(path, ["the two", TEXT], {"gopher.words": [2.0, 9.0]}, ids=["gone", "mail"])
+    with pytest.raises(UserError, match="has not 'gone' in line 1 any more: tag again"):
+        explained(recipe, "gone")
+
+
+def test_damaged_attributes_are_one_line(recipe: Recipe) -> None:
+    path = Path("work/attributes/web/web.parquet")
+    write_attributes(path, ["the two", TEXT], {"gopher.words": [2.0, 9.0]}, ids=["short", "mail"])
+    content = bytearray(path.read_bytes())
+    content[20:120] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(WorkError, match=r"cannot read .*web\.parquet .*: tag again") as caught:
+        explained(recipe, "short")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_id_that_is_no_utf8_is_unknown(recipe: Recipe) -> None:
+    write_attributes(Path("work/attributes/web/web.parquet"), ["a"], {"gopher.words": [1.0]})
+    with pytest.raises(UserError, match="has the id"):
+        explained(recipe, "\udcff")
 
 
 def test_matches_stand_in_context_and_harm_no_terminal(recipe: Recipe) -> None:

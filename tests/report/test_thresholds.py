@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dolma_pipe.errors import RecipeError, UserError, WorkError
-from dolma_pipe.recipe import Recipe, read_recipe
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.report.sweep_table import sweep_table
 from dolma_pipe.report.thresholds import Sweep, sweep_rule
 from dolma_pipe.work import Work
@@ -117,6 +118,18 @@ def test_what_cannot_be_answered_is_one_line(recipe: Recipe) -> None:
         swept(recipe, 50, column="gopher.wrods")
     with pytest.raises(UserError, match=r"unknown source .wbe. .*web"):
         swept(recipe, 50, source="wbe")
+
+
+def test_scores_by_other_settings_are_told(recipe: Recipe) -> None:
+    tagged("web")
+    assert "gopher.words" in swept(recipe, 50, side="min").outdated
+    assert "tag again: gopher." in sweep_table(swept(recipe, 50, side="min"))
+
+
+@pytest.mark.parametrize("at", ["nan", "inf,3", "", "3,"])
+def test_what_is_no_threshold(tmp_path: Path, at: str) -> None:
+    told = dolma_pipe(tmp_path, "sweep", "mix.yaml", "--rule", "a.b", "--at", at, code=2).stderr
+    assert "is no list of numbers" in told
 
 
 def test_against_counting_one_by_one(recipe: Recipe) -> None:

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe import run as passes
-from dolma_pipe.attributes import Stored, Unusable
 from dolma_pipe.engine.base import Engine, Outcome, Task
 from dolma_pipe.manifest import InputHashes
 from dolma_pipe.passes import prepare
 from dolma_pipe.passes.context import Context, Nobody
+from dolma_pipe.stored import AttributeFile, Unusable
 from dolma_pipe.work import Work
 from tests.corpus import decided, dolma_pipe, ran, tree, write_shard
 
@@ -317,16 +317,14 @@ def test_a_flipped_bit_of_a_page_is_noticed(root: Path) -> None:
     run(root)
     path = root / "work/attributes/web/a.parquet"
     content = path.read_bytes()
-    with Stored(path) as stored:
-        whole = [group.rows for group in stored.groups()]
+    whole = [group.rows for group in AttributeFile(path).groups()]
     group = pq.read_metadata(path).row_group(0)
     pages = sum(group.column(i).total_compressed_size for i in range(group.num_columns))
     unnoticed = 0
     for place in range(4, pages, 7):
         path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
         try:
-            with Stored(path) as stored:
-                now = [group.rows for group in stored.groups()]
+            now = [group.rows for group in AttributeFile(path).groups()]
             unnoticed += now != whole
         except Unusable:
             continue

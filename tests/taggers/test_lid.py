@@ -5,7 +5,7 @@ import pytest
 
 from dolma_pipe.batch import batch_of
 from dolma_pipe.errors import AssetError, RecipeError
-from dolma_pipe.recipe import read_recipe
+from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.shelf import find, load
 from dolma_pipe.tagger import Labels, Tagger
 from tests.slow.fasttext import HS

@@ -6,7 +6,8 @@ import pytest
 from dolma_pipe.batch import batch_of
 from dolma_pipe.columns import Bounds, outside, settled
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.recipe import Recipe, read_recipe
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.recipe_file import read_recipe
 from tests.corpus import dolma_pipe, write_shard
 from tests.taggers.shelf import tagger
 

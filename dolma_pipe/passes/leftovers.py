@@ -13,7 +13,7 @@ from dolma_pipe.work import Work
 FOLDERS = ("curated", "attributes", "quarantine", "dedup", "encoded", "mix", "tokens")
 
 
-def sweep(recipe: Recipe, work: Work) -> None:
+def remove_leftovers(recipe: Recipe, work: Work) -> None:
     """Remove stale records, then every file of the passes' folders that no record names."""
     wanted = {work.record(stage, key) for stage, key in _tasks(recipe)}
     for path in _files(work.root / "records"):

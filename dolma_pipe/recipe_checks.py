@@ -1,0 +1,110 @@
+"""Names of sources and columns in a recipe: whatever one part says of another is there."""
+
+from collections.abc import Sequence
+
+from dolma_pipe.errors import RecipeError
+from dolma_pipe.mixer import Curve
+from dolma_pipe.recipe import Recipe, Source, TaggerUse
+from dolma_pipe.settings import nearest
+from dolma_pipe.shelf import blamed
+from dolma_pipe.tagger import Kind, Tagger
+
+
+def check_columns(source: Source) -> None:
+    """Every rule and mask speaks of a column that a tagger of this source makes.
+
+    Raises RecipeError.
+    """
+    columns = _columns(source)
+    seen: set[str] = set()
+    for rule in source.rules:
+        place = f"{rule.stage}.keep.{rule.column}"
+        _known(place, rule.column, columns, source)
+        if columns[rule.column] == "spans":
+            raise RecipeError(f"{place}: is spans, which have no range; keep by their count")
+        if columns[rule.column] == "label":
+            raise RecipeError(f"{place}: is a name, which has no range; keep by a score")
+        if rule.column in seen:
+            raise RecipeError(f"{place}: the column has a rule in an earlier stage")
+        seen.add(rule.column)
+    for mask in source.masks:
+        place = f"mask.{mask.column}"
+        _known(place, mask.column, columns, source)
+        if columns[mask.column] != "spans":
+            raise RecipeError(f"{place}: is a {columns[mask.column]}, only spans can be masked")
+
+
+def _columns(source: Source) -> dict[str, Kind]:
+    """Every column of a source. Raises RecipeError where two have one name."""
+    columns: dict[str, Kind] = {}
+    for use in source.taggers:
+        tagger = _checked_tagger(use)
+        for column in tagger.columns():
+            if f"{use.prefix}.{column}" in columns:
+                raise RecipeError(
+                    f"{use.stage}.taggers.{use.found.name}: {source.name} has the column "
+                    f"{use.prefix}.{column} already; give one of the two taggers a name"
+                )
+            columns[f"{use.prefix}.{column}"] = tagger.kind(column)
+    return columns
+
+
+def _checked_tagger(use: TaggerUse) -> Tagger:
+    """The tagger; what a user's own says of its columns can be anything."""
+    place = f"{use.stage}.taggers.{use.found.name}"
+    tagger = use.build()
+    for method in ("columns", "tag"):
+        if getattr(type(tagger), method) is getattr(Tagger, method):
+            raise RecipeError(f"{place}: the tagger has no {method}()")
+    with blamed(place):
+        columns = _distinct(f"{place}: columns()", tagger.columns())
+        for method, named in (("spans", tagger.spans()), ("numbers", tagger.numbers())):
+            if unknown := set(_distinct(f"{place}: {method}()", named)) - set(columns):
+                raise RecipeError(f"{place}: {method}() has '{min(unknown)}', columns() has it not")
+    return tagger
+
+
+def _distinct(place: str, names: object) -> Sequence[str]:
+    if not isinstance(names, tuple | list) or not all(isinstance(n, str) and n for n in names):
+        raise RecipeError(f"{place} gives {names!r:.60}, a tuple of names is needed")
+    if len(set(names)) < len(names):
+        raise RecipeError(f"{place} has a name twice: {', '.join(names)}")
+    return names
+
+
+def _known(place: str, column: str, columns: dict[str, Kind], source: Source) -> None:
+    if column not in columns:
+        hint = nearest(column, list(columns))
+        raise RecipeError(f"{place}: no tagger of source {source.name} makes this column{hint}")
+
+
+def check_names(recipe: Recipe) -> None:
+    """Sources and columns that dedup and mix name are there. Raises RecipeError."""
+    names = [source.name for source in recipe.sources]
+    mentioned: list[tuple[str, str]] = []
+    for i, entry in enumerate(recipe.dedup):
+        mentioned += [(f"dedup.{i}.{entry.method}.sources", name) for name in entry.sources or ()]
+        if entry.column is not None:
+            _scored(f"dedup.{i}.{entry.method}.keep", entry.column, recipe.sources)
+    if recipe.mix is not None:
+        mentioned += [("mix.shares", name) for name in recipe.mix.shares]
+        mentioned += [("mix.upsample", name) for name in recipe.mix.upsample]
+    for place, name in mentioned:
+        if name not in names:
+            raise RecipeError(f"{place}: unknown source '{name}'{nearest(name, names)}")
+    if recipe.mix is not None:
+        recipe.mix.check(names)
+        for name, factor in recipe.mix.upsample.items():
+            if isinstance(factor, Curve):
+                only = [source for source in recipe.sources if source.name == name]
+                _scored(f"mix.upsample.{name}.by", factor.by, only)
+
+
+def _scored(place: str, column: str, sources: Sequence[Source]) -> None:
+    """One of the sources at least has this column, as numbers."""
+    known = {
+        name for source in sources for name, kind in _columns(source).items() if kind == "number"
+    }
+    if column not in known:
+        told = ", ".join(source.name for source in sources)
+        raise RecipeError(f"{place}: no tagger of {told} makes {column}{nearest(column, known)}")
