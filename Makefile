@@ -13,7 +13,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy dolma_pipe taggers mixers
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 check: test
 

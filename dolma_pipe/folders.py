@@ -82,8 +82,9 @@ def _of_splits(place: str, folder: str, files: list[str], splits: tuple[str, ...
     if splits:
         return [path for path in files if named[path] in splits]
     if len(known) > 1:
+        first = "train" if "train" in known else known[0]
         raise RecipeError(
-            f"{place}: {folder} has the splits {', '.join(known)}; say which: split: {known[0]}"
+            f"{place}: {folder} has the splits {', '.join(known)}; say which: split: {first}"
         )
     return files
 

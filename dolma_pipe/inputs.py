@@ -66,9 +66,9 @@ def find_inputs(
     if not given:
         raise RecipeError(f"{place}: at least one file or pattern is needed")
     asked = None if reading.format == "auto" else reading.format
+    uris = [uri for pattern in given for uri in _expand(place, pattern, asked, splits)]
     if splits and not any(_is_folder(pattern) for pattern in given):
         raise RecipeError(f"sources.{source}.split: chooses among the files of a directory")
-    uris = [uri for pattern in given for uri in _expand(place, pattern, asked, splits)]
     formats = {uri: _format(place, uri, asked) for uri in uris}
     _refuse_repeats(place, uris)
     named = sorted(zip(_shard_names(uris), uris, strict=True))

@@ -93,6 +93,8 @@ def _told(message: str, kind: Any, path: str) -> str:
         return f"{place}: unknown key '{match[1]}'{nearest(match[1], _keys_at(kind, steps))}"
     if match := re.fullmatch(r"Object missing required field `(.+)`", what):
         return f"{place}: '{match[1]}' is missing"
+    if match := re.fullmatch(r"Invalid enum value '?(.*?)'?", what):
+        return f"{place}: unknown value '{match[1]}'{nearest(match[1], _values_at(kind, steps))}"
     return f"{place}: {what[:1].lower()}{what[1:] or 'the settings do not fit'}"
 
 
@@ -103,6 +105,14 @@ def _keys_at(kind: Any, steps: list[str]) -> list[str]:
         info = _below(info, step)
     fields = [f for option in _options(info) for f in getattr(option, "fields", ())]
     return [field.encode_name for field in fields]
+
+
+def _values_at(kind: Any, steps: list[str]) -> list[str]:
+    """The values that the literal `steps` below kind may have."""
+    info = msgspec.inspect.type_info(kind)
+    for step in steps:
+        info = _below(info, step)
+    return [str(value) for one in _options(info) for value in getattr(one, "values", ())]
 
 
 def _below(info: Any, step: str) -> Any:

@@ -57,7 +57,7 @@ def test_a_dataset_of_the_hub() -> None:
     put("set/data/train-00001-of-00002.parquet", content=parquet("text"))
     assert found() == [f"set/data/train-0000{i}-of-00002.parquet" for i in range(2)]
     put("set/data/test-00000-of-00001.parquet", content=parquet("text"))
-    assert refused() == ".documents: set has the splits test, train; say which: split: test"
+    assert refused() == ".documents: set has the splits test, train; say which: split: train"
     assert found(splits=("test",)) == ["set/data/test-00000-of-00001.parquet"]
     assert len(found(splits=("test", "train"))) == 3
     assert refused(splits=("trian",)).endswith("no split 'trian' (did you mean 'train'?)")
@@ -98,6 +98,8 @@ def test_links_in_a_circle_end() -> None:
 
 def test_a_split_needs_a_folder() -> None:
     put("set/train.jsonl")
+    with pytest.raises(RecipeError, match="no file matches absent"):
+        find_inputs("web", "absent", splits=("train",))
     with pytest.raises(RecipeError, match=r"web\.split: chooses among the files of a directory"):
         find_inputs("web", "set/*.jsonl", splits=("train",))
 

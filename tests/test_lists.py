@@ -12,7 +12,7 @@ CONTENT = "\ufeff# comment\n one \r\n\ntwo words\n  # another\nété\n"
 @pytest.mark.parametrize("packed", [False, True])
 def test_entries_of_a_plain_or_packed_file(tmp_path: Path, packed: bool) -> None:
     path = tmp_path / "list"
-    path.write_bytes(gzip.compress(CONTENT.encode()) if packed else CONTENT.encode())
+    path.write_bytes(gzip.compress(CONTENT.encode(), mtime=0) if packed else CONTENT.encode())
     assert list(read_entries("x", str(path))) == ["one", "two words", "été"]
     assert load_words("x", str(path)).size == 3
 
@@ -33,7 +33,7 @@ def lower_letters(entry: str) -> str | None:
     ("content", "reason"),
     [
         (b"\xff\xfe", "is not UTF-8"),
-        (gzip.compress(b"word\n" * 1000)[:-9], "is damaged|cannot be read"),
+        (gzip.compress(b"word\n" * 1000, mtime=0)[:-9], "is damaged|cannot be read"),
         (b"\x1f\x8bnonsense", "is damaged|cannot be read"),
         (b"#\n \n", "holds no"),
     ],

@@ -96,7 +96,12 @@ WRONG = [
     ("bands: 20", "bends: 20", "dedup.1.minhash: unknown key 'bends' (did you mean 'bands'?)"),
     ("bands: 20", "bands: 0", "dedup.1.minhash.bands: expected `int` >= 1"),
     ("keep: longest", "keep: biggest", "dedup.1.minhash.keep"),
-    ("skip: [language,", "skip: [langauge,", "sources.code.skip"),
+    (
+        "skip: [language,",
+        "skip: [langauge,",
+        "sources.code.skip.0: unknown value 'langauge' (did you mean 'language'?)",
+    ),
+    ("[pii]", "[pii: {find: [cards]}]", "unknown value 'cards' (known: credit_card, email, "),
     ("name: demo", "name: [", "line"),
     ("name: demo", "name: demo\nname: twice", "line 3: "),
     ("name: demo", "name: demo\nmix: {shares: {}}", "mix: needs a tokenize section"),

@@ -25,7 +25,10 @@ def _numbers(_context: click.Context, _option: click.Parameter, given: str) -> t
 @click.option("--at", required=True, callback=_numbers, help="Thresholds to try: 20,50,100")
 @click.option("--min", "side", flag_value="min", help="They are the least value that is kept.")
 @click.option(
-    "--max", "side", flag_value="max", help="They are the most [default: as the rule has]"
+    "--max",
+    "side",
+    flag_value="max",
+    help="They are the most [default: as the rule has, else the least].",
 )
 @click.option("--source", help="Only this source.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -10,7 +10,7 @@ from dolma_pipe.learn.samples import ClassRead
 def sample_told(classes: Sequence[ClassRead]) -> list[str]:
     """A row a class: where its documents went; then the lines that were no documents."""
     heads = ("read", "empty", "repeated", "in both", "passed over", "taken")
-    lines = [f"{'documents':14} " + " ".join(f"{head:>10.10}" for head in heads)]
+    lines = [f"{'documents':14} " + " ".join(f"{head:>11}" for head in heads)]
     for each in classes:
         numbers = (
             each.documents,
@@ -20,7 +20,7 @@ def sample_told(classes: Sequence[ClassRead]) -> list[str]:
             each.passed_over,
             each.taken,
         )
-        lines.append(f"{each.label:14} " + " ".join(f"{n:10,}" for n in numbers))
+        lines.append(f"{each.label:14} " + " ".join(f"{n:11,}" for n in numbers))
     for each in classes:
         lines += [f"bad lines {each.label}: {why} {n:,}" for why, n in each.bad_lines.items()]
     return lines

@@ -1,6 +1,7 @@
 """What happened, in numbers: documents and bytes in and out of every stage and source, and why
 they left."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -102,6 +103,7 @@ def summarise(
         for s in encoded or []
         if s.fallback
     ]
+    notes += _unscored(curated)
     return Summary(
         recipe=context.recipe.name,
         intake=intake,
@@ -111,6 +113,18 @@ def summarise(
         damaged=_damaged(curated),
         failed={key: failure.text for key, failure in sorted(context.failed.items())},
     )
+
+
+def _unscored(curated: list[CuratedInput]) -> list[str]:
+    """Rules that drop documents for having no score: often a field that is not there."""
+    found: Counter[tuple[str, str]] = Counter()
+    for item in curated:
+        for rule, count in item.counts.unscored.items():
+            found[item.shard.source, rule] += count
+    return [
+        f"{source}: {count:,} of the documents that {rule} drops have no such score"
+        for (source, rule), count in found.items()
+    ]
 
 
 def counts_of(summary: Summary) -> dict[str, Any]:

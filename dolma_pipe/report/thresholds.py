@@ -151,14 +151,16 @@ def sweep_rule(
 
 
 def _side(column: str, sources: Sequence[Source]) -> Side:
-    """The bound that a rule on the column has. Raises RecipeError where that is not one."""
+    """The bound that a rule on the column has, the minimum where it has both.
+
+    Raises RecipeError where no source has a rule on it.
+    """
     rules = [rule for one in sources for rule in one.rules if rule.column == column]
     sides = {"min" for rule in rules if rule.minimum is not None}
     sides |= {"max" for rule in rules if rule.maximum is not None}
-    if len(sides) == 1:
-        return "min" if sides == {"min"} else "max"
-    told = "has both bounds" if sides else "has no rule"
-    raise RecipeError(f"{column} {told}: say --min or --max")
+    if not sides:
+        raise RecipeError(f"{column} has no rule: say --min or --max")
+    return "min" if "min" in sides else "max"
 
 
 class _Counter:

@@ -26,6 +26,7 @@ from dolma_pipe.work import Work
 class Curated(msgspec.Struct):
     """Exact counts of a shard: lines = kept + sum(dropped) + quarantined. bytes: of text.
 
+    unscored: those of `dropped` that have no score in the column of their rule.
     passed_over: records of a WARC file that are no lines of it, by kind.
     """
 
@@ -38,6 +39,7 @@ class Curated(msgspec.Struct):
     kept_bytes: int = 0
     dropped: dict[str, int] = {}
     dropped_bytes: dict[str, int] = {}
+    unscored: dict[str, int] = {}
     quarantine_reasons: dict[str, int] = {}
     passed_over: dict[str, int] = {}
     masked_documents: int = 0
@@ -65,6 +67,7 @@ class Outputs:
         self._counts = Curated()
         self._dropped: Counter[str] = Counter({rule.column: 0 for rule in rules})
         self._dropped_bytes: Counter[str] = Counter(self._dropped)
+        self._unscored: Counter[str] = Counter()
         self._masked_spans: Counter[str] = Counter({mask.column: 0 for mask in masks})
 
     def attributes(
@@ -77,9 +80,12 @@ class Outputs:
         """Write and count a row group: base has line, id and bytes; columns are in Arrow."""
         lengths = base["bytes"].to_numpy(zero_copy_only=False)
         for place in np.unique(dropped_by[dropped_by != KEPT]):
-            hit = dropped_by == place
-            self._dropped[self._rules[place].column] += int(hit.sum())
-            self._dropped_bytes[self._rules[place].column] += int(lengths[hit].sum())
+            hit, name = dropped_by == place, self._rules[place].column
+            self._dropped[name] += int(hit.sum())
+            self._dropped_bytes[name] += int(lengths[hit].sum())
+            if columns[name].null_count:
+                none = columns[name].is_null().to_numpy(zero_copy_only=False)
+                self._unscored[name] += int((hit & none).sum())
         self._counts.bytes += int(lengths.sum())
         names = pa.array([rule.column for rule in self._rules], pa.string())
         reasons = names.take(pa.array(dropped_by, mask=dropped_by == KEPT))
@@ -135,6 +141,7 @@ class Outputs:
             repaired=description.repaired,
             dropped=dict(self._dropped),
             dropped_bytes=dict(self._dropped_bytes),
+            unscored={name: n for name, n in self._unscored.items() if n},
             quarantine_reasons=description.reasons,
             passed_over=description.passed_over,
             masked_spans=dict(self._masked_spans),

@@ -141,3 +141,4 @@ def test_from_documents_to_survivors(folder: Path) -> None:
     (folder / "mix.yaml").write_text(RECIPE.replace("web.jsonl", "web.jsonl.zst"))
     told = dolma_pipe(folder, "tag", "mix.yaml", "--source", "web").stdout
     assert "metadata.score 3" in told
+    assert "note: web: 2 of the documents that metadata.score drops have no such score" in told
