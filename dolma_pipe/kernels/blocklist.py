@@ -29,6 +29,10 @@ from dolma_pipe.kernels.unicode import (
     lowered,
 )
 
+FEWEST_SLOTS = 1 << 14
+"""Most tokens are of no entry: where few slots are taken, one look tells, and the processor expects
+it."""
+
 _BASIS = np.uint64(14695981039346656037)
 _PRIME = np.uint64(1099511628211)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -85,7 +89,8 @@ def compile_blocklist(entries: list[str]) -> Blocklist:
     raw = [entry.encode() for entry in entries]
     text = np.frombuffer(b"".join(raw), np.uint8)
     tokens = split_tokens(text, np.cumsum([0, *map(len, raw)]).astype(np.int64))
-    keys = np.zeros(1 << (2 * (len(tokens.starts) + len(raw))).bit_length(), np.uint64)
+    slots = 1 << (2 * (len(tokens.starts) + len(raw))).bit_length()
+    keys = np.zeros(max(FEWEST_SLOTS, slots), np.uint64)
     numbers = np.full(len(keys), -1, np.int32)
     return Blocklist(keys, numbers, _add_entries(tokens, keys, numbers))
 
@@ -139,9 +144,23 @@ def _split_tokens(
         h = _BASIS
         signs, signs_start = _NOTHING, i  # the punctuation since the last token
         while i <= end:
+            if start >= 0 and not alone:  # the rest of most tokens
+                while i < end and text[i] < np.uint8(0x80):
+                    byte = text[i]
+                    if flags[byte] & (SPACE | PUNCTUATION) != 0:
+                        break
+                    if np.uint8(65) <= byte <= np.uint8(90):
+                        byte |= np.uint8(32)
+                    h = (h ^ np.uint64(byte)) * _PRIME
+                    i += 1
             at = i
             kind, code = SPACE, 32  # the end of a document ends everything
             if i == end:
+                i += 1
+            elif text[i] < np.uint8(0x80):
+                code, kind = int(text[i]), int(flags[text[i]])
+                if 65 <= code <= 90:
+                    code |= 32
                 i += 1
             else:
                 code, i = code_point_at(text, i)
@@ -239,14 +258,21 @@ def _find_hits(
 ) -> int:
     n = 0
     seen = np.full(blocklist.size, -1, np.int64)
+    keys, hashes, before = blocklist.keys, tokens.hashes, tokens.before
+    token_firsts = tokens.offsets
     for d in range(len(offsets) - 1):
-        k, end = tokens.offsets[d], tokens.offsets[d + 1]
+        k, end = token_firsts[d], token_firsts[d + 1]
         last = offsets[d]  # the end of the hit before
         while k < end:
+            if before[k] == _NOTHING:
+                h = _step(_NOTHING, hashes[k])
+                if keys[_slot(keys, h)] == _NOTHING:  # as with most tokens
+                    k += 1
+                    continue
             entry, after, trails = _longest(k, end, _NOTHING, tokens, blocklist)
             leads = False
-            if tokens.before[k] != _NOTHING:
-                h = _step(_LEAD, tokens.before[k])
+            if before[k] != _NOTHING:
+                h = _step(_LEAD, before[k])
                 other, other_after, other_trails = _longest(k, end, h, tokens, blocklist)
                 if other >= 0 and other_after >= after:
                     entry, after, trails, leads = other, other_after, other_trails, True
