@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from dolma_pipe.report.explain import Explained, Match, Score, Verdict
 from dolma_pipe.report.terminal import excerpt, harmless
 
+NAMES = 56
+"""Columns for rules and names of columns: the longest of the shipped recipes fit."""
+
 EXCERPT = 70
 LONGEST = 60
 """Code points of a matched text that are shown."""
@@ -25,12 +28,12 @@ def _document(document: Explained) -> Iterator[str]:
     yield f"result  {_result(document)}"
     if document.verdicts:
         yield ""
-        yield f"{'rule':44} {'value':>12}  verdict"
+        yield f"{'rule':{NAMES}} {'value':>12}  verdict"
         for verdict in document.verdicts:
             yield _verdict(verdict)
     if document.scores:
         yield ""
-        yield f"{'column':44} {'value':>12}"
+        yield f"{'column':{NAMES}} {'value':>12}"
         for score in document.scores:
             yield from _score(score)
 
@@ -67,13 +70,13 @@ def _verdict(verdict: Verdict) -> str:
     high = "" if verdict.maximum is None else f" <= {verdict.maximum:g}"
     told = "kept" if verdict.kept else "DROPPED"
     told += ", the reason" if verdict.reason else ""
-    return f"{f'{low}{verdict.column}{high}':44} {_number(verdict.value):>12}  {told}"
+    return f"{f'{low}{verdict.column}{high}':{NAMES}} {_number(verdict.value):>12}  {told}"
 
 
 def _score(score: Score) -> Iterator[str]:
     now = "  scored now" if score.origin == "now" else ""
     value = f"{score.spans:,} spans" if score.spans is not None else _number(score.value)
-    yield f"{score.column:44} {value:>12}{now}".rstrip()
+    yield f"{score.column:{NAMES}} {value:>12}{now}".rstrip()
     for match in score.matches:
         yield f"    {_context(match)}"
     if score.spans is not None and score.spans > len(score.matches):
