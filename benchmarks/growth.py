@@ -23,6 +23,9 @@ SIZES = (1, 4, 16, 64)
 """MiB of one document."""
 
 ATTEMPTS = 2
+ONE_IS_ENOUGH = 16 * MIB
+"""Bytes from which a single attempt tells: seconds of work even out what disturbs them."""
+
 PATIENCE = 300.0
 """Seconds to wait for one size; linear taggers need a few."""
 
@@ -57,7 +60,7 @@ KINDS: dict[str, Callable[[int], str]] = {
 def seconds(tagger: Any, loaded: Batch) -> float:
     """The best of some attempts."""
     took = []
-    for _ in range(ATTEMPTS):
+    for _ in range(ATTEMPTS if len(loaded.text) < ONE_IS_ENOUGH else 1):
         batch = Batch(loaded.documents)
         started = time.process_time()
         tagger.tag(batch)
