@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from dolma_pipe.cuts import Cuts
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.shard import BATCH_BYTES
@@ -41,10 +42,11 @@ def read_curated_lines(path: Path | str) -> Iterator[bytes]:
         raise WorkError(f"{path} is damaged ({damage}): remove it and run again") from None
 
 
-def read_texts(path: Path | str, rows: I64) -> Iterator[Texts]:
+def read_texts(path: Path | str, rows: I64, cuts: Cuts | None = None) -> Iterator[Texts]:
     """The texts of these rows (ascending), in batches of some megabytes.
 
-    Raises WorkError where the shard is damaged or has fewer rows.
+    cuts: of the whole shard, taken out of the texts. Raises WorkError where the shard is damaged
+    or has fewer rows.
     """
     wanted = iter(rows.tolist())
     row = next(wanted, None)
@@ -57,7 +59,7 @@ def read_texts(path: Path | str, rows: I64) -> Iterator[Texts]:
         size += len(line)
         row = next(wanted, None)
         if size >= BATCH_BYTES or row is None:
-            yield _texts(rows[done : done + len(held)], held)
+            yield _texts(rows[done : done + len(held)], held, cuts)
             held, size, done = [], 0, done + len(held)
         if row is None:
             return
@@ -65,11 +67,14 @@ def read_texts(path: Path | str, rows: I64) -> Iterator[Texts]:
         raise WorkError(f"{path} has no row {row}: remove it and run again")
 
 
-def _texts(rows: I64, held: list[str]) -> Texts:
+def _texts(rows: I64, held: list[str], cuts: Cuts | None) -> Texts:
     column = pa.array(held, pa.large_string())
     _, offsets, text = column.buffers()
     # an empty buffer has no memory to look at
     content = (
         np.frombuffer(text, np.uint8) if text is not None and text.size else np.empty(0, np.uint8)
     )
-    return Texts(rows, content, np.frombuffer(offsets, np.int64)[: len(held) + 1])
+    borders = np.frombuffer(offsets, np.int64)[: len(held) + 1]
+    if cuts is not None:
+        content, borders = cuts.of(rows).apply(content, borders)
+    return Texts(rows, content, borders)

@@ -84,6 +84,7 @@ def check_names(recipe: Recipe) -> None:
     mentioned: list[tuple[str, str]] = []
     for i, entry in enumerate(recipe.dedup):
         mentioned += [(f"dedup.{i}.{entry.method}.sources", name) for name in entry.sources or ()]
+        mentioned += [(f"dedup.{i}.{entry.method}.prefer", name) for name in entry.prefer]
         if entry.column is not None:
             _scored(f"dedup.{i}.{entry.method}.keep", entry.column, recipe.sources)
     if recipe.mix is not None:

@@ -92,6 +92,14 @@ class Work:
         """uint8 a survivor of curation: 0 kept, k removed by the k-th dedup entry."""
         return self.root / "dedup" / "removed" / f"{key}.u8"
 
+    def cuts(self, key: str) -> Path:
+        """Stretches that dedup entries took out of survivors, see cuts.py; absent where none do."""
+        return self.root / "dedup" / "cuts" / f"{key}.i64"
+
+    def annotations(self, key: str) -> Path:
+        """What dedup entries that only annotate say of survivors of curation."""
+        return self.root / "dedup" / "annotations" / f"{key}.parquet"
+
     def encoded(self, key: str) -> Path:
         """Prefix of the encoded files of a shard."""
         return self.root / "encoded" / key

@@ -23,6 +23,7 @@ FLOORS = {
     "codepoints": 1,
     "columns": 1,
     "curated": 1,
+    "cuts": 1,
     "document": 1,
     "dolma": 1,
     "entries": 1,

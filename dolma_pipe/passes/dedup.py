@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
+from dolma_pipe.cuts import read_cuts
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.manifest import (
     code_fingerprint,
@@ -27,15 +28,17 @@ from dolma_pipe.work import Work
 class Survivors(NamedTuple):
     """A curated shard after deduplication.
 
-    fingerprint: of the curated file and of what was removed. removed: uint8 a document, None where
-    the recipe has no dedup section. removed_documents, removed_bytes: int64[entries].
+    fingerprint: of the curated file and of what was removed and cut. removed: uint8 a document,
+    None where the recipe has no dedup section; cuts: None where no entry edits.
+    removed_documents: int64[entries]; lost_bytes: of text, with removed documents and in cuts.
     """
 
     curated: CuratedInput
     fingerprint: str
     removed: Path | None
+    cuts: Path | None
     removed_documents: I64
-    removed_bytes: I64
+    lost_bytes: int
 
 
 class Deduplicated(NamedTuple):
@@ -52,8 +55,11 @@ def deduplicate(
     entries = context.recipe.dedup
     if not entries:
         none = np.zeros(0, np.int64)
-        return Deduplicated([Survivors(c, c.fingerprint, None, none, none) for c in curated], [])
+        return Deduplicated([Survivors(c, c.fingerprint, None, None, none, 0) for c in curated], [])
     work = context.work
+    active = [entry for entry in entries if method in (None, entry.method)]
+    edited = any(entry.changes_text for entry in active)
+    annotated = any(entry.action == "annotate" for entry in active)
     expected = fingerprint(
         code_fingerprint(),
         [[item.shard.key, item.fingerprint] for item in curated],
@@ -70,10 +76,13 @@ def deduplicate(
             WatchedEngine(context, "dedup"),
             method,
         )
-        outputs = [work.removed(c.shard.key) for c in curated]
+        keys = [c.shard.key for c in curated]
+        outputs = [work.removed(key) for key in keys]
+        outputs += [work.cuts(key) for key in keys if edited]
+        outputs += [work.annotations(key) for key in keys if annotated]
         outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
         write_record(work, "dedup", "all", expected, outputs, summary)
-    shards = [_survivors(work, item, len(entries)) for item in curated]
+    shards = [_survivors(work, item, len(entries), edited=edited) for item in curated]
     return Deduplicated(shards, [entry.method for entry in entries])
 
 
@@ -83,11 +92,15 @@ def curated_shard(item: CuratedInput) -> CuratedShard:
     return CuratedShard(key, source, key.removeprefix(f"{source}/"), item.counts.kept)
 
 
-def _survivors(work: Work, curated: CuratedInput, entries: int) -> Survivors:
+def _survivors(work: Work, curated: CuratedInput, entries: int, *, edited: bool) -> Survivors:
     key = curated.shard.key
     removed: U8 = np.fromfile(work.removed(key), np.uint8)
     lengths = pq.read_table(work.columns(key), columns=["length"]).column(0).to_numpy()
+    lost = int(lengths[removed != 0].sum())
+    made_of = [curated.fingerprint, content_hash(str(work.removed(key)))]
+    cuts = work.cuts(key) if edited else None
+    if cuts is not None:
+        lost += int(read_cuts(cuts, len(removed)).lengths().sum())
+        made_of.append(content_hash(str(cuts)))
     documents = np.bincount(removed, minlength=entries + 1)[1:]
-    size = np.bincount(removed, weights=lengths, minlength=entries + 1)[1:].astype(np.int64)
-    made_by = fingerprint(curated.fingerprint, content_hash(str(work.removed(key))))
-    return Survivors(curated, made_by, work.removed(key), documents, size)
+    return Survivors(curated, fingerprint(*made_of), work.removed(key), cuts, documents, lost)

@@ -67,6 +67,7 @@ def _task(context: Context, survivors: Survivors) -> Task:
         "curated": str(work.curated(shard.key)),
         "columns": str(work.columns(shard.key)),
         "removed": str(survivors.removed) if survivors.removed else None,
+        "cuts": str(survivors.cuts) if survivors.cuts else None,
         "out": str(work.encoded(shard.key)),
         "source": shard.source,
         "tokenizer": recipe.tokenize.tokenizer,

@@ -28,6 +28,7 @@ def export_documents(context: Context, folder: Path) -> dict[str, int]:
         args = {
             "curated": str(context.work.curated(key)),
             "removed": str(survivors.removed) if survivors.removed else None,
+            "cuts": str(survivors.cuts) if survivors.cuts else None,
             "documents": survivors.curated.counts.kept,
             "out": str(outputs[key]),
         }

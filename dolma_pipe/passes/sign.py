@@ -10,7 +10,12 @@ from dolma_pipe.entries import Entry
 from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curated import CuratedInput
-from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
+from dolma_pipe.stages.dedup.sign import (
+    keys_path,
+    lengths_path,
+    ranks_path,
+    signed_while_curating,
+)
 from dolma_pipe.stages.sign import SignTask
 
 
@@ -40,10 +45,10 @@ def record_signatures(context: Context, item: CuratedInput) -> None:
         return
     shard, prefix = item.shard, context.work.signatures(item.shard.key)
     outputs = [lengths_path(prefix)]
-    for number, entry in enumerate(context.recipe.dedup, 1):
+    for number, entry in signed_while_curating(context.recipe.dedup):
         if entry.concerns(shard.source):
             outputs.append(keys_path(prefix, number))
-            outputs += [ranks_path(prefix, number)] if entry.keep != "first" else []
+            outputs += [ranks_path(prefix, number)] if entry.policy != "first" else []
     write_record(context.work, "sign", shard.key, _expected(context, item), outputs, {})
 
 
@@ -53,10 +58,13 @@ def _task(context: Context, item: CuratedInput) -> SignTask:
 
 
 def _expected(context: Context, item: CuratedInput) -> str:
-    entries = [_signing(entry) for entry in context.recipe.dedup]
+    entries = [
+        [number, _signing(entry)] for number, entry in signed_while_curating(context.recipe.dedup)
+    ]
     return fingerprint(code_fingerprint(), item.fingerprint, entries)
 
 
 def _signing(entry: Entry) -> dict[str, Any]:
     """The settings of an entry that its signatures depend on."""
-    return {name: value for name, value in msgspec.to_builtins(entry).items() if name != "verify"}
+    later = ("verify", "prefer", "action")
+    return {name: value for name, value in msgspec.to_builtins(entry).items() if name not in later}

@@ -76,7 +76,7 @@ class Duplicate(msgspec.Struct):
     method: str
     kept_source: str
     kept_id: str
-    jaccard: float | None
+    similarity: float | None
 
 
 class Explained(msgspec.Struct):
@@ -297,7 +297,11 @@ def _after(
                         else "?"
                     )
                     duplicate = Duplicate(
-                        told["entry"], method, told["kept_source"], told["kept_id"], told["jaccard"]
+                        told["entry"],
+                        method,
+                        told["kept_source"],
+                        told["kept_id"],
+                        told["similarity"],
                     )
                 kept_for += told["kept_shard"] == key and told["kept_id"] == name
     return duplicate, kept_for, _copies(work, key, place.line)

@@ -51,7 +51,7 @@ def _result(document: Explained) -> str:
     if reason is not None:
         return f"kept when it was tagged; {reason} of today's recipe drops it"
     if (copy := document.duplicate) is not None:
-        alike = "" if copy.jaccard is None else f", Jaccard {copy.jaccard:g}"
+        alike = "" if copy.similarity is None else f", similarity {copy.similarity:g}"
         return (
             f"a duplicate: removed by dedup entry {copy.entry} ({copy.method}) for "
             f"{harmless(copy.kept_id)} of {copy.kept_source}{alike}"

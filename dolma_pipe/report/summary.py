@@ -221,7 +221,7 @@ def _dedup_flow(source: str, deduplicated: Deduplicated) -> Flow:
     for place, method in enumerate(deduplicated.methods):
         number = sum(int(s.removed_documents[place]) for s in shards)
         dropped[method] = dropped.get(method, 0) + number
-    lost = sum(int(s.removed_bytes.sum()) for s in shards)
+    lost = sum(s.lost_bytes for s in shards)
     left = documents - sum(dropped.values())
     return Flow("dedup", source, documents, left, size, size - lost, dropped)
 

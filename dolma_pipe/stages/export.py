@@ -1,21 +1,40 @@
 """The cleaned corpus as a product of its own: curated documents without what dedup removed."""
 
-from itertools import repeat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dolma_pipe.curated import read_curated_lines
+from dolma_pipe.cuts import Cuts, no_cuts, read_cuts
+from dolma_pipe.document import parse, with_fields
+from dolma_pipe.kernels.jit import U8
 from dolma_pipe.shard import write_shard
 
 
 def export_shard(args: dict[str, Any]) -> dict[str, int]:
-    """Task function. args: curated, removed (or None), out: paths; documents: of the shard."""
-    removed = repeat(0, args["documents"])
+    """Task function. args: curated, removed, cuts (or None), out: paths; documents: how many."""
+    documents = args["documents"]
+    removed: U8 = np.zeros(documents, np.uint8)
     if args["removed"]:
-        removed = np.fromfile(args["removed"], np.uint8).tolist()
+        removed = np.fromfile(args["removed"], np.uint8)
+    cuts = read_cuts(args["cuts"], documents) if args["cuts"] else no_cuts(documents)
     with write_shard(Path(args["out"])) as writer:
-        lines = read_curated_lines(args["curated"])
-        writer.lines(line for line, by in zip(lines, removed, strict=True) if by == 0)
+        writer.lines(_lines(args["curated"], removed, cuts))
     return {"documents": writer.documents}
+
+
+def _lines(curated: str, removed: U8, cuts: Cuts) -> Iterator[bytes]:
+    edited = np.diff(cuts.offsets) > 0
+    lines = zip(read_curated_lines(curated), removed.tolist(), edited.tolist(), strict=True)
+    for row, (line, by, cut) in enumerate(lines):
+        if by == 0:
+            yield _without_cuts(line, cuts.of(np.array([row]))) if cut else line
+
+
+def _without_cuts(line: bytes, cuts: Cuts) -> bytes:
+    """The line with what is left of its text; all other fields keep their bytes."""
+    text = np.frombuffer(parse(line)[0].text.encode(), np.uint8)
+    left, _ = cuts.apply(text, np.array([0, len(text)]))
+    return with_fields(line, text=left.tobytes().decode())

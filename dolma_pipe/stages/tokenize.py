@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from dolma_pipe.curated import Texts, read_texts
+from dolma_pipe.cuts import Cuts, read_cuts
 from dolma_pipe.errors import TokensError, WorkError
 from dolma_pipe.kernels.jit import F64, I64, U8, U64
 from dolma_pipe.stages.scores import quantise
@@ -25,6 +26,7 @@ class _Rows(NamedTuple):
     """Survivors of deduplication: rows of the curated file, and what is known of them."""
 
     rows: I64
+    cuts: Cuts | None
     ids: pa.ChunkedArray
     lines: pa.ChunkedArray
     hashes: U64
@@ -34,7 +36,7 @@ class _Rows(NamedTuple):
 def encode_shard(args: dict[str, Any]) -> dict[str, int]:
     """Write <out>.ids, <out>.offsets.u64 and <out>.docs.parquet (id, line, score, hash).
 
-    args: curated, columns, removed (or None), out: paths; source; score: name of a column or None;
+    args: curated, columns, removed, cuts (or None), out: paths; source; score: a column or None;
     tokenizer: a named asset or a path; eos: a token or None. Returns counts; `fallback` is 1 where
     gigatoken failed or disagreed with `tokenizers` on a sample: that encoded the whole shard then.
     """
@@ -70,6 +72,7 @@ def _survivors(args: dict[str, Any]) -> _Rows:
     score = args.get("score")
     table = pq.read_table(args["columns"], columns=["id", "line", *([score] if score else [])])
     rows: I64 = np.arange(len(table), dtype=np.int64)
+    cuts = read_cuts(args["cuts"], len(table)) if args.get("cuts") else None
     if args.get("removed"):
         removed = np.fromfile(args["removed"], np.uint8)
         if len(removed) != len(table):
@@ -80,7 +83,7 @@ def _survivors(args: dict[str, Any]) -> _Rows:
     if score:
         scores = table.column(score).cast(pa.float64()).to_numpy()  # nulls become NaN
     hashes = document_hashes(args["source"], _strings(table.column("id")), len(table))
-    return _Rows(rows, table.column("id"), table.column("line"), hashes, scores)
+    return _Rows(rows, cuts, table.column("id"), table.column("line"), hashes, scores)
 
 
 def _write_ids(
@@ -90,7 +93,7 @@ def _write_ids(
     lengths = [np.empty(0, np.int64)]
     done = 0
     with atomic_write(Path(f"{args['out']}.ids")) as file:
-        for texts in read_texts(args["curated"], survivors.rows):
+        for texts in read_texts(args["curated"], survivors.rows, survivors.cuts):
             encode = tokenizer.encode_reference if reference else tokenizer.encode
             encoded = encode(texts.text, texts.offsets)
             until = done + len(texts.rows)

@@ -82,7 +82,7 @@ def test_the_table_and_the_report_tell_all(tmp_path: Path) -> None:
             "kept_shard": "web/000",
             "kept_row": 1,
             "kept_id": "d1",
-            "jaccard": 1.0,
+            "similarity": 1.0,
             "component": 1,
         }
     ]
@@ -102,7 +102,7 @@ def test_the_table_and_the_report_tell_all(tmp_path: Path) -> None:
                     "row": 0,
                     "id": "d0",
                     "excerpt": "same text",
-                    "jaccard": 1.0,
+                    "similarity": 1.0,
                 }
             ],
         }

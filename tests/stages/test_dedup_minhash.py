@@ -41,7 +41,7 @@ def split(documents: list[Document], shards: int) -> list[list[Document]]:
 
 
 def by_id(result: Result) -> dict[str, tuple[str, float | None]]:
-    return {row["removed_id"]: (row["kept_id"], row["jaccard"]) for row in result.rows}
+    return {row["removed_id"]: (row["kept_id"], row["similarity"]) for row in result.rows}
 
 
 @pytest.mark.parametrize("keep", ["first", "longest"])

@@ -57,9 +57,9 @@ def test_a_threshold_chooses_bands_as_datasketch_does() -> None:
 
 def ranks(keep: str, created: list[str | None], scores: list[float]) -> list[int]:
     batch = batch_of(["x" * (i + 1) for i in range(len(created))])
+    lengths = np.diff(batch.offsets).astype(np.uint64)
     dates = pa.array(created, pa.large_string())
-    batch.documents = batch.documents.set_column(4, "created", dates)
-    found = survivor_ranks(Exact(keep=keep), batch, {"q": np.array(scores)})
+    found = survivor_ranks(Exact(keep=keep), lengths, dates, {"q": np.array(scores)})
     assert found is not None
     return [int(rank) for rank in found]
 

@@ -1,23 +1,22 @@
 """Collect: one pass over a curated shard; shingle sets of its candidates, ordered by partition."""
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dolma_pipe.curated import Texts, read_texts
-from dolma_pipe.entries import MinHash
 from dolma_pipe.kernels.jit import I64, U64
-from dolma_pipe.kernels.shingles import shingles_of
 from dolma_pipe.stages.dedup.cells import read_cell, write_cells
 from dolma_pipe.stages.dedup.plan import Plan, load
+from dolma_pipe.stages.dedup.sets import read_sets
 
 BLOCK_WORDS = 8 << 20
 """Shingles (8 bytes each) that a task holds before it writes a block."""
 
 
 class Candidates(NamedTuple):
-    """documents, components, ranks: uint64[candidates]; offsets: int64[candidates + 1], of values.
+    """Documents that share a key with another, each with the set that decides.
+
+    documents, components, ranks: uint64[candidates]; offsets: int64[candidates + 1], of values.
 
     values: uint64, sorted and distinct within a document. Empty sets where the entry does not
     verify.
@@ -31,40 +30,25 @@ class Candidates(NamedTuple):
 
 
 def collect_shard(args: dict[str, Any]) -> dict[str, int]:
-    """Task: sets/<shard>.<block>.cells, a cell a partition. args: partitions.
+    """Task: sets/<shard>.<block>.cells, a cell a partition. args: partitions; threshold.
 
-    A cell: the number of candidates n, then n records of (document, component, rank, shingles),
-    then the shingles.
+    A cell: the number of candidates n, then n records of (document, component, rank, members),
+    then the members. With a threshold of 0 the sets are empty.
     """
     plan, shard = load(args["plan"]), args["part"]
     table = read_cell(plan.path("candidates.cells"), shard).reshape(-1, 3)
     if not len(table):
         return {"blocks": 0}
     blocks = _Blocks(plan, shard, args["partitions"])
-    assert isinstance(plan.entry, MinHash)
-    if not plan.entry.verify:
+    if not args["threshold"]:
         blocks.add(table, [np.empty(0, np.uint64)] * len(table))
     else:
         rows = (table[:, 0] - np.uint64(plan.firsts[shard])).astype(np.int64)
-        _read_sets(plan, shard, table, rows, blocks)
+        done = 0
+        for sets in read_sets(plan, shard, rows):  # in the order of the file, a batch at a time
+            blocks.add(table[done : done + len(sets)], sets)
+            done += len(sets)
     return {"blocks": blocks.flush()}
-
-
-def _read_sets(plan: Plan, shard: int, table: U64, rows: I64, blocks: "_Blocks") -> None:
-    """Rows are in the order of the file; only they are parsed."""
-    entry = plan.entry
-    assert isinstance(entry, MinHash)
-    done = 0
-    for texts in read_texts(plan.work.curated(plan.shards[shard].key), rows):
-        until = done + len(texts.rows)
-        blocks.add(table[done:until], _sets(texts, entry.shingle))
-        done = until
-
-
-def _sets(texts: Texts, size: int) -> list[U64]:
-    values, offsets = shingles_of(texts.text, texts.offsets, np.arange(len(texts.rows)), size)
-    borders = offsets.tolist()
-    return [np.unique(values[a:b]) for a, b in pairwise(borders)]
 
 
 class _Blocks:

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dolma_pipe.entries import MinHash
 from dolma_pipe.kernels.jaccard import Verdicts, decide_greedily
 from dolma_pipe.kernels.jit import I64
 from dolma_pipe.stages.dedup.collect import Candidates, read_candidates
@@ -20,17 +19,19 @@ class Counts(NamedTuple):
 
 
 def decide_partition(args: dict[str, Any]) -> dict[str, Any]:
-    """Task: decisions/<part>.cells. args: blocks, the number of files of each shard."""
+    """Task: decisions/<part>.cells. args: threshold; blocks, the number of files of each shard."""
     plan, part = load(args["plan"]), args["part"]
-    assert isinstance(plan.entry, MinHash)
     candidates = read_candidates(plan, part, args["blocks"])
-    decisions, counts = decide_all(candidates, plan.entry.verify or 0.0)
+    order = plan.survivor_order(candidates.documents, candidates.ranks, candidates.components)
+    decisions, counts = decide_all(candidates, order, args["threshold"])
     return {**counts._asdict(), **write_decisions(plan, part, decisions)}
 
 
-def decide_all(candidates: Candidates, threshold: float) -> tuple[Decisions, Counts]:
-    """threshold: the least Jaccard of a copy; 0 removes all but the first of a component."""
-    order = np.lexsort((candidates.documents, candidates.ranks, candidates.components))
+def decide_all(candidates: Candidates, order: I64, threshold: float) -> tuple[Decisions, Counts]:
+    """Component by component. order: places of the candidates by component, then survivor order.
+
+    threshold: the least Jaccard of a copy; 0 removes all but the first of a component.
+    """
     components = candidates.components[order]
     borders = np.flatnonzero(np.diff(components)) + 1
     kept_by = np.full(len(order), -1, np.int64)

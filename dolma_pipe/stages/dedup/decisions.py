@@ -13,17 +13,40 @@ EXAMPLES = 10
 COPIES = 3
 
 
-class Decisions(NamedTuple):
-    """removed, kept, component: dense document numbers, uint64[decisions].
+NOBODY = np.uint64(0xFFFFFFFFFFFFFFFF)
+"""The kept document of one that went for its own sake: lines seen elsewhere, contamination."""
 
-    similarity: float64[decisions], their Jaccard, NaN where unknown. A component is named by its
-    first document.
+
+class Decisions(NamedTuple):
+    """removed, kept, component: dense document numbers, uint64[decisions]; NOBODY is kept for some.
+
+    similarity: float64[decisions], to the kept one, NaN where unknown. A component is named by its
+    first document. Those that went for the same document stand in survivor order.
     """
 
     removed: U64
     kept: U64
     similarity: F64
     component: U64
+
+
+class Placed(NamedTuple):
+    """Decisions with the place of each document in its cluster, and how large that is.
+
+    ranks, sizes: uint64[decisions]. The kept document has rank 0 and counts; without one both are
+    0.
+    """
+
+    decisions: Decisions
+    ranks: U64
+    sizes: U64
+
+
+class Heads(NamedTuple):
+    """documents, sizes: uint64[clusters]; documents that others went for, and of how many."""
+
+    documents: U64
+    sizes: U64
 
 
 NO_DECISIONS = Decisions(
@@ -37,38 +60,53 @@ def write_decisions(plan: Plan, part: int, decisions: Decisions) -> dict[str, An
     Returns what the report wants to know: clusters (a kept document and those that went for it),
     their sizes, and the biggest. All of a cluster is decided in one part.
     """
-    order = np.argsort(decisions.removed)
-    removed, kept, similarity, component = decisions
-    ordered = Decisions(removed[order], kept[order], similarity[order], component[order])
-    bits = ordered.similarity.view(np.uint64)
-    table = np.stack([ordered.removed, ordered.kept, bits, ordered.component], axis=1)
     shards = len(plan.shards)
+    heads, which, copies = np.unique(decisions.kept, return_inverse=True, return_counts=True)
+    sizes, ranks = copies[which] + 1, _places(which, copies)
+    alone = decisions.kept == NOBODY
+    sizes[alone], ranks[alone] = 0, 0
+    bits = decisions.similarity.view(np.uint64)
+    table = [decisions.removed, decisions.kept, bits, decisions.component, ranks, sizes]
     write_grouped(
-        plan.path(f"decisions/{part}.cells"), plan.shard_of(ordered.removed), table, shards
+        plan.path(f"decisions/{part}.cells"),
+        plan.shard_of(decisions.removed),
+        np.stack([column.astype(np.uint64) for column in table], axis=1),
+        shards,
     )
-    heads, copies = np.unique(ordered.kept, return_counts=True)
-    write_grouped(plan.path(f"kept/{part}.cells"), plan.shard_of(heads), heads[:, None], shards)
+    heads, copies = heads[heads != NOBODY], copies[heads != NOBODY]
+    kept = np.stack([heads, (copies + 1).astype(np.uint64)], axis=1)
+    write_grouped(plan.path(f"kept/{part}.cells"), plan.shard_of(heads), kept, shards)
     biggest = np.lexsort((heads, -copies))[:EXAMPLES]
     return {
         "clusters": len(heads),
         "cluster_sizes": _histogram(copies + 1),
-        "biggest": [_example(ordered, int(heads[i]), int(copies[i]) + 1) for i in biggest],
+        "biggest": [_example(decisions, int(heads[i]), int(copies[i]) + 1) for i in biggest],
     }
 
 
-def read_decisions(plan: Plan, shard: int, parts: int) -> Decisions:
+def _places(groups: I64, counts: I64) -> I64:
+    """The place of each element among those of its group, from 1."""
+    order = np.argsort(groups, kind="stable")
+    places = np.empty(len(groups), np.int64)
+    places[order] = np.arange(len(groups)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+    return places
+
+
+def read_decisions(plan: Plan, shard: int, parts: int) -> Placed:
     """All decisions on documents of one shard, in the order of the documents."""
     cells = [read_cell(plan.path(f"decisions/{part}.cells"), shard) for part in range(parts)]
-    table = np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, 4)
+    table = np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, 6)
     table = table[np.argsort(table[:, 0])]
-    removed, kept, bits, component = np.ascontiguousarray(table.T)
-    return Decisions(removed, kept, bits.view(np.float64), component)
+    removed, kept, bits, component, ranks, sizes = np.ascontiguousarray(table.T)
+    return Placed(Decisions(removed, kept, bits.view(np.float64), component), ranks, sizes)
 
 
-def read_kept(plan: Plan, shard: int, parts: int) -> U64:
-    """Documents of one shard that others went for."""
+def read_heads(plan: Plan, shard: int, parts: int) -> Heads:
+    """Documents of one shard that others went for, in their order."""
     cells = [read_cell(plan.path(f"kept/{part}.cells"), shard) for part in range(parts)]
-    return np.sort(np.concatenate([np.empty(0, np.uint64), *cells]))
+    table = np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, 2)
+    documents, sizes = np.ascontiguousarray(table[np.argsort(table[:, 0])].T)
+    return Heads(documents, sizes)
 
 
 def _histogram(sizes: I64) -> dict[str, int]:
@@ -83,7 +121,7 @@ def _histogram(sizes: I64) -> dict[str, int]:
 def _example(decisions: Decisions, kept: int, size: int) -> dict[str, Any]:
     rows = np.flatnonzero(decisions.kept == np.uint64(kept))[:COPIES]
     copies = [
-        {"document": int(decisions.removed[r]), "jaccard": _known(decisions.similarity[r])}
+        {"document": int(decisions.removed[r]), "similarity": _known(decisions.similarity[r])}
         for r in rows
     ]
     return {"size": size, "kept": kept, "copies": copies}

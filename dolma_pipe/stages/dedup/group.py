@@ -14,9 +14,10 @@ from dolma_pipe.work import atomic_write
 def group_equal(args: dict[str, Any]) -> dict[str, Any]:
     """Task of an exact entry: of equal hashes the first stays; decisions/<part>.cells."""
     plan, part = load(args["plan"]), args["part"]
-    records = _cell_of_all(plan, part, 4)
-    records = records[np.lexsort((records[:, 3], records[:, 2], records[:, 1], records[:, 0]))]
-    starts, sizes = _runs((records[1:, :2] != records[:-1, :2]).any(axis=1), len(records))
+    records = cell_of_all(plan, part, 4)
+    order = plan.survivor_order(records[:, 3], records[:, 2], records[:, 0], records[:, 1])
+    records = records[order]
+    starts, sizes = runs((records[1:, :2] != records[:-1, :2]).any(axis=1), len(records))
     decisions = NO_DECISIONS
     if len(records):
         kept = np.repeat(records[starts, 3], sizes)
@@ -33,13 +34,13 @@ def group_equal(args: dict[str, Any]) -> dict[str, Any]:
 
 
 def group_similar(args: dict[str, Any]) -> dict[str, int]:
-    """Task of a MinHash entry: edges from the first of a key to the others; edges/<part>.u64."""
+    """Task of an entry with bands: edges from the first of a key to the rest; edges/<part>.u64."""
     plan, part = load(args["plan"]), args["part"]
-    records = _cell_of_all(plan, part, 2)
+    records = cell_of_all(plan, part, 2)
     keys, documents = records[:, 0], records[:, 1]
     order = np.argsort(keys, kind="stable")  # documents come in their order
     keys, documents = keys[order], documents[order]
-    starts, sizes = _runs(keys[1:] != keys[:-1], len(keys))
+    starts, sizes = runs(keys[1:] != keys[:-1], len(keys))
     edges = np.empty((0, 2), np.uint64)
     if len(keys):
         other = np.ones(len(keys), np.bool_)
@@ -50,14 +51,14 @@ def group_similar(args: dict[str, Any]) -> dict[str, int]:
     return {"edges": len(edges), "shared_keys": int((sizes * (sizes - 1) // 2).sum())}
 
 
-def _cell_of_all(plan: Plan, part: int, width: int) -> U64:
+def cell_of_all(plan: Plan, part: int, width: int) -> U64:
     """uint64[records, width]: this part of every shard, in the order of the shards."""
     names = [plan.shards[shard].key for shard in plan.taking_part()]
     cells = [read_cell(plan.path(f"shuffled/{name}.cells"), part) for name in names]
     return np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, width)
 
 
-def _runs(changes: Bool, count: int) -> tuple[I64, I64]:
+def runs(changes: Bool, count: int) -> tuple[I64, I64]:
     """Where runs of equal keys start, and how long they are; changes: bool[count - 1]."""
     if count == 0:
         return np.empty(0, np.int64), np.empty(0, np.int64)

@@ -1,4 +1,4 @@
-"""Mark: what an entry removed from one shard, and the ids of the documents that decisions name."""
+"""Mark: what an entry did to one shard, and the ids of the documents that decisions name."""
 
 from collections import Counter
 from typing import Any
@@ -7,44 +7,84 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dolma_pipe.cuts import Cuts, no_cuts, read_cuts, without, write_cuts
 from dolma_pipe.kernels.jit import U64
-from dolma_pipe.stages.dedup.decisions import Decisions, read_decisions, read_kept
+from dolma_pipe.stages.dedup.annotations import write_annotations
+from dolma_pipe.stages.dedup.decisions import NOBODY, Placed, read_decisions, read_heads
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.work import atomic_write
 
 
 def mark_shard(args: dict[str, Any]) -> dict[str, Any]:
-    """Task: removed/<shard>.u8 and names/<shard>.parquet (document, id). args: parts."""
+    """Task: what the next entry finds, and names/<shard>.parquet (document, id).
+
+    removed/<shard>.u8; cuts/<shard>.i64 once an entry has edited. An entry that annotates leaves
+    both as they were, and writes annotations/<shard>.parquet. args: parts, of decisions; found:
+    whether there are cuts. Returns counts of documents and bytes: those it found, those removed by
+    source of the kept one ("" for none), those cut.
+    """
     plan, shard = load(args["plan"]), args["part"]
-    decisions = read_decisions(plan, shard, args["parts"])
-    key, first = plan.shards[shard].key, np.uint64(plan.firsts[shard])
-    removed = plan.removed(shard)
-    removed[(decisions.removed - first).astype(np.int64)] = plan.number
+    placed = read_decisions(plan, shard, args["parts"])
+    heads = read_heads(plan, shard, args["parts"])
+    cuts = _found(plan, shard, placed, found=args["found"])
+    removed, cut = plan.removed(shard), plan.cuts(shard)
+    live = removed == 0
+    if plan.entry.action == "annotate":
+        write_annotations(plan, shard, placed, heads, cuts)
+    else:
+        removed[_rows(plan, shard, placed.decisions.removed)] = plan.number
+        cut = cut.then(cuts)
+    key = plan.shards[shard].key
     with atomic_write(plan.path(f"removed/{key}.u8"), durable=False) as file:
         file.write(removed.data)
-    named = np.union1d(decisions.removed, read_kept(plan, shard, args["parts"]))
-    _write_names(plan, shard, named)
-    return {"removed": _by_kept_source(plan, shard, decisions)}
+    if plan.edited or plan.entry.changes_text:
+        write_cuts(plan.path(f"cuts/{key}.i64"), cut, durable=False)
+    kept = placed.decisions.kept
+    named = np.union1d(placed.decisions.removed, heads.documents)
+    _write_names(plan, shard, np.setdiff1d(named, [NOBODY]))
+    lengths, cut_bytes = plan.lengths(shard), cuts.lengths()
+    return {
+        "documents": int(live.sum()),
+        "bytes": int(lengths[live].sum()),
+        "removed": _by_kept_source(plan, shard, placed.decisions.removed, kept),
+        "cut_documents": int((cut_bytes > 0).sum()),
+        "cut_bytes": int(cut_bytes.sum()),
+    }
+
+
+def _rows(plan: Plan, shard: int, documents: U64) -> Any:
+    return (documents - np.uint64(plan.firsts[shard])).astype(np.int64)
+
+
+def _found(plan: Plan, shard: int, placed: Placed, *, found: bool) -> Cuts:
+    """What is to be cut out of documents that stay, in what the entry saw of them."""
+    documents = plan.shards[shard].documents
+    if not found or not plan.entry.concerns(plan.shards[shard].source):
+        return no_cuts(documents)
+    cuts = read_cuts(plan.path(f"found/{plan.shards[shard].key}.i64"), documents)
+    gone = np.zeros(documents, np.bool_)
+    gone[_rows(plan, shard, placed.decisions.removed)] = True
+    return without(cuts, gone)
 
 
 def _write_names(plan: Plan, shard: int, named: U64) -> None:
-    key, first = plan.shards[shard].key, np.uint64(plan.firsts[shard])
+    key = plan.shards[shard].key
     ids = pa.chunked_array([pa.array([], pa.large_string())])
     if len(named):
         column = pq.read_table(plan.work.columns(key), columns=["id"]).column("id")
-        ids = column.cast(pa.large_string()).take(pa.array((named - first).astype(np.int64)))
+        ids = column.cast(pa.large_string()).take(pa.array(_rows(plan, shard, named)))
     with atomic_write(plan.path(f"names/{key}.parquet"), durable=False) as file:
         pq.write_table(pa.table({"document": pa.array(named), "id": ids}), file)
 
 
-def _by_kept_source(plan: Plan, shard: int, decisions: Decisions) -> dict[str, list[int]]:
+def _by_kept_source(plan: Plan, shard: int, removed: U64, kept: U64) -> dict[str, list[int]]:
     """Documents and bytes removed from this shard, by the source of the document that stayed."""
-    lengths = plan.lengths(shard)
-    rows = (decisions.removed - np.uint64(plan.firsts[shard])).astype(np.int64)
+    lengths = plan.lengths(shard)[_rows(plan, shard, removed)]
     documents, size = Counter[str](), Counter[str]()
-    shards, which = np.unique(plan.shard_of(decisions.kept), return_inverse=True)
-    for i, kept_shard in enumerate(shards.tolist()):
-        source = plan.shards[kept_shard].source
-        documents[source] += int((which == i).sum())
-        size[source] += int(lengths[rows[which == i]].sum())
+    of_kept = np.where(kept == NOBODY, -1, plan.shard_of(np.where(kept == NOBODY, 0, kept)))
+    for kept_shard in np.unique(of_kept).tolist():
+        source = "" if kept_shard < 0 else plan.shards[kept_shard].source
+        hit = of_kept == kept_shard
+        documents[source] += int(hit.sum())
+        size[source] += int(lengths[hit].sum())
     return {source: [documents[source], size[source]] for source in sorted(documents)}

@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from dolma_pipe.cuts import Cuts, no_cuts, read_cuts
 from dolma_pipe.engine.base import Engine, Task, succeed
 from dolma_pipe.entries import Entry
 from dolma_pipe.kernels.jit import I64, U8, U64
-from dolma_pipe.stages.dedup.sign import key_columns, keys_path, lengths_path, ranks_path
+from dolma_pipe.stages.dedup.keys import key_columns
+from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
 from dolma_pipe.work import Work, write_json
 
 
@@ -29,8 +31,9 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     """One entry at work.
 
     Documents carry dense numbers: the documents of the shards before, plus the row. number: of the
-    entry, from 1; before: of the entry that ran before, 0 for none. partitions: parts of the hash
-    space (of each band).
+    entry, from 1; before: of the entry that ran before, 0 for none. late: its keys are not those
+    that were made while curating. edited: an entry before it took stretches out of texts.
+    partition_bytes: what one task may hold of records, or of shingles.
     """
 
     root: str
@@ -38,7 +41,9 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     before: int
     entry: Entry
     shards: tuple[CuratedShard, ...]
-    partitions: int
+    late: bool
+    edited: bool
+    partition_bytes: int
 
     @cached_property
     def work(self) -> Work:
@@ -63,6 +68,23 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         """Indexes of the shards that the entry concerns."""
         return [i for i, s in enumerate(self.shards) if self.entry.concerns(s.source)]
 
+    def priorities(self, documents: U64) -> I64:
+        """How late the source of each document comes in `prefer`."""
+        of_shards = np.array([self.entry.preference(s.source) for s in self.shards], np.int64)
+        return of_shards[self.shard_of(documents)]
+
+    def survivor_order(self, documents: U64, ranks: U64, *groups: U64) -> I64:
+        """Places that sort documents by groups, and in each by who stays before whom."""
+        return np.lexsort((documents, ranks, self.priorities(documents), *reversed(groups)))
+
+    def partitions(self, record: int) -> int:
+        """Parts of the hash space (of each band) that keep to partition_bytes.
+
+        record: bytes a document.
+        """
+        documents = sum(self.shards[i].documents for i in self.taking_part())
+        return max(1, -(-documents * record // self.partition_bytes))
+
     def path(self, name: str) -> Path:
         """A file of this entry between two steps."""
         return scratch(self.work) / str(self.number) / name
@@ -71,29 +93,47 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         """uint8[documents]: entries before this one that removed a document, 0 for none."""
         if self.before == 0:
             return np.zeros(self.shards[shard].documents, np.uint8)
-        state = scratch(self.work) / str(self.before) / "removed"
-        return np.fromfile(state / f"{self.shards[shard].key}.u8", np.uint8)
+        return np.fromfile(self._state("removed", shard, ".u8"), np.uint8)
+
+    def cuts(self, shard: int) -> Cuts:
+        """What entries before this one took out of the texts."""
+        documents = self.shards[shard].documents
+        if not self.edited:
+            return no_cuts(documents)
+        return read_cuts(self._state("cuts", shard, ".i64"), documents)
+
+    def live(self, shard: int) -> I64:
+        """Rows of the documents that are still there."""
+        return np.flatnonzero(self.removed(shard) == 0)
 
     def lengths(self, shard: int) -> U64:
-        """uint64[documents]: bytes of text."""
-        return np.fromfile(lengths_path(self._signatures(shard)), np.uint64)
+        """uint64[documents]: bytes of text, as the entry finds it."""
+        whole = np.fromfile(lengths_path(self.work.signatures(self.shards[shard].key)), np.uint64)
+        return whole - self.cuts(shard).lengths().astype(np.uint64)
 
     def keys(self, shard: int) -> U64:
         """uint64[columns, documents], mapped and not read."""
         documents = self.shards[shard].documents
         if documents == 0:
             return np.zeros((key_columns(self.entry), 0), np.uint64)
-        mapped = np.memmap(keys_path(self._signatures(shard), self.number), np.uint64, "r")
+        mapped = np.memmap(keys_path(self.signatures(shard), self.number), np.uint64, "r")
         return mapped.reshape(-1, documents)
 
     def ranks(self, shard: int) -> U64:
         """uint64[documents]: the smallest stays; ties go by document number."""
-        if self.entry.keep == "first":
+        if self.entry.policy == "first":
             return np.zeros(self.shards[shard].documents, np.uint64)
-        return np.fromfile(ranks_path(self._signatures(shard), self.number), np.uint64)
+        return np.fromfile(ranks_path(self.signatures(shard), self.number), np.uint64)
 
-    def _signatures(self, shard: int) -> Path:
-        return self.work.signatures(self.shards[shard].key)
+    def signatures(self, shard: int) -> Path:
+        """Prefix of the files with the keys and ranks of this entry."""
+        key = self.shards[shard].key
+        return self.path(f"signatures/{key}") if self.late else self.work.signatures(key)
+
+    def _state(self, what: str, shard: int, ending: str) -> Path:
+        """After the entry before."""
+        folder = scratch(self.work) / str(self.before) / what
+        return folder / f"{self.shards[shard].key}{ending}"
 
 
 def scratch(work: Work) -> Path:

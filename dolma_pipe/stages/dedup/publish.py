@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dolma_pipe.curated import read_curated_lines
+from dolma_pipe.cuts import read_cuts, without, write_cuts
 from dolma_pipe.document import parse
-from dolma_pipe.kernels.jit import I64, U64
-from dolma_pipe.stages.dedup.decisions import read_decisions
+from dolma_pipe.kernels.jit import U64, Bool
+from dolma_pipe.stages.dedup.annotations import located, publish_annotations
+from dolma_pipe.stages.dedup.decisions import NOBODY, read_decisions
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.work import atomic_write
 
@@ -32,24 +34,38 @@ REMOVED = pa.schema(
         ("kept_shard", NAME),
         ("kept_row", pa.int64()),
         ("kept_id", pa.large_string()),
-        ("jaccard", pa.float64()),
+        ("similarity", pa.float64()),
         ("component", pa.uint64()),
     ]
 )
-"""Shards are keys, rows are those of the curated file, jaccard is null where nothing was verified.
+"""Shards are keys, rows are those of the curated file.
+
+similarity: 1 for exact, the Jaccard of shingles for minhash; null where nothing was verified. The
+kept document is null where one went without regard to another.
 
 component is the number of its first document: index of the shard << 32 | row.
 """
 
 
 def publish_shard(args: dict[str, Any]) -> dict[str, int]:
-    """Task: dedup/removed/<shard>.u8 as after the last entry. args: entries."""
+    """Task: dedup/removed/<shard>.u8 as after the last entry, cuts and annotations if there are.
+
+    args: plans, of the entries that annotate; cuts: whether an entry edited.
+    """
     plan, shard = load(args["plan"]), args["part"]
-    last = plan.path(f"removed/{plan.shards[shard].key}.u8")
-    removed = np.fromfile(last, np.uint8)
-    with atomic_write(plan.work.removed(plan.shards[shard].key)) as file:
+    key = plan.shards[shard].key
+    removed = np.fromfile(plan.path(f"removed/{key}.u8"), np.uint8)
+    with atomic_write(plan.work.removed(key)) as file:
         file.write(removed.data)
-    return {"kept": int((removed == 0).sum())}
+    cut_bytes = 0
+    if args["cuts"]:
+        cuts = read_cuts(plan.path(f"cuts/{key}.i64"), len(removed))
+        cuts = without(cuts, removed != 0)
+        write_cuts(plan.work.cuts(key), cuts)
+        cut_bytes = int(cuts.lengths().sum())
+    if args["plans"]:
+        publish_annotations([load(path) for path in args["plans"]], shard)
+    return {"kept": int((removed == 0).sum()), "cut_bytes": cut_bytes}
 
 
 def publish_table(args: dict[str, Any]) -> dict[str, int]:
@@ -81,32 +97,33 @@ def _rows(plan: Plan, parts: int) -> Iterator[pa.Table]:
     documents = names.column("document").to_numpy()
     ids = names.column("id").combine_chunks()
     for shard in range(len(plan.shards)):
-        decisions = read_decisions(plan, shard, parts)
+        decisions = read_decisions(plan, shard, parts).decisions
         if not len(decisions.removed):
             continue
-        jaccard = pa.array(np.round(decisions.similarity, 6), mask=np.isnan(decisions.similarity))
+        similarity = pa.array(
+            np.round(decisions.similarity, 6), mask=np.isnan(decisions.similarity)
+        )
         columns = [pa.array(np.full(len(decisions.removed), plan.number, np.int32))]
         for numbers in (decisions.removed, decisions.kept):
-            columns += _located(plan, numbers)
-            columns.append(ids.take(pa.array(np.searchsorted(documents, numbers))))
-        component = plan.shard_of(decisions.component).astype(np.uint64) << np.uint64(32)
-        component |= _rows_of(plan, decisions.component).astype(np.uint64)
-        yield pa.table([*columns, jaccard, pa.array(component)], schema=REMOVED)
+            none = numbers == NOBODY
+            numbers = np.where(none, decisions.removed, numbers)  # anything that is there
+            columns += _places(plan, numbers, none)
+            places = pa.array(np.searchsorted(documents, numbers), mask=none)
+            columns.append(ids.take(places))
+        component = pa.array(located(plan, decisions.component))
+        yield pa.table([*columns, similarity, component], schema=REMOVED)
 
 
-def _located(plan: Plan, numbers: U64) -> list[pa.Array]:
-    """source, shard and row of each document."""
+def _places(plan: Plan, numbers: U64, none: Bool) -> list[pa.Array]:
+    """source, shard and row of each document, null for none."""
     shards = plan.shard_of(numbers)
     distinct, which = np.unique(shards, return_inverse=True)
     places = [plan.shards[shard] for shard in distinct.tolist()]
-    index = pa.array(which.astype(np.int32))
+    index = pa.array(which.astype(np.int32), mask=none)
     sources = pa.DictionaryArray.from_arrays(index, pa.array([p.source for p in places]))
     keys = pa.DictionaryArray.from_arrays(index, pa.array([p.key for p in places]))
-    return [sources, keys, pa.array(_rows_of(plan, numbers))]
-
-
-def _rows_of(plan: Plan, numbers: U64) -> I64:
-    return numbers.astype(np.int64) - plan.firsts[plan.shard_of(numbers)]
+    rows = numbers.astype(np.int64) - plan.firsts[shards]
+    return [sources, keys, pa.array(rows, mask=none)]
 
 
 def read_excerpts(args: dict[str, Any]) -> dict[str, Any]:

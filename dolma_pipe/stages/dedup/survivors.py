@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from dolma_pipe.batch import Batch
 from dolma_pipe.entries import Entry
 from dolma_pipe.kernels.jit import F64, U64
 
@@ -18,19 +18,22 @@ _EPOCH = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def survivor_ranks(
-    entry: Entry, batch: Batch, columns: Mapping[str, npt.NDArray[np.generic]]
+    entry: Entry, lengths: U64, created: pa.Array, columns: Mapping[str, npt.NDArray[np.generic]]
 ) -> U64 | None:
-    """uint64[documents], or None where all tie (keep: first). Ties go by document number."""
-    if entry.keep == "first":
+    """uint64[documents], or None where all tie (first). Ties go by document number.
+
+    lengths: bytes of text; created: dates as strings; columns: numbers that `keep` may ask for.
+    """
+    if entry.policy == "first":
         return None
-    if entry.keep == "longest":
-        return ~np.diff(batch.offsets).astype(np.uint64)
-    if entry.keep == "newest":
-        created = batch.documents.column("created").to_pylist()
-        return np.fromiter((_newness(date) for date in created), np.uint64, len(created))
+    if entry.policy == "longest":
+        return ~lengths
+    if entry.policy == "newest":
+        dates = created.to_pylist()
+        return np.fromiter((_newness(date) for date in dates), np.uint64, len(dates))
     scores = columns.get(entry.column or "")
     if scores is None:  # this source skips the tagger
-        return np.full(len(batch), LAST)
+        return np.full(len(lengths), LAST)
     return _highest_first(np.asarray(scores, np.float64))
 
 

@@ -1,0 +1,14 @@
+"""Equal texts: one of them stays."""
+
+from typing import ClassVar, Literal
+
+from dolma_pipe.entries.base import Chooser
+
+
+class Exact(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="exact"):
+    """Compared by xxh3-128. Case and punctuation count: different code is never merged."""
+
+    signed_while_curating: ClassVar[bool] = True
+
+    normalise: Literal["whitespace", "none"] = "whitespace"
+    """whitespace: every run of Unicode white space is one space, none at the ends."""

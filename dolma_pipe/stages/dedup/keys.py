@@ -1,0 +1,56 @@
+"""Keys: the numbers by which documents meet that may be copies, a row a document, a table a method.
+
+exact: the two halves of the hash. minhash: a key a band.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from dolma_pipe.entries import Entry, Exact, MinHash
+from dolma_pipe.kernels.jit import I64, U8, U64
+from dolma_pipe.kernels.minhash import band_keys
+from dolma_pipe.kernels.normalise import collapse_white_space
+from dolma_pipe.stages.dedup.banding import banding_of
+
+
+def key_columns(entry: Entry) -> int:
+    """Columns of the keys of an entry."""
+    return _COLUMNS[entry.method](entry)
+
+
+def keys_of(entry: Entry, text: U8, offsets: I64) -> U64:
+    """uint64[documents, columns]; all 0 for a document that takes no part."""
+    return _KEYS[entry.method](entry, text, offsets)
+
+
+def _minhash_keys(entry: MinHash, text: U8, offsets: I64) -> U64:
+    bands, rows = banding_of(entry)
+    return band_keys(text, offsets, entry.shingle, bands, rows, entry.seed)
+
+
+def _exact_keys(entry: Exact, text: U8, offsets: I64) -> U64:
+    """The halves of xxh3-128; a blank text is 0, 0 and so equal to none."""
+    collapsed, borders = collapse_white_space(text, offsets)
+    blank = np.diff(borders) == 0
+    if entry.normalise == "none":
+        collapsed, borders = text, offsets
+    view, places = np.ascontiguousarray(collapsed).data, borders.tolist()
+    digest = xxhash.xxh3_128_digest
+    digests = b"".join(digest(view[a:b]) for a, b in pairwise(places))
+    keys = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
+    keys[blank] = 0
+    return keys
+
+
+_COLUMNS: dict[str, Callable[[Any], int]] = {
+    "exact": lambda _: 2,
+    "minhash": lambda entry: banding_of(entry).bands,
+}
+_KEYS: dict[str, Callable[[Any, U8, I64], U64]] = {
+    "exact": _exact_keys,
+    "minhash": _minhash_keys,
+}
