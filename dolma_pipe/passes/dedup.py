@@ -1,5 +1,6 @@
 """Pass 2: the whole corpus through the entries of the dedup section, unless nothing has changed."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from dolma_pipe.cuts import read_cuts
+from dolma_pipe.dedup_index import read_index
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.manifest import (
     code_fingerprint,
@@ -65,25 +67,39 @@ def deduplicate(
         [[item.shard.key, item.fingerprint] for item in curated],
         [msgspec.to_builtins(entry) for entry in entries],
         method,
+        [read_index(root).fingerprint for root in context.recipe.dedup_index],
     )
     if context.force or done(work, "dedup", "all", expected) is None:
         withdraw_record(work, "dedup", "all")
+        indexed = indexed_shards(context.recipe.dedup_index)
         sign(context, curated)
         summary = deduplicate_shards(
             work,
             entries,
-            [curated_shard(c) for c in curated],
+            [*indexed, *map(curated_shard, curated)],
             WatchedEngine(context, "dedup"),
             method,
         )
         keys = [c.shard.key for c in curated]
         outputs = [work.removed(key) for key in keys]
+        outputs += [work.indexed(shard.key) for shard in indexed]
+        outputs += [work.dedup / "index_changes.parquet"] if indexed else []
+        outputs += [work.annotations(shard.key) for shard in indexed if annotated]
         outputs += [work.cuts(key) for key in keys if edited]
         outputs += [work.annotations(key) for key in keys if annotated]
         outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
         write_record(work, "dedup", "all", expected, outputs, summary)
     shards = [_survivors(work, item, len(entries), edited=edited) for item in curated]
     return Deduplicated(shards, [entry.method for entry in entries])
+
+
+def indexed_shards(roots: Iterable[str]) -> list[CuratedShard]:
+    """The shards of indexes, in their order."""
+    return [
+        CuratedShard(s.key, s.source, s.key.removeprefix(f"{s.source}/"), s.documents, root)
+        for root in roots
+        for s in read_index(root).shards
+    ]
 
 
 def curated_shard(item: CuratedInput) -> CuratedShard:

@@ -16,6 +16,7 @@ def passes(recipe: Recipe) -> str:
         lines += [f"  {line}" for line in _source(source)]
     if recipe.dedup:
         lines.append("pass 2, deduplicate")
+        lines += [f"  after the documents of {root}" for root in recipe.dedup_index]
         for entry in recipe.dedup:
             settings = msgspec.to_builtins(entry)
             method = settings.pop("method")

@@ -5,6 +5,9 @@ a method     the steps between keys and decisions or cuts (methods.py): shuffle,
              collect, decide, each a task a shard or a partition, never a document shard by itself
 mark         a task a shard: what is gone after this entry, and what is cut
 publish      dedup/removed/, dedup/removed.parquet, dedup/cuts/, dedup/annotations/, report.json
+
+Shards of earlier runs take part by an index of their keys, sets and ids (index.py): what reads
+these asks the plan where they lie.
 """
 
 from collections.abc import Sequence
@@ -84,8 +87,12 @@ def _publish(work: Work, engine: Engine, entered: list[Entered]) -> dict[str, An
     plans = [str(one.plan.path("plan.json")) for one in removing]
     parts = [len(one.found.decided) for one in removing]
     steps.over_parts("publish:publish_table", 1, plans=plans, all_parts=parts)
+    indexed = [shard.documents for shard in entered[-1].plan.shards if shard.index is not None]
+    changes = steps.over_parts("publish:publish_changes", 1) if indexed else []
     report = {
         "documents": sum(shard.documents for shard in entered[-1].plan.shards),
+        "indexed_documents": sum(indexed),
+        "changed_in_indexes": sum(count["changed"] for count in changes),
         "kept": sum(count["kept"] for count in published),
         "cut_bytes": sum(count["cut_bytes"] for count in published),
         "entries": [entry_report(one, _excerpts(steps, one)) for one in entered],

@@ -11,6 +11,7 @@ from dolma_pipe.cuts import Cuts, no_cuts, read_cuts, without, write_cuts
 from dolma_pipe.kernels.jit import U64
 from dolma_pipe.stages.dedup.annotations import write_annotations
 from dolma_pipe.stages.dedup.decisions import NOBODY, Placed, read_decisions, read_heads
+from dolma_pipe.stages.dedup.ids import read_ids
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.work import atomic_write
 
@@ -69,10 +70,7 @@ def _found(plan: Plan, shard: int, placed: Placed, *, found: bool) -> Cuts:
 
 def _write_names(plan: Plan, shard: int, named: U64) -> None:
     key = plan.shards[shard].key
-    ids = pa.chunked_array([pa.array([], pa.large_string())])
-    if len(named):
-        column = pq.read_table(plan.work.columns(key), columns=["id"]).column("id")
-        ids = column.cast(pa.large_string()).take(pa.array(_rows(plan, shard, named)))
+    ids = read_ids(plan, shard, _rows(plan, shard, named))
     with atomic_write(plan.path(f"names/{key}.parquet"), durable=False) as file:
         pq.write_table(pa.table({"document": pa.array(named), "id": ids}), file)
 

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from dolma_pipe.cuts import Cuts, no_cuts, read_cuts
+from dolma_pipe.dedup_index import IndexFiles
 from dolma_pipe.engine.base import Engine, Task, succeed
 from dolma_pipe.entries import Entry
 from dolma_pipe.kernels.jit import I64, U8, U64
@@ -19,12 +20,16 @@ from dolma_pipe.work import Work, write_json
 
 
 class CuratedShard(msgspec.Struct, frozen=True):
-    """A shard as the curate pass left it. key: <source>/<name>; documents: its survivors."""
+    """A shard as the curate pass left it. key: <source>/<name>; documents: its survivors.
+
+    index: where it lies, if it is of an earlier run and only an index of it is there.
+    """
 
     key: str
     source: str
     name: str
     documents: int
+    index: str | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, dict=True):
@@ -108,7 +113,7 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
 
     def lengths(self, shard: int) -> U64:
         """uint64[documents]: bytes of text, as the entry finds it."""
-        whole = np.fromfile(lengths_path(self.work.signatures(self.shards[shard].key)), np.uint64)
+        whole = np.fromfile(lengths_path(self._signed(shard)), np.uint64)
         return whole - self.cuts(shard).lengths().astype(np.uint64)
 
     def keys(self, shard: int) -> U64:
@@ -127,8 +132,13 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
 
     def signatures(self, shard: int) -> Path:
         """Prefix of the files with the keys and ranks of this entry."""
-        key = self.shards[shard].key
-        return self.path(f"signatures/{key}") if self.late else self.work.signatures(key)
+        late = self.path(f"signatures/{self.shards[shard].key}")
+        return late if self.late else self._signed(shard)
+
+    def _signed(self, shard: int) -> Path:
+        """Prefix of what was signed while curating, now or for the index."""
+        of = self.shards[shard]
+        return (self.work if of.index is None else IndexFiles(of.index)).signatures(of.key)
 
     def _state(self, what: str, shard: int, ending: str) -> Path:
         """After the entry before."""

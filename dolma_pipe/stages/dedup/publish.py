@@ -9,10 +9,12 @@ import pyarrow.parquet as pq
 
 from dolma_pipe.curated import read_curated_lines
 from dolma_pipe.cuts import read_cuts, without, write_cuts
+from dolma_pipe.dedup_index import IndexFiles
 from dolma_pipe.document import parse
 from dolma_pipe.kernels.jit import U64, Bool
 from dolma_pipe.stages.dedup.annotations import located, publish_annotations
 from dolma_pipe.stages.dedup.decisions import NOBODY, read_decisions
+from dolma_pipe.stages.dedup.ids import read_ids
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.work import atomic_write
 
@@ -47,15 +49,33 @@ component is the number of its first document: index of the shard << 32 | row.
 """
 
 
+CHANGES = pa.schema(
+    [
+        ("index", NAME),
+        ("source", NAME),
+        ("shard", NAME),
+        ("row", pa.int64()),
+        ("id", pa.large_string()),
+        ("before", pa.int32()),
+        ("after", pa.int32()),
+    ]
+)
+"""before, after: the entry that removes the document, 0 for none: of the run that was indexed, and
+of one over all documents."""
+
+
 def publish_shard(args: dict[str, Any]) -> dict[str, int]:
     """Task: dedup/removed/<shard>.u8 as after the last entry, cuts and annotations if there are.
+
+    Of a shard of an index it is dedup/indexed/<shard>.u8.
 
     args: plans, of the entries that annotate; cuts: whether an entry edited.
     """
     plan, shard = load(args["plan"]), args["part"]
     key = plan.shards[shard].key
     removed = np.fromfile(plan.path(f"removed/{key}.u8"), np.uint8)
-    with atomic_write(plan.work.removed(key)) as file:
+    indexed = plan.shards[shard].index is not None
+    with atomic_write(plan.work.indexed(key) if indexed else plan.work.removed(key)) as file:
         file.write(removed.data)
     cut_bytes = 0
     if args["cuts"]:
@@ -126,10 +146,42 @@ def _places(plan: Plan, numbers: U64, none: Bool) -> list[pa.Array]:
     return [sources, keys, pa.array(rows, mask=none)]
 
 
+def publish_changes(args: dict[str, Any]) -> dict[str, int]:
+    """Task: dedup/index_changes.parquet, documents of indexes on which this run decides anew."""
+    plan = load(args["plan"])
+    rows = 0
+    path = plan.work.dedup / "index_changes.parquet"
+    with atomic_write(path) as file, pq.ParquetWriter(file, CHANGES) as writer:
+        for shard, of in enumerate(plan.shards):
+            if of.index is not None:
+                before = np.fromfile(IndexFiles(of.index).removed(of.key), np.uint8)
+                after = np.fromfile(plan.path(f"removed/{of.key}.u8"), np.uint8)
+                changed = np.flatnonzero((before == 0) != (after == 0))
+                columns = [
+                    pa.repeat(pa.scalar(name, NAME.value_type), len(changed)).dictionary_encode()
+                    for name in (of.index, of.source, of.key)
+                ]
+                columns += [pa.array(changed), read_ids(plan, shard, changed)]
+                columns += [pa.array(one[changed].astype(np.int32)) for one in (before, after)]
+                writer.write_table(pa.table(columns, schema=CHANGES))
+                rows += len(changed)
+    return {"changed": rows}
+
+
 def read_excerpts(args: dict[str, Any]) -> dict[str, Any]:
-    """Task: id and beginning of documents of one shard, by number. args: documents[shard]."""
+    """Task: id and beginning of documents of one shard, by number. args: documents[shard].
+
+    Of an index, which has no texts, the id alone.
+    """
     plan, shard = load(args["plan"]), args["part"]
-    wanted = {int(number) - int(plan.firsts[shard]) for number in args["documents"][str(shard)]}
+    numbers = [int(number) for number in args["documents"][str(shard)]]
+    wanted = {number - int(plan.firsts[shard]) for number in numbers}
+    if plan.shards[shard].index is not None:
+        ids = read_ids(plan, shard, np.array(sorted(wanted))).to_pylist()
+        return {
+            str(number): {"id": given, "excerpt": None}
+            for number, given in zip(sorted(numbers), ids, strict=True)
+        }
     found: dict[str, Any] = {}
     for row, line in enumerate(read_curated_lines(plan.work.curated(plan.shards[shard].key))):
         if row in wanted:

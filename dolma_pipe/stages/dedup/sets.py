@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from dolma_pipe.curated import Texts
-from dolma_pipe.entries import MinHash
+from dolma_pipe.dedup_index import IndexFiles
+from dolma_pipe.entries import Entry, MinHash
 from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.kernels.shingles import shingles_of
 from dolma_pipe.stages.dedup.live import read_rows
 from dolma_pipe.stages.dedup.plan import Plan
+from dolma_pipe.stages.dedup.stored_sets import read_stored
 
 
 def read_sets(plan: Plan, shard: int, rows: I64) -> Iterator[list[U64]]:
@@ -22,9 +24,17 @@ def read_sets(plan: Plan, shard: int, rows: I64) -> Iterator[list[U64]]:
 
     Each is sorted, distinct and without 0.
     """
-    sets_of = _SETS[plan.entry.method]
+    of = plan.shards[shard]
+    if of.index is not None:
+        yield from read_stored(IndexFiles(of.index).sets(of.key, plan.number), rows)
+        return
     for texts in read_rows(plan, shard, rows):
         yield sets_of(plan.entry, texts)
+
+
+def sets_of(entry: Entry, texts: Texts) -> list[U64]:
+    """The set of each text."""
+    return _SETS[entry.method](entry, texts)
 
 
 def _shingles(entry: MinHash, texts: Texts) -> list[U64]:
