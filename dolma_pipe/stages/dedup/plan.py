@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from dolma_pipe.kernels.jit import I64, U8, U64
 from dolma_pipe.stages.dedup.keys import key_columns
 from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
 from dolma_pipe.work import Work, write_json
+
+GROUP = 1 << 20
+"""Documents of shards that one task gathers decisions for."""
 
 
 class CuratedShard(msgspec.Struct, frozen=True):
@@ -73,10 +76,35 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         """Indexes of the shards that the entry concerns."""
         return [i for i, s in enumerate(self.shards) if self.entry.concerns(s.source)]
 
+    @cached_property
+    def groups(self) -> list[tuple[int, int]]:
+        """First and end of runs of shards that hold together no more than GROUP documents, or one.
+
+        What is exchanged between parts and shards is exchanged with groups: small shards do not
+        multiply the number of files and reads.
+        """
+        groups, first = [], 0
+        for end in range(1, len(self.shards) + 1):
+            full = end == len(self.shards) or self.firsts[end + 1] - self.firsts[first] > GROUP
+            if full:
+                groups.append((first, end))
+                first = end
+        return groups
+
+    def group_of(self, shards: I64) -> I64:
+        """The index of the group of each shard."""
+        ends = np.array([end for _, end in self.groups], np.int64)
+        return np.searchsorted(ends, shards, side="right")
+
     def priorities(self, documents: U64) -> I64:
         """How late the source of each document comes in `prefer`."""
-        of_shards = np.array([self.entry.preference(s.source) for s in self.shards], np.int64)
-        return of_shards[self.shard_of(documents)]
+        if not self.entry.prefer:
+            return np.zeros(len(documents), np.int64)
+        return self._preferences[self.shard_of(documents)]
+
+    @cached_property
+    def _preferences(self) -> I64:
+        return np.array([self.entry.preference(s.source) for s in self.shards], np.int64)
 
     def survivor_order(self, documents: U64, ranks: U64, *groups: U64) -> I64:
         """Places that sort documents by groups, and in each by who stays before whom."""
@@ -163,7 +191,13 @@ def save(plan: Plan) -> None:
 
 
 def load(path: str) -> Plan:
-    """The plan that a task was given."""
+    """The plan that a task was given, parsed once a process: it names all shards."""
+    stat = Path(path).stat()
+    return _loaded(path, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
+
+
+@lru_cache(maxsize=8)
+def _loaded(path: str, version: tuple[int, ...]) -> Plan:  # noqa: ARG001  a plan may be replaced
     return msgspec.json.decode(Path(path).read_bytes(), type=Plan)
 
 

@@ -13,8 +13,9 @@ from dolma_pipe.dedup_index import IndexFiles
 from dolma_pipe.document import parse
 from dolma_pipe.kernels.jit import U64, Bool
 from dolma_pipe.stages.dedup.annotations import located, publish_annotations
-from dolma_pipe.stages.dedup.decisions import NOBODY, read_decisions
+from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, read_group_decisions
 from dolma_pipe.stages.dedup.ids import read_ids
+from dolma_pipe.stages.dedup.kept_ids import read_kept_ids
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.work import atomic_write
 
@@ -88,18 +89,34 @@ def publish_shard(args: dict[str, Any]) -> dict[str, int]:
     return {"kept": int((removed == 0).sum()), "cut_bytes": cut_bytes}
 
 
+def write_rows(args: dict[str, Any]) -> dict[str, int]:
+    """Task: rows/<group>.parquet, what an entry removed from the shards of a group."""
+    plan, group = load(args["plan"]), args["part"]
+    decisions = read_group_decisions(plan, group).decisions
+    removed, kept_ids = decisions.removed, read_kept_ids(plan, group, decisions.removed)
+    borders = np.searchsorted(removed, plan.firsts.astype(np.uint64))
+    with (
+        atomic_write(plan.path(f"rows/{group}.parquet"), durable=False) as file,
+        pq.ParquetWriter(file, REMOVED) as writer,
+    ):
+        for shard in range(*plan.groups[group]):
+            some = slice(borders[shard], borders[shard + 1])
+            table = _rows(plan, shard, decisions.some(some), kept_ids[some])
+            writer.write_table(table, row_group_size=ROWS)
+    return {"rows": len(removed)}
+
+
 def publish_table(args: dict[str, Any]) -> dict[str, int]:
-    """Task: dedup/removed.parquet. args: plans, all_parts: of all entries."""
+    """Task: dedup/removed.parquet, the rows of all groups. args: plans, of the entries."""
     rows = 0
     path = load(args["plan"]).work.dedup / "removed.parquet"
     with atomic_write(path) as file, pq.ParquetWriter(file, REMOVED) as writer:
         held: list[pa.Table] = []
-        for given, parts in zip(args["plans"], args["all_parts"], strict=True):
-            for table in _rows(load(given), parts):
-                held.append(table)
-                rows += table.num_rows
-                if sum(one.num_rows for one in held) >= ROWS:
-                    _write(writer, held)
+        for table in _all_rows([load(given) for given in args["plans"]]):
+            held.append(table)
+            rows += table.num_rows
+            if sum(one.num_rows for one in held) >= ROWS:
+                _write(writer, held)
         _write(writer, held)
     return {"rows": rows}
 
@@ -110,28 +127,28 @@ def _write(writer: pq.ParquetWriter, held: list[pa.Table]) -> None:
         held.clear()
 
 
-def _rows(plan: Plan, parts: int) -> Iterator[pa.Table]:
-    """The rows of one entry, a table a shard."""
-    paths = [plan.path(f"names/{shard.key}.parquet") for shard in plan.shards]
-    names = pa.concat_tables([pq.read_table(path) for path in paths])
-    documents = names.column("document").to_numpy()
-    ids = names.column("id").combine_chunks()
-    for shard in range(len(plan.shards)):
-        decisions = read_decisions(plan, shard, parts).decisions
-        if not len(decisions.removed):
-            continue
-        similarity = pa.array(
-            np.round(decisions.similarity, 6), mask=np.isnan(decisions.similarity)
-        )
-        columns = [pa.array(np.full(len(decisions.removed), plan.number, np.int32))]
-        for numbers in (decisions.removed, decisions.kept):
-            none = numbers == NOBODY
-            numbers = np.where(none, decisions.removed, numbers)  # anything that is there
-            columns += _places(plan, numbers, none)
-            places = pa.array(np.searchsorted(documents, numbers), mask=none)
-            columns.append(ids.take(places))
-        component = pa.array(located(plan, decisions.component))
-        yield pa.table([*columns, similarity, component], schema=REMOVED)
+def _all_rows(plans: list[Plan]) -> Iterator[pa.Table]:
+    for plan in plans:
+        for group in range(len(plan.groups)):
+            with pq.ParquetFile(plan.path(f"rows/{group}.parquet")) as file:
+                for i in range(file.num_row_groups):
+                    yield file.read_row_group(i)
+
+
+def _rows(plan: Plan, shard: int, decisions: Decisions, kept_ids: pa.Array) -> pa.Table:
+    """What decisions on some documents of one shard are in the table."""
+    none = decisions.kept == NOBODY
+    rows = (decisions.removed - np.uint64(plan.firsts[shard])).astype(np.int64)
+    columns = [
+        pa.array(np.full(len(none), plan.number, np.int32)),
+        *_places(plan, decisions.removed, np.zeros_like(none)),
+        read_ids(plan, shard, rows),
+        *_places(plan, np.where(none, decisions.removed, decisions.kept), none),
+        kept_ids,
+        pa.array(np.round(decisions.similarity, 6), mask=np.isnan(decisions.similarity)),
+        pa.array(located(plan, decisions.component)),
+    ]
+    return pa.table(columns, schema=REMOVED)
 
 
 def _places(plan: Plan, numbers: U64, none: Bool) -> list[pa.Array]:
