@@ -1,9 +1,5 @@
-"""Synthetic corpora for deduplication: keys and sets as an index holds them, no texts.
+"""Synthetic corpora for deduplication: keys and sets as an index holds them, no texts."""
 
-python -m benchmarks.synthetic FOLDER DOCUMENTS SHARDS   writes an index of so many documents
-"""
-
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,6 @@ from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, write_words
 from dolma_pipe.stages.dedup.stored_sets import write_sets
 from dolma_pipe.work import atomic_write
 
-ENTRIES: tuple[Entry, ...] = (Exact(), MinHash())
 SHINGLES = 128
 """Of a document; all have as many."""
 CLUSTERED = 0.4
@@ -36,12 +31,19 @@ CHANGED = 0.12
 
 
 class Corpus(msgspec.Struct, frozen=True):
-    """root: of the index. clusters: sizes fixed by hand, the rest by the law above."""
+    """root: of the index. clusters: their sizes, by the law above where none are given. equal: the
+    share of a cluster's documents that are equal."""
 
     root: str
     documents: int
     shards: int
-    clusters: tuple[int, ...] | None = None
+    clusters: tuple[int, ...] = ()
+    equal: float = EQUAL
+    bands: int = 14
+    rows: int = 8
+
+    def entries(self) -> tuple[Entry, ...]:
+        return (Exact(), MinHash(bands=self.bands, rows=self.rows))
 
     def shard(self, number: int) -> CuratedShard:
         firsts = self.firsts()
@@ -61,7 +63,7 @@ def make(corpus: Corpus, engine: Engine) -> list[CuratedShard]:
     """The same corpus for the same arguments."""
     rng = np.random.default_rng(1)
     in_clusters = int(corpus.documents * CLUSTERED)
-    if corpus.clusters is None:
+    if not corpus.clusters:
         drawn = rng.pareto(TAIL, in_clusters // 2 + 1)
         sizes = np.minimum(2 * (1 + drawn), min(LARGEST, in_clusters)).astype(np.int64)
         sizes = sizes[: np.searchsorted(np.cumsum(sizes), in_clusters)]
@@ -91,9 +93,8 @@ def make_shard(args: dict[str, Any]) -> None:
     rng = np.random.default_rng([2, number])
     clusters = table.astype(np.uint64)
     clustered = table >= 0
-    changed = np.where(
-        rng.random(shard.documents) < EQUAL, 0, rng.random(shard.documents) * CHANGED
-    )
+    changed = rng.random(shard.documents) * CHANGED
+    changed[rng.random(shard.documents) < corpus.equal] = 0
     prefix = files.signatures(shard.key)
     write_words(lengths_path(prefix), [np.full(shard.documents, 6 * SHINGLES, np.uint64)])
     equal = clustered & (changed == 0)
@@ -102,9 +103,9 @@ def make_shard(args: dict[str, Any]) -> None:
     )
     write_words(keys_path(prefix, 1), [exact])
     kept = 1 - changed
-    agree = (kept / (2 - kept)) ** 8  # all rows of a band
+    agree = (kept / (2 - kept)) ** corpus.rows  # all rows of a band
     bands = []
-    for band in range(14):
+    for band in range(corpus.bands):
         same = clustered & (rng.random(shard.documents) < agree)
         bands.append(_hash(np.where(same, clusters, documents), 100 + 2 * band + same))
     write_words(keys_path(prefix, 2), bands)
@@ -138,11 +139,3 @@ def _hash(values: U64, salt: Any) -> U64:
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     found: U64 = mixed ^ (mixed >> np.uint64(31))
     return found
-
-
-if __name__ == "__main__":
-    from dolma_pipe.engine.local import LocalEngine
-
-    engine = LocalEngine(2)
-    make(Corpus(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])), engine)
-    engine.close()

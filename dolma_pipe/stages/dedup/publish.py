@@ -1,6 +1,8 @@
 """Publish: results under final names: dedup/removed/ for the next pass, a table for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,9 @@ EXCERPT = 160
 
 ROWS = 1 << 17
 """Rows of removed.parquet in a group, and so in memory."""
+
+PIECES = 1000
+"""Tables that wait to become a group: a small one takes some 20 KB."""
 
 NAME = pa.dictionary(pa.int32(), pa.string())
 REMOVED = pa.schema(
@@ -93,38 +98,34 @@ def write_rows(args: dict[str, Any]) -> dict[str, int]:
     """Task: rows/<group>.parquet, what an entry removed from the shards of a group."""
     plan, group = load(args["plan"]), args["part"]
     decisions = read_group_decisions(plan, group).decisions
-    removed, kept_ids = decisions.removed, read_kept_ids(plan, group, decisions.removed)
-    borders = np.searchsorted(removed, plan.firsts.astype(np.uint64))
-    with (
-        atomic_write(plan.path(f"rows/{group}.parquet"), durable=False) as file,
-        pq.ParquetWriter(file, REMOVED) as writer,
-    ):
-        for shard in range(*plan.groups[group]):
-            some = slice(borders[shard], borders[shard + 1])
-            table = _rows(plan, shard, decisions.some(some), kept_ids[some])
-            writer.write_table(table, row_group_size=ROWS)
-    return {"rows": len(removed)}
+    kept_ids = read_kept_ids(plan, group, decisions.removed)
+    borders = np.searchsorted(decisions.removed, plan.firsts.astype(np.uint64)).tolist()
+    spans = [(shard, slice(*borders[shard : shard + 2])) for shard in range(*plan.groups[group])]
+    tables = (_rows(plan, shard, decisions.some(some), kept_ids[some]) for shard, some in spans)
+    return {"rows": _write(plan.path(f"rows/{group}.parquet"), REMOVED, tables, durable=False)}
 
 
 def publish_table(args: dict[str, Any]) -> dict[str, int]:
     """Task: dedup/removed.parquet, the rows of all groups. args: plans, of the entries."""
-    rows = 0
+    plans = [load(given) for given in args["plans"]]
     path = load(args["plan"]).work.dedup / "removed.parquet"
-    with atomic_write(path) as file, pq.ParquetWriter(file, REMOVED) as writer:
-        held: list[pa.Table] = []
-        for table in _all_rows([load(given) for given in args["plans"]]):
-            held.append(table)
-            rows += table.num_rows
-            if sum(one.num_rows for one in held) >= ROWS:
-                _write(writer, held)
-        _write(writer, held)
-    return {"rows": rows}
+    return {"rows": _write(path, REMOVED, _all_rows(plans), durable=True)}
 
 
-def _write(writer: pq.ParquetWriter, held: list[pa.Table]) -> None:
-    if held:
-        writer.write_table(pa.concat_tables(held).unify_dictionaries(), row_group_size=ROWS)
-        held.clear()
+def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], *, durable: bool) -> int:
+    """A file of row groups of about ROWS rows, in whatever pieces they come. Returns the rows."""
+    rows = size = 0
+    held: list[pa.Table] = []
+    with atomic_write(path, durable=durable) as file, pq.ParquetWriter(file, schema) as writer:
+        for table in chain(tables, [None]):
+            if table is not None and table.num_rows:
+                held.append(table)
+                size += table.num_rows
+            if held and (table is None or size >= ROWS or len(held) == PIECES):
+                whole = pa.concat_tables(held).unify_dictionaries()
+                writer.write_table(whole, row_group_size=ROWS)
+                rows, size, held = rows + size, 0, []
+    return rows
 
 
 def _all_rows(plans: list[Plan]) -> Iterator[pa.Table]:
@@ -166,23 +167,25 @@ def _places(plan: Plan, numbers: U64, none: Bool) -> list[pa.Array]:
 def publish_changes(args: dict[str, Any]) -> dict[str, int]:
     """Task: dedup/index_changes.parquet, documents of indexes on which this run decides anew."""
     plan = load(args["plan"])
-    rows = 0
     path = plan.work.dedup / "index_changes.parquet"
-    with atomic_write(path) as file, pq.ParquetWriter(file, CHANGES) as writer:
-        for shard, of in enumerate(plan.shards):
-            if of.index is not None:
-                before = np.fromfile(IndexFiles(of.index).removed(of.key), np.uint8)
-                after = np.fromfile(plan.path(f"removed/{of.key}.u8"), np.uint8)
-                changed = np.flatnonzero((before == 0) != (after == 0))
-                columns = [
-                    pa.repeat(pa.scalar(name, NAME.value_type), len(changed)).dictionary_encode()
-                    for name in (of.index, of.source, of.key)
-                ]
-                columns += [pa.array(changed), read_ids(plan, shard, changed)]
-                columns += [pa.array(one[changed].astype(np.int32)) for one in (before, after)]
-                writer.write_table(pa.table(columns, schema=CHANGES))
-                rows += len(changed)
-    return {"changed": rows}
+    indexed = (i for i, shard in enumerate(plan.shards) if shard.index is not None)
+    tables = (_changes(plan, shard) for shard in indexed)
+    return {"changed": _write(path, CHANGES, tables, durable=True)}
+
+
+def _changes(plan: Plan, shard: int) -> pa.Table:
+    of = plan.shards[shard]
+    assert of.index is not None
+    before = np.fromfile(IndexFiles(of.index).removed(of.key), np.uint8)
+    after = np.fromfile(plan.path(f"removed/{of.key}.u8"), np.uint8)
+    changed = np.flatnonzero((before == 0) != (after == 0))
+    columns = [
+        pa.repeat(pa.scalar(name, NAME.value_type), len(changed)).dictionary_encode()
+        for name in (of.index, of.source, of.key)
+    ]
+    columns += [pa.array(changed), read_ids(plan, shard, changed)]
+    columns += [pa.array(one[changed].astype(np.int32)) for one in (before, after)]
+    return pa.table(columns, schema=CHANGES)
 
 
 def read_excerpts(args: dict[str, Any]) -> dict[str, Any]:
