@@ -17,12 +17,14 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
 from dolma_pipe.errors import AssetError
 from dolma_pipe.kernels.jit import user_cache
+from dolma_pipe.manifest import stamp_of
 from dolma_pipe.work import atomic_write
 
 URL_TIMEOUT = 30.0  # seconds without a byte
@@ -173,7 +175,15 @@ def asset_hash(name_or_path: str) -> str:
     """The sha256 (hex) of an asset's bytes: the pin of a named one, else that of the file."""
     if name_or_path in ASSETS:
         return ASSETS[name_or_path].sha256
-    return _sha256_file(asset_path(name_or_path))
+    path = asset_path(name_or_path)
+    return _known_sha256(path, stamp_of(str(path)))
+
+
+@lru_cache
+def _known_sha256(path: Path, stamp: str | None) -> str:
+    """Hashed once as long as the file system says that it is the same."""
+    del stamp
+    return _sha256_file(path)
 
 
 def cached_path(name: str) -> Path | None:

@@ -17,7 +17,7 @@ from dolma_pipe.columns import Bounds, Settled, outside
 from dolma_pipe.errors import UserError
 from dolma_pipe.inputs import Input
 from dolma_pipe.recipe import Recipe, Rule, Source
-from dolma_pipe.report.tagged import TaggedShard, outdated, sources_of, tagged_shards
+from dolma_pipe.report.tagged import TaggedShard, outdated, tagged_shards
 from dolma_pipe.stages.decide import NamedTagger, decide
 from dolma_pipe.stages.plan import copies_path
 from dolma_pipe.stages.reread import Reread, reader_of, reread
@@ -116,7 +116,7 @@ def explain(recipe: Recipe, work: Work, name: str, source: str | None = None) ->
     Stored attributes are asked first; shards that have none are read. Raises UserError with near
     ids where no document has it.
     """
-    sources = sources_of(recipe, source)
+    sources = recipe.chosen([source] if source else [])
     name = name.encode(errors="replace").decode()  # a shell hands on any bytes, an id is UTF-8
     near: list[str] = []
     tagged = {each.shard.key: each for each in tagged_shards(work, sources)}
