@@ -6,7 +6,7 @@ from dolma_pipe.entries.base import Chooser
 
 
 class Exact(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="exact"):
-    """Compared by xxh3-128. Case and punctuation count by default: different code is never merged."""
+    """Compared by xxh3-128. By default case and punctuation count: other code is never merged."""
 
     signed_while_curating: ClassVar[bool] = True
 

@@ -24,8 +24,8 @@ class Lines(Common, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="
     normalise: Literal["whitespace", "words"] = "whitespace"
     """whitespace: every run of it is one space. words: lower case and without punctuation, too."""
 
-    min_words: Count = 5
-    """A unit of fewer words (punctuation is none) is no repeat: braces, headings, "Yes." """
+    min_words: Count = 8
+    """A unit of fewer words (punctuation is none) is no repeat: braces, loops, headings, "Yes." """
 
     min_bytes: Count = 0
     """A unit of fewer bytes, white space around it aside, is no repeat."""

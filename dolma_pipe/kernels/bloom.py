@@ -80,7 +80,10 @@ def _bloom(filters: Filters, hashes: U64, seen: Bool) -> None:
         fill = filters.filled[f] / bits
         for _ in range(filters.hashes):
             place = (at >> np.uint64(32)) * bits >> np.uint64(32)  # bits < 2 ** 32
-            word, bit = start + np.int64(place >> np.uint64(6)), np.uint64(1) << (place & np.uint64(63))
+            word, bit = (
+                start + np.int64(place >> np.uint64(6)),
+                np.uint64(1) << (place & np.uint64(63)),
+            )
             if (filters.words[word] & bit) == 0:
                 filters.words[word] |= bit
                 new += 1

@@ -167,23 +167,26 @@ def _collapsed(text: U8, start: int, end: int, fold: Folding) -> tuple[np.uint64
     while i < end:
         at = i
         byte = fold.bytes[text[i]]
+        if byte > np.uint8(WIDE) and is_open and not is_alone:  # most of a text
+            h = (h ^ np.uint64(text[i])) * np.uint64(1099511628211)
+            i += 1
+            continue
         kind = 0
         if byte == np.uint8(WIDE):
             code, i = code_point_at(text, i)
             kind = flags_of(code, fold.pages, fold.flags)
         else:
             i += 1
-            if byte == np.uint8(BORDER):
-                kind = SPACE
-            elif byte == np.uint8(REMOVED):
+            if byte == np.uint8(REMOVED):
                 kind = PUNCTUATION
-        if (kind & SPACE) != 0:
+        if byte == np.uint8(BORDER) or (kind & SPACE) != 0:
             is_space, is_open = True, False
             continue
         if is_space:
             h = (h ^ np.uint64(32)) * np.uint64(1099511628211)
             is_space = False
-        for j in range(at, i):
+        h = (h ^ np.uint64(text[at])) * np.uint64(1099511628211)
+        for j in range(at + 1, i):
             h = (h ^ np.uint64(text[j])) * np.uint64(1099511628211)
         if (kind & PUNCTUATION) != 0:
             continue

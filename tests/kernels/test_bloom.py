@@ -1,4 +1,4 @@
-"""Filters of hashes: nothing that came before is missed, what is wrongly found is as rare as asked."""
+"""Filters of hashes: no repeat is missed, what is wrongly found is as rare as was asked."""
 
 import numpy as np
 import pytest
@@ -14,9 +14,7 @@ def filters(hashes: U64, level: int, rate: float) -> Filters:
     return filters_for(level, 0, np.pad(items, (0, (1 << level) - len(items))), rate)
 
 
-@given(
-    st.lists(st.integers(1, (1 << 64) - 1) | st.integers(1, 5), max_size=50), st.integers(0, 3)
-)
+@given(st.lists(st.integers(1, (1 << 64) - 1) | st.integers(1, 5), max_size=50), st.integers(0, 3))
 def test_sets_are_exact(listed: list[int], level: int) -> None:
     hashes = np.array(listed, np.uint64)
     seen = look_up_and_add(filters(hashes, level, 0), hashes)

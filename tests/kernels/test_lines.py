@@ -13,7 +13,8 @@ from tests.slow import lines as slow
 from tests.texts import packed, texts, texts_of
 
 pages = st.lists(
-    st.one_of(texts, texts_of("one", "Two,", "\n\n", "\r\n", "\n \n", "}", "你好", "  ")), max_size=6
+    st.one_of(texts, texts_of("one", "Two,", "\n\n", "\r\n", "\n \n", "}", "你好", "  ")),
+    max_size=6,
 )
 
 

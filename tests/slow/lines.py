@@ -71,7 +71,9 @@ def ending(lines: list[str], last: int) -> str:
     return break_ + "\n".join(lines[last + 1 :])
 
 
-def deduplicate(texts: list[str], unit: str, normalise: str, drop: float, **least: int) -> list[str]:
+def deduplicate(
+    texts: list[str], unit: str, normalise: str, drop: float, **least: int
+) -> list[str]:
     """What is left of each text, in this order; an empty string of one that goes as a whole."""
     seen: set[object] = set()
     result = []

@@ -61,8 +61,8 @@ def find_repeated_units(steps: Steps, plan: Plan) -> Found:
     cut = steps.over_shards("lines:cut_shard", shards, layout=layout._asdict())
     counts |= total(cut, CUT)
     gone = counts["dropped_by_share"] + counts["dropped_as_empty"]
-    counts["filter"] = filter_report(layout, filtered, plan.entry.false_positives)
-    return Found(counts, decide_alone(steps, plan, gone), cuts=True)
+    told = filter_report(layout, filtered, plan.entry.false_positives)
+    return Found({**counts, "filter": told}, decide_alone(steps, plan, gone), cuts=True)
 
 
 def hash_shard(args: dict[str, Any]) -> dict[str, int]:
@@ -193,12 +193,11 @@ def _covered(units: Units, repeated: Bool) -> tuple[F64, int]:
 
 def _above(share: F64, drop: float | None) -> Bool:
     limit = 1.0 if drop is None else drop
-    return np.round(share, 6) > round(limit, 6)
+    above: Bool = np.round(share, 6) > round(limit, 6)
+    return above
 
 
 def _joined(cuts: list[tuple[I64, I64, I64]], documents: int) -> Cuts:
     none = np.empty(0, np.int64)
-    rows, starts, ends = (
-        np.concatenate([none, *(part[i] for part in cuts)]) for i in range(3)
-    )
+    rows, starts, ends = (np.concatenate([none, *(part[i] for part in cuts)]) for i in range(3))
     return cuts_of(rows, starts, ends, documents)
