@@ -193,7 +193,7 @@ def _covered(units: Units, repeated: Bool) -> tuple[F64, int]:
 
 def _above(share: F64, drop: float | None) -> Bool:
     limit = 1.0 if drop is None else drop
-    above: Bool = np.round(share, 6) > round(limit, 6)
+    above: Bool = np.greater(np.round(share, 6), round(limit, 6))
     return above
 
 
