@@ -34,7 +34,7 @@ class Lines(Common, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="
     """A document goes as a whole where repeats cover more than this share of its bytes, blank lines
     aside.
 
-    null: only where nothing is left.
+    null: only where nothing is left. What was first seen in such a document goes with it.
     """
 
     false_positives: Annotated[float, msgspec.Meta(ge=0, le=0.5)] = 1e-6

@@ -36,7 +36,10 @@ BLOCK_UNITS = 2 << 20
 """Units, of some 40 bytes each, that a task holds; within them repeats are found exactly."""
 
 HASHED = ("units", "counted_units", "block_repeats")
+"""Units in all; those long enough to count; of these the repeats within a block."""
+
 CUT = ("repeated_units", "repeated_bytes", "dropped_by_share", "dropped_as_empty")
+"""Also those of documents that go as a whole; and these documents."""
 
 
 class Block(NamedTuple):
@@ -178,7 +181,7 @@ class _Bits:
 def _repeated(units: Units, bits: _Bits) -> Bool:
     """bool[units]: units that were seen in an earlier block, or earlier in this one."""
     values, first = _distinct(units.hashes)
-    repeated = units.hashes != 0
+    repeated: Bool = units.hashes != 0
     repeated[first] = bits.of(values)
     return repeated
 
