@@ -1,9 +1,10 @@
 """The entries of a recipe's dedup section: what counts as a copy, and which copy stays."""
 
 from dolma_pipe.entries.exact import Exact
+from dolma_pipe.entries.lines import Lines
 from dolma_pipe.entries.minhash import MinHash
 
-Entry = Exact | MinHash
-METHODS: dict[str, type[Entry]] = {"exact": Exact, "minhash": MinHash}
+Entry = Exact | Lines | MinHash
+METHODS: dict[str, type[Entry]] = {"exact": Exact, "lines": Lines, "minhash": MinHash}
 
-__all__ = ["METHODS", "Entry", "Exact", "MinHash"]
+__all__ = ["METHODS", "Entry", "Exact", "Lines", "MinHash"]

@@ -1,5 +1,6 @@
 """Pass 2: the whole corpus through the entries of the dedup section, unless nothing has changed."""
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +69,8 @@ def deduplicate(
     )
     if context.force or done(work, "dedup", "all", expected) is None:
         withdraw_record(work, "dedup", "all")
+        for of_some_recipes in ("cuts", "annotations"):
+            shutil.rmtree(work.dedup / of_some_recipes, ignore_errors=True)
         sign(context, curated)
         summary = deduplicate_shards(
             work,

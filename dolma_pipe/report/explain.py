@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 
 from dolma_pipe.batch import Batch
 from dolma_pipe.columns import Bounds, Settled, outside
+from dolma_pipe.cuts import read_cuts
 from dolma_pipe.errors import UserError
 from dolma_pipe.inputs import Input
+from dolma_pipe.kernels.jit import U8
 from dolma_pipe.recipe import Recipe, Rule, Source
 from dolma_pipe.report.tagged import TaggedShard, outdated, tagged_shards
 from dolma_pipe.stages.decide import NamedTagger, decide
@@ -70,17 +72,19 @@ class Verdict(msgspec.Struct):
 
 
 class Duplicate(msgspec.Struct):
-    """Stage 4 removed it: by which entry (from 1), in favour of which document."""
+    """Stage 4 removed it: by which entry (from 1), in favour of which document, if of any."""
 
     entry: int
     method: str
-    kept_source: str
-    kept_id: str
+    kept_source: str | None
+    kept_id: str | None
     similarity: float | None
 
 
 class Explained(msgspec.Struct):
-    """One document. dropped_by: as stored; deduplicated, copies: None where it is not known."""
+    """One document. dropped_by: as stored; kept_for, cut_bytes (what stage 4 took out of its text),
+    copies: None where it is not known.
+    """
 
     id: str
     source: str
@@ -95,6 +99,7 @@ class Explained(msgspec.Struct):
     verdicts: list[Verdict]
     duplicate: Duplicate | None
     kept_for: int | None
+    cut_bytes: int | None
     copies: int | None
 
 
@@ -214,6 +219,7 @@ def _explained(recipe: Recipe, work: Work, place: _Place, batch: Batch) -> Expla
         verdicts=verdicts,
         duplicate=duplicate,
         kept_for=kept_for,
+        cut_bytes=_cut_bytes(work, shard.key, line),
         copies=copies,
     )
 
@@ -311,11 +317,23 @@ def _matching(table: Path, name: str) -> Iterator[pa.RecordBatch]:
     """Rows of removed.parquet in which this id removed or kept something."""
     for rows in pq.ParquetFile(table).iter_batches(batch_size=1 << 16):
         wanted = pa.scalar(name, pa.large_string())
-        hits = pc.or_(
+        hits = pc.or_kleene(  # nothing was kept for some
             pc.equal(rows.column("removed_id"), wanted), pc.equal(rows.column("kept_id"), wanted)
         )
         if hits.true_count:
             yield rows.filter(hits)
+
+
+def _cut_bytes(work: Work, key: str, line: int) -> int | None:
+    """Of the text of a survivor of stage 4; None where it is none, or no entry cuts."""
+    if not work.cuts(key).exists() or not work.columns(key).exists():
+        return None
+    lines = pq.read_table(work.columns(key), columns=["line"]).column("line").to_numpy()
+    hits = np.flatnonzero(lines == line)
+    removed: U8 = np.fromfile(work.removed(key), np.uint8)
+    if not len(hits) or len(removed) != len(lines) or removed[hits[0]]:
+        return None
+    return int(read_cuts(work.cuts(key), len(lines)).lengths()[hits[0]])
 
 
 def _copies(work: Work, key: str, line: int) -> int | None:

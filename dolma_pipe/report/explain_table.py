@@ -51,15 +51,17 @@ def _result(document: Explained) -> str:
     if reason is not None:
         return f"kept when it was tagged; {reason} of today's recipe drops it"
     if (copy := document.duplicate) is not None:
+        by = f"removed by dedup entry {copy.entry} ({copy.method})"
+        if copy.kept_id is None:
+            return by if copy.similarity is None else f"{by}, score {copy.similarity:g}"
         alike = "" if copy.similarity is None else f", similarity {copy.similarity:g}"
-        return (
-            f"a duplicate: removed by dedup entry {copy.entry} ({copy.method}) for "
-            f"{harmless(copy.kept_id)} of {copy.kept_source}{alike}"
-        )
+        return f"a duplicate: {by} for {harmless(copy.kept_id)} of {copy.kept_source}{alike}"
     told = "kept by stages 1 to 3"
     if document.kept_for is not None:
         told = "kept by stages 1 to 4"
         told += f", {document.kept_for:,} copies went for it" if document.kept_for else ""
+    if document.cut_bytes:
+        told += f", {document.cut_bytes:,} bytes cut out of it"
     if document.copies is not None:
         told += f", {document.copies:,} times in tokens/"
     return told
