@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from dolma_pipe.stages.dedup.exact import find_equal
 from dolma_pipe.stages.dedup.found import Found
+from dolma_pipe.stages.dedup.near import find_near
 from dolma_pipe.stages.dedup.plan import Plan, Steps
 from dolma_pipe.stages.dedup.similar import find_similar_texts
 
 FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
     "exact": find_equal,
     "minhash": find_similar_texts,
+    "simhash": find_near,
 }
