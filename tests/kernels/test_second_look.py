@@ -104,6 +104,14 @@ def test_many_of_one_template_and_many_equal_ones(monkeypatch: pytest.MonkeyPatc
     assert verdicts.compared == len(rows) - 1
 
 
+@pytest.mark.parametrize("setting", ["STEPS", "MEMBERS", "none"])
+def test_a_hundred_thousand_equal_documents(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaccard, setting, 0, raising=False)
+    verdicts = decide([np.arange(1, 21, dtype=np.uint64)] * 100_000)
+    assert (verdicts.kept_by[1:] == 0).all()
+    assert verdicts.compared == 99_999
+
+
 def test_the_curve_rises_above_the_threshold() -> None:
     for threshold in (0.05, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95):
         rises = (1 / BANDS) ** (1 / rows_for(threshold))

@@ -10,7 +10,7 @@ import pytest
 from dolma_pipe.entries import Entry, Exact, SimHash
 from dolma_pipe.kernels.jit import U64
 from dolma_pipe.kernels.simhash import fingerprints
-from dolma_pipe.stages.dedup import deduplicate, keys
+from dolma_pipe.stages.dedup import deduplicate, keys, near
 from dolma_pipe.stages.dedup.blocks import BITS, tables_for
 from dolma_pipe.work import Work
 from tests.slow import simhash as slow
@@ -119,8 +119,6 @@ def test_many_alike_give_few_edges(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     chance = random.Random(6)
     given = [77] * 3000 + [chance.randrange(1, 1 << 12) for _ in range(3000)]
     edges: list[int] = []
-    from dolma_pipe.stages.dedup import near
-
     group = near.group_near
     monkeypatch.setattr(near, "group_near", lambda a: edges.append(group(a)["edges"]) or group(a))
     result = planted(tmp_path, given, SimHash(), monkeypatch)
