@@ -3,8 +3,14 @@
 from dolma_pipe.entries.exact import Exact
 from dolma_pipe.entries.lines import Lines
 from dolma_pipe.entries.minhash import MinHash
+from dolma_pipe.entries.simhash import SimHash
 
-Entry = Exact | Lines | MinHash
-METHODS: dict[str, type[Entry]] = {"exact": Exact, "lines": Lines, "minhash": MinHash}
+Entry = Exact | Lines | MinHash | SimHash
+METHODS: dict[str, type[Entry]] = {
+    "exact": Exact,
+    "lines": Lines,
+    "minhash": MinHash,
+    "simhash": SimHash,
+}
 
-__all__ = ["METHODS", "Entry", "Exact", "Lines", "MinHash"]
+__all__ = ["METHODS", "Entry", "Exact", "Lines", "MinHash", "SimHash"]

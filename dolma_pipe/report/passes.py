@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import msgspec
 
+from dolma_pipe.entries import MinHash
 from dolma_pipe.mixer import Curve
 from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.stages.decide import NamedTagger, by_cost
+from dolma_pipe.stages.dedup.banding import banding_of
 
 
 def passes(recipe: Recipe) -> str:
@@ -18,6 +20,8 @@ def passes(recipe: Recipe) -> str:
         lines.append("pass 2, deduplicate")
         for entry in recipe.dedup:
             settings = msgspec.to_builtins(entry)
+            if isinstance(entry, MinHash):
+                settings |= banding_of(entry)._asdict()  # those that a threshold chooses
             method = settings.pop("method")
             lines.append(f"  {method} {_short(settings)}")
     if recipe.tokenize is not None:

@@ -1,6 +1,7 @@
 """Keys: the numbers by which documents meet that may be copies, a row a document, a table a method.
 
-exact: the two halves of the hash. minhash: a key a band.
+exact: the two halves of the hash. minhash: a key a band. simhash: the
+fingerprint.
 """
 
 from collections.abc import Callable
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from dolma_pipe.entries import Entry, Exact, MinHash
+from dolma_pipe.entries import Entry, Exact, MinHash, SimHash
 from dolma_pipe.kernels.jit import I64, U8, U64
 from dolma_pipe.kernels.minhash import band_keys
 from dolma_pipe.kernels.normalise import collapse_white_space
 from dolma_pipe.kernels.shingles import shingles_of
+from dolma_pipe.kernels.simhash import fingerprints
 from dolma_pipe.stages.dedup.banding import banding_of
 
 
@@ -31,6 +33,10 @@ def keys_of(entry: Entry, text: U8, offsets: I64) -> U64:
 def _minhash_keys(entry: MinHash, text: U8, offsets: I64) -> U64:
     bands, rows = banding_of(entry)
     return band_keys(text, offsets, entry.shingle, bands, rows, entry.seed)
+
+
+def _simhash_keys(entry: SimHash, text: U8, offsets: I64) -> U64:
+    return fingerprints(text, offsets, entry.shingle).reshape(-1, 1)
 
 
 def _exact_keys(entry: Exact, text: U8, offsets: I64) -> U64:
@@ -54,8 +60,10 @@ def _exact_keys(entry: Exact, text: U8, offsets: I64) -> U64:
 _COLUMNS: dict[str, Callable[[Any], int]] = {
     "exact": lambda _: 2,
     "minhash": lambda entry: banding_of(entry).bands,
+    "simhash": lambda _: 1,
 }
 _KEYS: dict[str, Callable[[Any, U8, I64], U64]] = {
     "exact": _exact_keys,
     "minhash": _minhash_keys,
+    "simhash": _simhash_keys,
 }

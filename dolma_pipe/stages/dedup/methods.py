@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dolma_pipe.stages.dedup.exact import find_equal
 from dolma_pipe.stages.dedup.found import Found
 from dolma_pipe.stages.dedup.lines import find_repeated_units
+from dolma_pipe.stages.dedup.near import find_near
 from dolma_pipe.stages.dedup.plan import Plan, Steps
 from dolma_pipe.stages.dedup.similar import find_similar_texts
 
@@ -12,4 +13,5 @@ FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
     "exact": find_equal,
     "lines": find_repeated_units,
     "minhash": find_similar_texts,
+    "simhash": find_near,
 }

@@ -46,7 +46,7 @@ def find_similar(steps: Steps, plan: Plan, banding: Banding, threshold: float) -
         blocks = [collect["blocks"] for collect in collected]
         decided = steps.over_parts("decide:decide_partition", parts, blocks=blocks, **settings)
     counts |= {"shared_keys": total(edges, ["shared_keys"])["shared_keys"], **components}
-    counts |= total(decided, ("compared_pairs", "verified_pairs"))
+    counts |= total(decided, ("compared_pairs", "verified_pairs", "second_look_documents"))
     return Found({**_curve(banding), **counts}, decided)
 
 
