@@ -1,5 +1,6 @@
 """Pass 2: the whole corpus through the entries of the dedup section, unless nothing has changed."""
 
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from dolma_pipe.manifest import (
 )
 from dolma_pipe.passes.context import Context, WatchedEngine
 from dolma_pipe.passes.curated import CuratedInput
+from dolma_pipe.passes.phases import write_dedup_times
 from dolma_pipe.passes.sign import sign
 from dolma_pipe.stages.dedup import deduplicate as deduplicate_shards
 from dolma_pipe.stages.dedup.plan import CuratedShard
@@ -68,6 +70,7 @@ def deduplicate(
     )
     if context.force or done(work, "dedup", "all", expected) is None:
         withdraw_record(work, "dedup", "all")
+        started, before = time.perf_counter(), len(context.timings)
         sign(context, curated)
         summary = deduplicate_shards(
             work,
@@ -81,6 +84,8 @@ def deduplicate(
         outputs += [work.cuts(key) for key in keys if edited]
         outputs += [work.annotations(key) for key in keys if annotated]
         outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
+        seconds = time.perf_counter() - started
+        write_dedup_times(work, expected, seconds, context.timings[before:])
         write_record(work, "dedup", "all", expected, outputs, summary)
     shards = [_survivors(work, item, len(entries), edited=edited) for item in curated]
     return Deduplicated(shards, [entry.method for entry in entries])
