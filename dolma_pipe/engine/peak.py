@@ -15,7 +15,7 @@ _RESET_PEAK = "5"
 
 
 def reset_peak() -> PeakOf:
-    """Start anew. "worker" where the system cannot: what follows is the most of all tasks so far."""
+    """Start anew. "worker" where the system cannot: then it is the most of all tasks so far."""
     try:
         _CLEAR_REFS.write_text(_RESET_PEAK)
         return "task"

@@ -129,7 +129,7 @@ def allocate(args: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells it by task")
-def test_the_peak_of_a_task_is_its_own(tmp_path: Path) -> None:
+def test_the_peak_of_a_task_is_its_own() -> None:
     engine = LocalEngine(1)
     sizes = {"small": 1, "large": 200, "small again": 1}
     try:

@@ -101,7 +101,7 @@ def test_a_broken_banding_is_told(
 
 
 def test_of_few_pairs_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curve, "expected_shared", lambda banding, j: (j * 0 + 99.0, j * 0))
+    monkeypatch.setattr(curve, "expected_shared", lambda _, j: (j * 0 + 99.0, j * 0))
     told = measured(tmp_path / "few", planted(15, (0.9,)))
     assert (told["pairs"], told["remarks"]) == (15, [])
     assert measured(tmp_path / "more", planted(25, (0.9,)))["remarks"]
