@@ -32,7 +32,8 @@ class Survivors(NamedTuple):
 
     fingerprint: of the curated file and of what was removed and cut. removed: uint8 a document,
     None where the recipe has no dedup section; cuts: None where no entry edits.
-    removed_documents: int64[entries]; lost_bytes: of text, with removed documents and in cuts.
+    removed_documents: int64[entries]; lost_bytes: of text, with removed documents and in cuts;
+    cut_bytes: those in cuts.
     """
 
     curated: CuratedInput
@@ -41,6 +42,7 @@ class Survivors(NamedTuple):
     cuts: Path | None
     removed_documents: I64
     lost_bytes: int
+    cut_bytes: int
 
 
 class Deduplicated(NamedTuple):
@@ -57,7 +59,9 @@ def deduplicate(
     entries = context.recipe.dedup
     if not entries:
         none = np.zeros(0, np.int64)
-        return Deduplicated([Survivors(c, c.fingerprint, None, None, none, 0) for c in curated], [])
+        return Deduplicated(
+            [Survivors(c, c.fingerprint, None, None, none, 0, 0) for c in curated], []
+        )
     work = context.work
     active = [entry for entry in entries if method in (None, entry.method)]
     edited = any(entry.changes_text for entry in active)
@@ -103,9 +107,17 @@ def _survivors(work: Work, curated: CuratedInput, entries: int, *, edited: bool)
     lengths = pq.read_table(work.columns(key), columns=["length"]).column(0).to_numpy()
     lost = int(lengths[removed != 0].sum())
     made_of = [curated.fingerprint, content_hash(str(work.removed(key)))]
-    cuts = work.cuts(key) if edited else None
+    cuts, cut_bytes = work.cuts(key) if edited else None, 0
     if cuts is not None:
-        lost += int(read_cuts(cuts, len(removed)).lengths().sum())
+        cut_bytes = int(read_cuts(cuts, len(removed)).lengths().sum())
         made_of.append(content_hash(str(cuts)))
     documents = np.bincount(removed, minlength=entries + 1)[1:]
-    return Survivors(curated, fingerprint(*made_of), work.removed(key), cuts, documents, lost)
+    return Survivors(
+        curated,
+        fingerprint(*made_of),
+        work.removed(key),
+        cuts,
+        documents,
+        lost + cut_bytes,
+        cut_bytes,
+    )

@@ -102,7 +102,8 @@ def _cluster(work: Work, name: str, cluster: Cluster, width: int, *, colour: boo
         text = texts[copy.place].decode(errors="replace")
         pieces = differences(words, words_of(text))
         gone, new = changed(pieces)
-        yield f"  copy  {_told(copy, texts)}"
+        change = f"  -{gone:,} +{new:,} words" if gone or new else ""
+        yield f"  copy  {_told(copy, texts)}{change}"
         if gone or new:
             shown = marked(pieces, width - len(INDENT), colour=colour)
             yield from (f"{INDENT}{line}" for line in shown)
@@ -116,9 +117,9 @@ def _cluster(work: Work, name: str, cluster: Cluster, width: int, *, colour: boo
 
 def _told(member: Member, texts: dict[Place, bytes]) -> str:
     key, row = member.place
-    alike = "" if member.similarity is None else f"  similarity {member.similarity:.3f}"
+    alike = "" if member.similarity is None else f"  similarity {member.similarity:.3g}"
     name = shortened(harmless(member.name), NAME)
-    return f"{name}  {harmless(key)} row {row}  {len(texts[member.place]):,} bytes{alike}"
+    return f"{name}  {harmless(key)} row {row}  {len(texts[member.place]):,} B{alike}"
 
 
 def _beginning(words: list[Word], width: int) -> Iterator[str]:
