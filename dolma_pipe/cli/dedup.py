@@ -31,7 +31,10 @@ class Default(click.Group):
 
 
 @click.group(
-    "dedup", cls=Default, subcommand_metavar="RECIPE [OPTIONS] | report [OPTIONS] [RECIPE]"
+    "dedup",
+    cls=Default,
+    options_metavar="RECIPE [OPTIONS]",
+    subcommand_metavar="| report [RECIPE] [OPTIONS]",
 )
 def command() -> None:
     """Find the duplicates of RECIPE, or tell what was found.
@@ -41,7 +44,7 @@ def command() -> None:
     """
 
 
-@command.command("run")
+@command.command("run", short_help="Deduplicate; the word `run` may be left out.")
 @recipe_argument
 @click.option("--method", help="Only the entries of this method: exact, minhash, ...")
 @work_option
@@ -66,7 +69,7 @@ def run(
     fail_if_incomplete(summary.failed)
 
 
-@command.command("report")
+@command.command("report", short_help="Tables of what was found, or the texts of clusters.")
 @click.argument("recipe", type=click.Path(path_type=Path), required=False)
 @work_option
 @click.option("--method", help="Only the entries of this method.")

@@ -39,7 +39,8 @@ def dedup_table(
     width: int,
 ) -> str:
     """All of it, or (entries) some of the report's entries."""
-    lines = [*_head(report, place), "", *_overview(report, rates)]
+    head = textwrap.wrap(_head(report, place), width, subsequent_indent="  ")
+    lines = [*head, "", *_overview(report, rates)]
     for entry in entries:
         lines += ["", *_entry(entry, rates, times, width)]
     if len(entries) == len(report["entries"]):
@@ -48,11 +49,11 @@ def dedup_table(
     return "\n".join([*lines, "", *_notes(rates, times)]).rstrip()
 
 
-def _head(report: dict[str, Any], place: str) -> Iterator[str]:
+def _head(report: dict[str, Any], place: str) -> str:
     whole, kept = report["documents"], report["kept"]
     read = report["entries"][0]["bytes"]
     left = read - sum(e["removed_bytes"] + e["cut_bytes"] for e in _removing(report))
-    yield (
+    return (
         f"{place}: {whole:,} documents, {_megabytes(read)} MB; "
         f"kept {kept:,} ({_percent(kept, whole)}), {_megabytes(left)} MB ({_percent(left, read)})"
     )

@@ -21,7 +21,10 @@ SAMPLED_SHARDS, SAMPLED_DOCUMENTS, SAMPLED_BYTES = 3, 50, 1 << 18
 
 
 class Rates(NamedTuple):
-    """Tokens a byte by source. origin: counted in encoded/, or in a sample of survivors."""
+    """Tokens a byte by source. origin: counted in encoded/, or in a sample of survivors.
+
+    A source of which nothing is left has the mean of the others.
+    """
 
     by_source: dict[str, float]
     origin: Literal["encoded", "sample"] | None
@@ -33,18 +36,28 @@ def token_rates(work: Work, keys: Iterable[str], recipe: Recipe | None) -> Rates
     for key in sorted(keys):
         by_source.setdefault(key.partition("/")[0], []).append(key)
     encoded = {source: _encoded(work, listed) for source, listed in by_source.items()}
-    known = {source: rate for source, rate in encoded.items() if rate}
-    if known:
-        return Rates(known, "encoded")
+    if any(count.bytes for count in encoded.values()):
+        return Rates(_rates(encoded), "encoded")
     tokenizer = _tokenizer(recipe)
     if tokenizer is None:
         return Rates({}, None)
     sampled = {source: _sampled(work, listed, tokenizer) for source, listed in by_source.items()}
-    return Rates({source: rate for source, rate in sampled.items() if rate}, "sample")
+    return Rates(_rates(sampled), "sample")
 
 
-def _encoded(work: Work, keys: Iterable[str]) -> float:
-    """0 where no shard is encoded as it is now."""
+class _Count(NamedTuple):
+    tokens: int
+    bytes: int
+
+
+def _rates(counts: dict[str, _Count]) -> dict[str, float]:
+    tokens = sum(count.tokens for count in counts.values())
+    mean = tokens / max(1, sum(count.bytes for count in counts.values()))
+    return {s: count.tokens / count.bytes if count.bytes else mean for s, count in counts.items()}
+
+
+def _encoded(work: Work, keys: Iterable[str]) -> _Count:
+    """Of shards that are encoded as they are now."""
     tokens = size = 0
     for key in keys:
         record = read_record(work, "encode", key)
@@ -54,10 +67,10 @@ def _encoded(work: Work, keys: Iterable[str]) -> float:
         tokens += record.counts["tokens"]
         lengths = pq.read_table(work.columns(key), columns=["length"]).column(0).to_numpy()
         size += int(lengths[rows].sum()) - (int(cuts.lengths().sum()) if cuts else 0)
-    return tokens / size if size else 0.0
+    return _Count(tokens, size)
 
 
-def _sampled(work: Work, keys: list[str], tokenizer: Tokenizer) -> float:
+def _sampled(work: Work, keys: list[str], tokenizer: Tokenizer) -> _Count:
     places = np.unique(np.linspace(0, len(keys) - 1, SAMPLED_SHARDS).astype(int)).tolist()
     tokens = size = 0
     for key in (keys[place] for place in places):
@@ -72,7 +85,7 @@ def _sampled(work: Work, keys: list[str], tokenizer: Tokenizer) -> float:
                 continue
             tokens += len(ids)
             size += len(texts.text)
-    return tokens / size if size else 0.0
+    return _Count(tokens, size)
 
 
 def _survivors(work: Work, key: str) -> tuple[I64, Cuts | None]:

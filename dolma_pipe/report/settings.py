@@ -13,7 +13,9 @@ def settings_told(settings: Mapping[str, Any], kind: type[msgspec.Struct] | None
     """As "bands 14, rows 8, verify 0.8"; kind: the entry's struct, None tells all."""
     defaults = _defaults(kind) if kind is not None else {}
     told = []
-    for name, value in _as_json(settings).items():
+    order = {name: place for place, name in enumerate(ALWAYS)}
+    given = sorted(_as_json(settings).items(), key=lambda item: order.get(item[0], len(order)))
+    for name, value in given:
         same = name in defaults and defaults[name] == value
         shown = name in ALWAYS and value is not None and value != "remove"
         if name != "method" and (shown or not same):
