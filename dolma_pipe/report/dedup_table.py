@@ -17,10 +17,12 @@ from dolma_pipe.report.terminal import harmless
 TOLD_ELSEWHERE = {
     *("entry", "method", "settings", "documents", "bytes", "cut_documents", "cut_bytes"),
     *("cluster_sizes", "removed_documents", "removed_bytes", "removed_by_sources"),
-    *("biggest_clusters", "cut_by_sources", "clusters", "s_curve"),
-    *("bands", "rows", "curve_threshold", "candidate_probability"),
+    *("biggest_clusters", "cut_by_sources", "clusters"),
 }
 """What the table has a place for; all other counts of a method are told by their names."""
+
+CURVE = ("bands", "rows", "curve_threshold", "candidate_probability", "s_curve")
+"""What an entry with bands tells of them, all or nothing but the last."""
 
 SHORTEST = 0.05
 """Seconds below which a phase has no speed."""
@@ -142,11 +144,21 @@ def _entry(
 def _counts(entry: dict[str, Any], width: int) -> list[str]:
     """Every count that has no place of its own, as name and value."""
     told = []
-    for name, value in entry.items():
-        if name not in TOLD_ELSEWHERE and not _is_table(value):
+    for name, value in _others(entry).items():
+        if not _is_table(value):
             told.append(f"{_words(name)} {_value(value)}".replace(" ", JOINED))
     lines = textwrap.wrap(", ".join(told), width, break_on_hyphens=False)
     return [line.replace(JOINED, " ") for line in lines]
+
+
+def _others(entry: dict[str, Any]) -> dict[str, Any]:
+    """Counts that have no place of their own."""
+    placed = TOLD_ELSEWHERE | set(CURVE if _has_curve(entry) else ())
+    return {name: value for name, value in entry.items() if name not in placed}
+
+
+def _has_curve(entry: dict[str, Any]) -> bool:
+    return all(name in entry for name in CURVE[:-1])
 
 
 def _is_table(value: Any) -> bool:
@@ -157,8 +169,8 @@ def _is_table(value: Any) -> bool:
 
 def _other_tables(entry: dict[str, Any]) -> Iterator[list[str]]:
     """What a method tells by rows: of every dataset, of every language, ..."""
-    for name, value in entry.items():
-        if name in TOLD_ELSEWHERE or not _is_table(value):
+    for name, value in _others(entry).items():
+        if not _is_table(value):
             continue
         rows = value
         if isinstance(value, dict):
@@ -167,9 +179,12 @@ def _other_tables(entry: dict[str, Any]) -> Iterator[list[str]]:
         head = list(dict.fromkeys(key for row in rows for key in row))
         cells = [[_value(row.get(key)) for key in head] for row in rows[:ROWS]]
         head[0] = head[0] or _words(name)
-        block = table([_words(key) for key in head], cells)
-        block += [f"and {len(rows) - ROWS:,} more"] if len(rows) > ROWS else []
-        yield block
+        yield table([_words(key) for key in head], cells) + _more(rows)
+
+
+def _more(rows: list[dict[str, Any]]) -> list[str]:
+    """Below a table of the first ROWS."""
+    return [f"and {len(rows) - ROWS:,} more"] if len(rows) > ROWS else []
 
 
 def _row(told: Any) -> dict[str, Any]:
@@ -199,7 +214,7 @@ def _source_pairs(entry: dict[str, Any], rates: Rates) -> list[str]:
     if not pairs:
         return []
     rows = []
-    for pair in pairs:
+    for pair in pairs[:ROWS]:
         rate = rates.by_source.get(pair["removed"])
         tokens = "-" if rate is None else f"{round(pair['bytes'] * rate):,}"
         kept = pair["kept"] or "-"
@@ -207,7 +222,7 @@ def _source_pairs(entry: dict[str, Any], rates: Rates) -> list[str]:
         rows.append((pair["removed"], kept, f"{pair['documents']:,}", size, tokens))
     notes = entry["settings"]["action"] == "annotate"
     names = ("copies in", "of one in") if notes else ("removed from", "for one of")
-    return table((*names, "docs", "MB", "tokens"), rows, left=2)
+    return table((*names, "docs", "MB", "tokens"), rows, left=2) + _more(pairs)
 
 
 def _cut_sources(entry: dict[str, Any]) -> list[str]:
@@ -220,7 +235,7 @@ def _cut_sources(entry: dict[str, Any]) -> list[str]:
 
 def _curve(entry: dict[str, Any]) -> list[str]:
     """The measured S-curve beside that of theory; without a measure theory alone."""
-    if "bands" not in entry:
+    if not _has_curve(entry):
         return []
     head = f"{entry['bands']} bands of {entry['rows']} rows, middle {entry['curve_threshold']:.3g}"
     curve = entry.get("s_curve")

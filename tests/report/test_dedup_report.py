@@ -359,9 +359,15 @@ def test_a_count_that_nobody_knows_is_told_in_a_readable_way(work: Work) -> None
         "by_language": {"python": {"files": 10, "failed": 1}, "c": {"files": 2000}},
         "histogram": {"0": 1, "1": 2},
         "empty": [],
+        "bands": 20,
     }
     table = dedup_table(report, "work", Rates({}, None), None, report["entries"], 100)
-    for line in ("false positive rate 0.01235", "embedding model mini\\x1b[2J", '{"0":1,"1":2}'):
+    for line in (
+        "bands 20",
+        "false positive rate 0.01235",
+        "embedding model mini\\x1b[2J",
+        '{"0":1,"1":2}',
+    ):
         assert line in table
     cells = [line.split() for line in table.splitlines()]
     assert any(c[:4] == ["name", "documents", "score", "inner"] for c in cells)
