@@ -1,6 +1,7 @@
 """Pass 2: the whole corpus through the entries of the dedup section, unless nothing has changed."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from dolma_pipe.manifest import (
 )
 from dolma_pipe.passes.context import Context, WatchedEngine
 from dolma_pipe.passes.curated import CuratedInput
+from dolma_pipe.passes.phases import write_dedup_times
 from dolma_pipe.passes.sign import sign
 from dolma_pipe.stages.dedup import deduplicate as deduplicate_shards
 from dolma_pipe.stages.dedup.plan import CuratedShard
@@ -31,7 +33,8 @@ class Survivors(NamedTuple):
 
     fingerprint: of the curated file and of what was removed and cut. removed: uint8 a document,
     None where the recipe has no dedup section; cuts: None where no entry edits.
-    removed_documents: int64[entries]; lost_bytes: of text, with removed documents and in cuts.
+    removed_documents: int64[entries]; lost_bytes: of text, with removed documents and in cuts;
+    cut_bytes: those in cuts.
     """
 
     curated: CuratedInput
@@ -40,6 +43,7 @@ class Survivors(NamedTuple):
     cuts: Path | None
     removed_documents: I64
     lost_bytes: int
+    cut_bytes: int
 
 
 class Deduplicated(NamedTuple):
@@ -56,7 +60,9 @@ def deduplicate(
     entries = context.recipe.dedup
     if not entries:
         none = np.zeros(0, np.int64)
-        return Deduplicated([Survivors(c, c.fingerprint, None, None, none, 0) for c in curated], [])
+        return Deduplicated(
+            [Survivors(c, c.fingerprint, None, None, none, 0, 0) for c in curated], []
+        )
     work = context.work
     active = [entry for entry in entries if method in (None, entry.method)]
     edited = any(entry.changes_text for entry in active)
@@ -71,6 +77,7 @@ def deduplicate(
         withdraw_record(work, "dedup", "all")
         for of_some_recipes in ("cuts", "annotations"):
             shutil.rmtree(work.dedup / of_some_recipes, ignore_errors=True)
+        started, before = time.perf_counter(), len(context.timings)
         sign(context, curated)
         summary = deduplicate_shards(
             work,
@@ -84,6 +91,8 @@ def deduplicate(
         outputs += [work.cuts(key) for key in keys if edited]
         outputs += [work.annotations(key) for key in keys if annotated]
         outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
+        seconds = time.perf_counter() - started
+        write_dedup_times(work, expected, seconds, context.timings[before:])
         write_record(work, "dedup", "all", expected, outputs, summary)
     shards = [_survivors(work, item, len(entries), edited=edited) for item in curated]
     return Deduplicated(shards, [entry.method for entry in entries])
@@ -101,9 +110,17 @@ def _survivors(work: Work, curated: CuratedInput, entries: int, *, edited: bool)
     lengths = pq.read_table(work.columns(key), columns=["length"]).column(0).to_numpy()
     lost = int(lengths[removed != 0].sum())
     made_of = [curated.fingerprint, content_hash(str(work.removed(key)))]
-    cuts = work.cuts(key) if edited else None
+    cuts, cut_bytes = work.cuts(key) if edited else None, 0
     if cuts is not None:
-        lost += int(read_cuts(cuts, len(removed)).lengths().sum())
+        cut_bytes = int(read_cuts(cuts, len(removed)).lengths().sum())
         made_of.append(content_hash(str(cuts)))
     documents = np.bincount(removed, minlength=entries + 1)[1:]
-    return Survivors(curated, fingerprint(*made_of), work.removed(key), cuts, documents, lost)
+    return Survivors(
+        curated,
+        fingerprint(*made_of),
+        work.removed(key),
+        cuts,
+        documents,
+        lost + cut_bytes,
+        cut_bytes,
+    )

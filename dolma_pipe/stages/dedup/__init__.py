@@ -2,7 +2,8 @@
 
 sign         in the curate pass: keys of every survivor (sign.py); later where texts were edited
 a method     the steps between keys and decisions or cuts (methods.py): shuffle, group, components,
-             collect, decide, each a task a shard or a partition, never a document shard by itself
+             collect, decide, curve, each a task a shard or a partition, never a document shard by
+             itself
 mark         a task a shard: what is gone after this entry, and what is cut
 publish      dedup/removed/, dedup/removed.parquet, dedup/cuts/, dedup/annotations/, report.json
 """
@@ -60,7 +61,7 @@ def deduplicate(
 def _enter(engine: Engine, plan: Plan) -> Entered:
     """One entry, up to the marks that the next one reads."""
     save(plan)
-    steps = Steps(engine, plan)
+    steps = Steps(engine.under(f"{plan.number} {plan.entry.method}"), plan)
     found = FINDERS[plan.entry.method](steps, plan)
     shards = range(len(plan.shards))
     marked = steps.over_shards(

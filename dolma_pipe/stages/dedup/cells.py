@@ -39,3 +39,9 @@ def read_cell(path: Path, cell: int) -> U64:
         start, end = np.fromfile(file, np.uint64, 2).tolist()
         file.seek(8 * (2 + int(first[0]) + start))
         return np.fromfile(file, np.uint64, end - start)
+
+
+def read_all_cells(path: Path) -> U64:
+    """The words of all cells, in their order."""
+    words = np.fromfile(path, np.uint64)
+    return words[2 + int(words[0]) :]
