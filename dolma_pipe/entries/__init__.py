@@ -4,13 +4,15 @@ from dolma_pipe.entries.exact import Exact
 from dolma_pipe.entries.lines import Lines
 from dolma_pipe.entries.minhash import MinHash
 from dolma_pipe.entries.simhash import SimHash
+from dolma_pipe.entries.substring import Substring
 
-Entry = Exact | Lines | MinHash | SimHash
+Entry = Exact | Lines | Substring | MinHash | SimHash
 METHODS: dict[str, type[Entry]] = {
     "exact": Exact,
     "lines": Lines,
+    "substring": Substring,
     "minhash": MinHash,
     "simhash": SimHash,
 }
 
-__all__ = ["METHODS", "Entry", "Exact", "Lines", "MinHash", "SimHash"]
+__all__ = ["METHODS", "Entry", "Exact", "Lines", "MinHash", "SimHash", "Substring"]

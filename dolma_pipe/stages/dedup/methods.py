@@ -8,10 +8,12 @@ from dolma_pipe.stages.dedup.lines import find_repeated_units
 from dolma_pipe.stages.dedup.near import find_near
 from dolma_pipe.stages.dedup.plan import Plan, Steps
 from dolma_pipe.stages.dedup.similar import find_similar_texts
+from dolma_pipe.stages.dedup.substring import find_repeated_runs
 
 FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
     "exact": find_equal,
     "lines": find_repeated_units,
+    "substring": find_repeated_runs,
     "minhash": find_similar_texts,
     "simhash": find_near,
 }
