@@ -1,0 +1,103 @@
+"""WordPiece tokens of many documents: `tokenizers` splits each distinct piece once."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dolma_pipe.errors import AssetError
+from dolma_pipe.kernels.jit import I32, I64, U8, U64
+from dolma_pipe.kernels.pieces import PIECES, find_pieces, insert, join_tokens, look_up
+
+SLOTS = 1 << 20
+"""Of the memory for pieces; it is emptied when half full."""
+
+TOKENS = 1 << 22
+"""That the memory holds at most."""
+
+
+class WordPieces:
+    """The tokenizer of a BERT-like model: lower case or not, punctuation apart, [UNK] left out."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        """content: a tokenizer.json. Raises AssetError where it is not one of this sort."""
+        self._reference = _reference(content, name)
+        self._unknown = self._reference.token_to_id("[UNK]")
+        self.start: int = _special(self._reference, "[CLS]", name)
+        self.end: int = _special(self._reference, "[SEP]", name)
+        self._forget()
+
+    @cached_property
+    def spelling(self) -> list[str]:
+        """Every token, by its number."""
+        count = self._reference.get_vocab_size()
+        return [self._reference.id_to_token(i) or "" for i in range(count)]
+
+    def tokens(self, text: U8, offsets: I64) -> Iterator[tuple[I32, I32]]:
+        """Tokens in their order and the document of each, some ten thousand at a time."""
+        text = np.ascontiguousarray(text)
+        documents = np.empty(PIECES, np.int32)
+        starts, ends = np.empty(PIECES, np.int64), np.empty(PIECES, np.int64)
+        hashes, found = np.empty(PIECES, np.uint64), np.empty(PIECES, np.int32)
+        document = place = 0
+        while document < len(offsets) - 1:
+            n, document, place = find_pieces(
+                text, offsets, document, place, documents, starts, ends, hashes
+            )
+            if look_up(self._keys, self._values, hashes[:n], found[:n]):
+                self._learn(text, starts[:n], ends[:n], hashes[:n], found[:n])
+            yield join_tokens(documents[:n], found[:n], self._borders, self._tokens)
+
+    def _learn(self, text: U8, starts: I64, ends: I64, hashes: U64, found: I32) -> None:
+        """Tokenise the pieces that are not known yet, and find all again."""
+        if len(self._borders) + len(found) > SLOTS // 2 or len(self._tokens) > TOKENS:
+            self._forget()
+            found[:] = -1
+        new, places = np.unique(hashes[found < 0], return_index=True)
+        places = np.flatnonzero(found < 0)[places]
+        spans = zip(starts[places].tolist(), ends[places].tolist(), strict=True)
+        view = text.data
+        pieces = [str(view[a:b], "utf-8") for a, b in spans]
+        ids = [encoding.ids for encoding in self._encode(pieces)]
+        insert(self._keys, self._values, new, len(self._borders) - 1)
+        known = [[token for token in one if token != self._unknown] for one in ids]
+        borders = self._borders[-1] + np.cumsum([len(one) for one in known])
+        self._borders = np.concatenate([self._borders, borders])
+        flat = np.array([token for one in known for token in one], np.int32)
+        self._tokens = np.concatenate([self._tokens, flat])
+        look_up(self._keys, self._values, hashes, found)
+
+    def _encode(self, pieces: list[str]) -> list[Any]:
+        encoded: list[Any] = self._reference.encode_batch_fast(pieces, add_special_tokens=False)
+        return encoded
+
+    def _forget(self) -> None:
+        self._keys: U64 = np.zeros(SLOTS, np.uint64)
+        self._values: I32 = np.zeros(SLOTS, np.int32)
+        self._borders: I64 = np.zeros(1, np.int64)
+        self._tokens: I32 = np.empty(0, np.int32)
+
+
+def _reference(content: bytes, name: str) -> Any:
+    import tokenizers
+
+    try:
+        reference = tokenizers.Tokenizer.from_str(content.decode())
+    except Exception as error:  # `tokenizers` raises nothing more precise
+        raise AssetError(f"{name} is not a tokenizer.json: {error}") from error
+    parts = (reference.model, reference.normalizer, reference.pre_tokenizer)
+    kinds = [type(part).__name__ for part in parts]
+    if kinds != ["WordPiece", "BertNormalizer", "BertPreTokenizer"]:
+        raise AssetError(f"{name} is a tokenizer of {', '.join(kinds)}, BERT's is needed")
+    reference.encode_special_tokens = True
+    reference.no_truncation()
+    reference.no_padding()
+    return reference
+
+
+def _special(reference: Any, token: str, name: str) -> int:
+    found = reference.token_to_id(token)
+    if found is None:
+        raise AssetError(f"{name} has no token {token}")
+    return int(found)
