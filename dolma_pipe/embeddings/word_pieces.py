@@ -26,7 +26,7 @@ class WordPieces:
         self._unknown = self._reference.token_to_id("[UNK]")
         self.start: int = _special(self._reference, "[CLS]", name)
         self.end: int = _special(self._reference, "[SEP]", name)
-        self._forget()
+        self._memory = _Memory()
 
     @cached_property
     def spelling(self) -> list[str]:
@@ -45,38 +45,49 @@ class WordPieces:
             n, document, place = find_pieces(
                 text, offsets, document, place, documents, starts, ends, hashes
             )
-            if look_up(self._keys, self._values, hashes[:n], found[:n]):
+            if self._memory.find(hashes[:n], found[:n]):
                 self._learn(text, starts[:n], ends[:n], hashes[:n], found[:n])
-            yield join_tokens(documents[:n], found[:n], self._borders, self._tokens)
+            yield join_tokens(documents[:n], found[:n], self._memory.borders, self._memory.tokens)
 
     def _learn(self, text: U8, starts: I64, ends: I64, hashes: U64, found: I32) -> None:
         """Tokenise the pieces that are not known yet, and find all again."""
-        if len(self._borders) + len(found) > SLOTS // 2 or len(self._tokens) > TOKENS:
-            self._forget()
+        if self._memory.is_full():
+            self._memory = _Memory()
             found[:] = -1
         new, places = np.unique(hashes[found < 0], return_index=True)
         places = np.flatnonzero(found < 0)[places]
         spans = zip(starts[places].tolist(), ends[places].tolist(), strict=True)
-        view = text.data
-        pieces = [str(view[a:b], "utf-8") for a, b in spans]
-        ids = [encoding.ids for encoding in self._encode(pieces)]
-        insert(self._keys, self._values, new, len(self._borders) - 1)
-        known = [[token for token in one if token != self._unknown] for one in ids]
-        borders = self._borders[-1] + np.cumsum([len(one) for one in known])
-        self._borders = np.concatenate([self._borders, borders])
-        flat = np.array([token for one in known for token in one], np.int32)
-        self._tokens = np.concatenate([self._tokens, flat])
-        look_up(self._keys, self._values, hashes, found)
+        pieces = [str(text.data[a:b], "utf-8") for a, b in spans]
+        encoded = self._reference.encode_batch_fast(pieces, add_special_tokens=False)
+        known = [[token for token in one.ids if token != self._unknown] for one in encoded]
+        self._memory.add(new, known)
+        self._memory.find(hashes, found)
 
-    def _encode(self, pieces: list[str]) -> list[Any]:
-        encoded: list[Any] = self._reference.encode_batch_fast(pieces, add_special_tokens=False)
-        return encoded
 
-    def _forget(self) -> None:
+class _Memory:
+    """Tokens of the pieces that were met: tokens[borders[i] : borders[i + 1]] by hash."""
+
+    def __init__(self) -> None:
+        self.borders: I64 = np.zeros(1, np.int64)
+        self.tokens: I32 = np.empty(0, np.int32)
         self._keys: U64 = np.zeros(SLOTS, np.uint64)
         self._values: I32 = np.zeros(SLOTS, np.int32)
-        self._borders: I64 = np.zeros(1, np.int64)
-        self._tokens: I32 = np.empty(0, np.int32)
+
+    def is_full(self) -> bool:
+        """Whether the pieces of one more look may find no room."""
+        return len(self.borders) > SLOTS // 2 or len(self.tokens) > TOKENS
+
+    def find(self, hashes: U64, found: I32) -> int:
+        """Write the place of each, -1 for a new one; returns how many are new."""
+        return look_up(self._keys, self._values, hashes, found)
+
+    def add(self, hashes: U64, tokens: list[list[int]]) -> None:
+        """New ones, distinct."""
+        insert(self._keys, self._values, hashes, len(self.borders) - 1)
+        sizes = np.array([len(one) for one in tokens], np.int64)
+        self.borders = np.concatenate([self.borders, self.borders[-1] + np.cumsum(sizes)])
+        flat = np.fromiter((token for one in tokens for token in one), np.int32, int(sizes.sum()))
+        self.tokens = np.concatenate([self.tokens, flat])
 
 
 def _reference(content: bytes, name: str) -> Any:
