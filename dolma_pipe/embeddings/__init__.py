@@ -19,7 +19,14 @@ from dolma_pipe.manifest import fingerprint
 if TYPE_CHECKING:
     from dolma_pipe.embeddings.bert import Bert
 
-__all__ = ["Embedder", "check_model", "load_bert", "load_embedder", "model_assets"]
+__all__ = [
+    "Embedder",
+    "check_model",
+    "embedding_fingerprint",
+    "load_bert",
+    "load_embedder",
+    "model_assets",
+]
 
 NAMED = {"minilm": ("minilm", "minilm-tokenizer"), "static": ("static",)}
 """The assets of each named model."""
@@ -67,27 +74,24 @@ def load_embedder(
     device (auto, cpu, cuda), chunk (tokens) and chunks (most of a document) are for transformers: a
     static model takes every token, on the CPU. Raises AssetError, MissingExtra, RecipeError.
     """
-    assets = model_assets(model)
-    hashes = tuple(asset_hash(name) for name in assets)
-    return _load(model, assets, hashes, device, chunk, chunks)
+    return _load(model, embedding_fingerprint(model, chunk, chunks), device, chunk, chunks)
+
+
+def embedding_fingerprint(model: str, chunk: int = 256, chunks: int = 8) -> str:
+    """Changes with the model and with every setting that its vectors depend on."""
+    hashes = [asset_hash(name) for name in model_assets(model)]
+    return fingerprint(hashes) if len(hashes) == 1 else fingerprint(hashes, chunk, chunks)
 
 
 @lru_cache(maxsize=2)
-def _load(
-    model: str,
-    assets: tuple[str, ...],
-    hashes: tuple[str, ...],
-    device: str,
-    chunk: int,
-    chunks: int,
-) -> Embedder:
+def _load(model: str, made_of: str, device: str, chunk: int, chunks: int) -> Embedder:
+    assets = model_assets(model)
     paths = [asset_path(name) for name in assets]
     if len(paths) == 1:
-        return StaticEmbedder(paths[0], model, fingerprint("static", hashes))
+        return StaticEmbedder(paths[0], model, made_of)
     bert = load_bert(assets, device)
     pieces = WordPieces(paths[1].read_bytes(), str(paths[1]))
-    settings = fingerprint("bert", hashes, chunk, chunks)
-    return TransformerEmbedder(bert, pieces, model, settings, chunk, chunks)
+    return TransformerEmbedder(bert, pieces, model, made_of, chunk, chunks)
 
 
 def load_bert(assets: tuple[str, ...], device: str) -> "Bert":

@@ -22,7 +22,7 @@ class StaticEmbedder(Embedder):
         self.name, self.fingerprint = name, fingerprint
         self._rows, tokenizer = read_static(path)
         self.dimensions = self._rows.shape[1]
-        self._pieces = WordPieces(tokenizer, str(path))
+        self._pieces = WordPieces(tokenizer, str(path), unknown=False)
         if len(self._pieces.spelling) > len(self._rows):
             raise AssetError(
                 f"{path} has {len(self._rows)} vectors for {len(self._pieces.spelling)} tokens"
@@ -47,8 +47,8 @@ def write_static(path: Path, vectors: F64, tokenizer: bytes) -> None:
 def read_static(path: Path) -> tuple[I16, bytes]:
     """Rows, int16[tokens, dimensions], and the tokenizer.json. Raises AssetError."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            rows, tokenizer = file["rows"], file["tokenizer"]
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            rows, tokenizer = arrays["rows"], arrays["tokenizer"]
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise AssetError(f"{path} is not a static model ({error!s:.100})") from error
     if rows.dtype != np.int16 or rows.ndim != 2 or tokenizer.dtype != np.uint8:

@@ -18,12 +18,15 @@ TOKENS = 1 << 22
 
 
 class WordPieces:
-    """The tokenizer of a BERT-like model: lower case or not, punctuation apart, [UNK] left out."""
+    """The tokenizer of a BERT-like model."""
 
-    def __init__(self, content: bytes, name: str) -> None:
-        """content: a tokenizer.json. Raises AssetError where it is not one of this sort."""
+    def __init__(self, content: bytes, name: str, *, unknown: bool = True) -> None:
+        """content: a tokenizer.json; unknown: whether [UNK] is a token like others, or left out.
+
+        Raises AssetError where the tokenizer is of another sort.
+        """
         self._reference = _reference(content, name)
-        self._unknown = self._reference.token_to_id("[UNK]")
+        self._left_out = None if unknown else self._reference.token_to_id("[UNK]")
         self.start: int = _special(self._reference, "[CLS]", name)
         self.end: int = _special(self._reference, "[SEP]", name)
         self._memory = _Memory()
@@ -59,7 +62,7 @@ class WordPieces:
         spans = zip(starts[places].tolist(), ends[places].tolist(), strict=True)
         pieces = [str(text.data[a:b], "utf-8") for a, b in spans]
         encoded = self._reference.encode_batch_fast(pieces, add_special_tokens=False)
-        known = [[token for token in one.ids if token != self._unknown] for one in encoded]
+        known = [[token for token in one.ids if token != self._left_out] for one in encoded]
         self._memory.add(new, known)
         self._memory.find(hashes, found)
 

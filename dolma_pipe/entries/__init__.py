@@ -2,8 +2,9 @@
 
 from dolma_pipe.entries.exact import Exact
 from dolma_pipe.entries.minhash import MinHash
+from dolma_pipe.entries.semantic import Semantic
 
-Entry = Exact | MinHash
-METHODS: dict[str, type[Entry]] = {"exact": Exact, "minhash": MinHash}
+Entry = Exact | MinHash | Semantic
+METHODS: dict[str, type[Entry]] = {"exact": Exact, "minhash": MinHash, "semantic": Semantic}
 
-__all__ = ["METHODS", "Entry", "Exact", "MinHash"]
+__all__ = ["METHODS", "Entry", "Exact", "MinHash", "Semantic"]

@@ -20,7 +20,7 @@ PIECES = 1 << 16
 @inlined
 def _alone(byte: np.uint8) -> bool:
     """ASCII punctuation: every character that is printed, and is no letter, digit or space."""
-    return 33 <= byte <= 47 or 58 <= byte <= 64 or 91 <= byte <= 96 or 123 <= byte <= 126
+    return bool(33 <= byte <= 47 or 58 <= byte <= 64 or 91 <= byte <= 96 or 123 <= byte <= 126)
 
 
 @inlined

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dolma_pipe.stages.dedup.exact import find_equal
 from dolma_pipe.stages.dedup.found import Found
 from dolma_pipe.stages.dedup.plan import Plan, Steps
+from dolma_pipe.stages.dedup.semantic import find_alike
 from dolma_pipe.stages.dedup.similar import find_similar_texts
 
 FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
     "exact": find_equal,
     "minhash": find_similar_texts,
+    "semantic": find_alike,
 }
