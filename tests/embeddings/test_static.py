@@ -24,8 +24,10 @@ def by_hand(model: str, document: str) -> list[int]:
     from tokenizers import Tokenizer
 
     rows, tokenizer = read_static(Path(model))
-    encoding = Tokenizer.from_str(tokenizer.decode()).encode(document, add_special_tokens=False)
-    used = [rows[i].tolist() for i in encoding.ids if i != 1]
+    reference = Tokenizer.from_str(tokenizer.decode())
+    reference.encode_special_tokens = True
+    ids = reference.encode(document, add_special_tokens=False).ids
+    used = [rows[i].tolist() for i in ids if i != 1]
     return unit_vector([sum(column) for column in zip(*used, strict=True)] or [0] * rows.shape[1])
 
 

@@ -6,8 +6,9 @@ Source: Dhillon and Modha 2001; for deduplication Abbas et al. 2023.
 import numpy as np
 
 from dolma_pipe.kernels.cosine import add_members, join_similar, lengths_of, nearest
-from dolma_pipe.kernels.jit import I16, I32, I64, U64
+from dolma_pipe.kernels.jit import I16, I32, I64
 from dolma_pipe.kernels.vectors import unit_vectors
+from dolma_pipe.stages.copies import keyed
 
 DOCUMENTS = 4000
 """In a cluster, where the recipe does not say how many clusters."""
@@ -18,6 +19,9 @@ SAMPLE = 64
 ROUNDS = 10
 MOST = 1 << 14
 """Clusters at most, and so 2 ** 20 vectors in the sample."""
+
+BY_CHANCE = 0x9E3779B97F4A7C15
+"""The key of the order that samples are taken in."""
 
 LARGE = 1 << 14
 """A cluster of more distinct vectors is itself divided."""
@@ -87,14 +91,6 @@ def _divided(vectors: I16, probes: int) -> list[I64]:
     if len(vectors) <= LARGE:
         return [np.arange(len(vectors))]
     clusters = clusters_for(len(vectors))
-    sample = vectors[np.argsort(scattered(np.arange(len(vectors), dtype=np.uint64)))]
+    sample = vectors[np.argsort(keyed(np.arange(len(vectors), dtype=np.uint64), BY_CHANCE))]
     found = nearest_of(vectors, find_centroids(sample[: SAMPLE * clusters], clusters), probes)
     return [np.flatnonzero((found == cluster).any(axis=1)) for cluster in range(clusters)]
-
-
-def scattered(numbers: U64) -> U64:
-    """A bijection whose values look random: the finalizer of SplitMix64 (Steele et al. 2014)."""
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))

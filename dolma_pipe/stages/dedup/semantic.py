@@ -8,14 +8,15 @@ import numpy as np
 from dolma_pipe.entries import Semantic
 from dolma_pipe.kernels.cosine import decide_by_cosine
 from dolma_pipe.kernels.jit import I16, I32, I64, U64
+from dolma_pipe.stages.copies import keyed
 from dolma_pipe.stages.dedup.cells import write_cells
 from dolma_pipe.stages.dedup.clusters import (
+    BY_CHANCE,
     SAMPLE,
     clusters_for,
     find_centroids,
     join_in_cluster,
     nearest_of,
-    scattered,
 )
 from dolma_pipe.stages.dedup.collect import read_candidates
 from dolma_pipe.stages.dedup.decisions import Decisions, write_decisions
@@ -72,7 +73,7 @@ def train(args: dict[str, Any]) -> dict[str, int]:
     for shard in plan.taking_part():
         vectors = read_vectors(plan, shard)
         numbers = np.arange(len(vectors), dtype=np.uint64) + np.uint64(plan.firsts[shard])
-        places = scattered(numbers)
+        places = keyed(numbers, BY_CHANCE)
         chosen = np.flatnonzero(places.astype(np.float64) < args["share"] * 2.0**64)
         some = vectors[chosen]
         there = some.any(axis=1)

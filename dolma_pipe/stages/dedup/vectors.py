@@ -31,7 +31,7 @@ def embed_shard(args: dict[str, Any]) -> dict[str, int]:
     plan, shard = load(args["plan"]), args["part"]
     path = vectors_path(plan.work, plan.shards[shard].key, plan.number)
     expected = _made_from(plan, shard).encode()
-    if not path.is_file() or path.open("rb").read(HEADER)[:32] != expected:
+    if not path.is_file() or _header(path) != expected:
         _embed(plan, shard, path, expected)
     write_ranks(plan, shard)
     there = np.flatnonzero(read_vectors(plan, shard).any(axis=1))
@@ -42,6 +42,11 @@ def embed_shard(args: dict[str, Any]) -> dict[str, int]:
         "compared_bytes": int(plan.lengths(shard)[there].sum()),
         "dimensions": read_vectors(plan, shard).shape[1],
     }
+
+
+def _header(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(32)
 
 
 def _embed(plan: Plan, shard: int, path: Path, expected: bytes) -> None:
