@@ -10,6 +10,9 @@ from dolma_pipe.kernels.components import root
 from dolma_pipe.kernels.jaccard import SCALE, Verdicts
 from dolma_pipe.kernels.jit import F64, I16, I32, I64, inlined, kernel
 
+TILE = 128
+"""Vectors that are compared with as many others while both are in the cache."""
+
 
 @inlined
 def dot_product(one: I16, other: I16) -> np.int32:
@@ -67,17 +70,19 @@ def join_similar(vectors: I16, lengths: F64, members: I64, threshold: float, par
     """
     bar = np.floor(threshold * SCALE + 0.5)
     compared = 0
-    for a in range(len(members)):
-        i = members[a]
-        for b in range(a):
-            j = members[b]
-            one, other = root(parents, i), root(parents, j)
-            if one == other:
-                continue
-            compared += 1
-            cosine = dot_product(vectors[i], vectors[j]) / (lengths[i] * lengths[j])
-            if np.floor(cosine * SCALE + 0.5) >= bar:
-                parents[max(one, other)] = min(one, other)
+    for first in range(0, len(members), TILE):
+        for second in range(0, first + 1, TILE):
+            for a in range(first, min(first + TILE, len(members))):
+                i = members[a]
+                for b in range(second, min(second + TILE, a)):
+                    j = members[b]
+                    one, other = root(parents, i), root(parents, j)
+                    if one == other:
+                        continue
+                    compared += 1
+                    cosine = dot_product(vectors[i], vectors[j]) / (lengths[i] * lengths[j])
+                    if np.floor(cosine * SCALE + 0.5) >= bar:
+                        parents[max(one, other)] = min(one, other)
     return compared
 
 

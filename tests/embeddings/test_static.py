@@ -65,7 +65,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path, content: bytes) -> Non
 
 def test_arrays_of_another_sort_are_refused(tmp_path: Path) -> None:
     for arrays in ({"rows": np.ones((3, 2))}, {"rows": np.ones((3, 2)), "tokenizer": np.ones(3)}):
-        np.savez(tmp_path / "my.npz", **arrays)  # type: ignore[arg-type]
+        np.savez(tmp_path / "my.npz", **arrays)
         with pytest.raises(AssetError, match="is not a static model"):
             read_static(tmp_path / "my.npz")
 
