@@ -12,7 +12,10 @@ class Semantic(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, t
     """Clusters by k-means; pairs inside a cluster are compared."""
 
     threshold: Similarity = 0.95
-    """A document goes only if its cosine with a KEPT one reaches this; 0.95 is meant for minilm."""
+    """A document goes only if its cosine with a KEPT one reaches this.
+
+    0.95 is meant for minilm; with static it takes one topic for copies: 0.97 (docs/dedup.md).
+    """
 
     model: str = "minilm"
     """minilm (needs the extra `semantic`), static (made by `dolma-pipe assets distill`), the file

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,13 +23,30 @@ def tokenizer_json() -> bytes:
     added = [
         {"id": i, "content": token, "special": True, **flags} for i, token in enumerate(tokens[:5])
     ]
-    normalizer: dict[str, Any] = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True}
-    normalizer |= {"strip_accents": None, "lowercase": True}
-    model: dict[str, Any] = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##"}
-    model |= {"max_input_chars_per_word": 100, "vocab": {t: i for i, t in enumerate(tokens)}}
-    parts: dict[str, Any] = {"truncation": None, "padding": None, "added_tokens": added, "normalizer": normalizer}
-    parts |= {"pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": None}
-    parts |= {"decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True}, "model": model}
+    normalizer = {
+        "type": "BertNormalizer",
+        "clean_text": True,
+        "handle_chinese_chars": True,
+        "strip_accents": None,
+        "lowercase": True,
+    }
+    model = {
+        "type": "WordPiece",
+        "unk_token": "[UNK]",
+        "continuing_subword_prefix": "##",
+        "max_input_chars_per_word": 100,
+        "vocab": {token: i for i, token in enumerate(tokens)},
+    }
+    parts = {
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        "normalizer": normalizer,
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": None,
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+        "model": model,
+    }
     return json.dumps({"version": "1.0", **parts}).encode()
 
 

@@ -107,3 +107,17 @@ def test_a_cosine_at_the_threshold_counts() -> None:
         verdicts = decide_by_cosine(vectors, np.array([0, 2]), threshold)
         assert int((verdicts.kept_by >= 0).sum()) == gone
         assert verdicts.compared == 1
+
+
+def test_more_vectors_than_a_tile_has() -> None:
+    """Two chains whose every link is needed, in any order."""
+    angles = np.arange(500) * 0.01 + np.where(np.arange(500) < 200, 0, 0.5)
+    units = unit_vectors(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    order = np.random.default_rng(5).permutation(500)
+    parents = np.arange(500)
+    shuffled = units[order]
+    join_similar(shuffled, lengths_of(shuffled), np.arange(500), np.cos(0.0101), parents)
+    while (parents[parents] != parents).any():
+        parents = parents[parents]
+    assert len(set(parents[order < 200].tolist())) == 1
+    assert len(set(parents.tolist())) == 2
