@@ -7,6 +7,7 @@ from dolma_pipe.stages.dedup.found import Found
 from dolma_pipe.stages.dedup.lines import find_repeated_units
 from dolma_pipe.stages.dedup.near import find_near
 from dolma_pipe.stages.dedup.plan import Plan, Steps
+from dolma_pipe.stages.dedup.semantic import find_alike
 from dolma_pipe.stages.dedup.similar import find_similar_texts
 from dolma_pipe.stages.dedup.substring import find_repeated_runs
 
@@ -16,4 +17,5 @@ FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
     "substring": find_repeated_runs,
     "minhash": find_similar_texts,
     "simhash": find_near,
+    "semantic": find_alike,
 }
