@@ -10,6 +10,7 @@ import numpy as np
 
 from dolma_pipe.errors import MissingExtra
 from dolma_pipe.kernels.jit import U8, U64
+from dolma_pipe.kernels.nesting import deepest
 from dolma_pipe.kernels.subtrees import BODY, IGNORED, LITERAL, hash_subtrees, role_table
 
 T = TypeVar("T")
@@ -59,8 +60,12 @@ SLOW_SCANNERS = {"ruby": 32 << 10, "rust": 64 << 10, "shell": 32 << 10}
 """Bytes of a document at most: for heredocs, raw strings and the like the grammar's own scanner
 takes time that grows with their square (Perl's does for much more, and is not here)."""
 STEPS, BYTES_A_STEP = 1000, 16
-"""Reports of progress before a parse is given up, and bytes for one more; code takes 5 to 12 a KB.
-A bound that, unlike seconds, is the same on every machine."""
+"""Reports of progress before a parse is given up, and bytes for one more; code takes 5 to 25 a KB,
+tables of numbers 60. A bound that, unlike seconds, is the same on every machine."""
+MAX_NESTING, MAX_ANGLES = 5000, 500
+"""Brackets open at once, and < of one statement. Of a deeper text that ends in an error the parser
+takes memory with the square of its depth: 20 GB for 128 KiB of "[" in Lua, of "a<" in Java."""
+ANGLES = ("c#", "java")
 MAX_ERROR_SHARE = 0.2
 """Of the bytes of a document, in pieces that do not parse; with more it has no structure."""
 
@@ -95,12 +100,15 @@ _BODIES = {"python": "module block"}
 
 def parsed(text: bytes, language: str, max_bytes: int = MAX_BYTES) -> Any:
     """tree_sitter's Tree; None for a language of no grammar, for an empty or long text, and for
-    one that takes too many steps.
+    one that is nested too deeply or takes too many steps.
 
     language: as in GRAMMARS. Raises MissingExtra.
     """
     limit = min(max_bytes, SLOW_SCANNERS.get(language, max_bytes))
     if language not in GRAMMARS or not 0 < len(text) <= limit:
+        return None
+    brackets, angles = deepest(np.frombuffer(text, np.uint8))
+    if brackets > MAX_NESTING or (angles > MAX_ANGLES and language in ANGLES):
         return None
     text = text.translate(_CONTROLS)
     left = STEPS + len(text) // BYTES_A_STEP

@@ -16,7 +16,7 @@ from dolma_pipe.cli.run import fail_if_incomplete, show
 
 @click.command("dedup")
 @recipe_argument
-@click.option("--method", help="Only the entries of this method: exact, minhash.")
+@click.option("--method", help="Only the entries of this method: exact, minhash, ast.")
 @work_option
 @engine_options
 @force_option

@@ -86,7 +86,10 @@ def test_documents_that_take_too_long_or_hardly_parse_are_given_up() -> None:
     assert scored("<!--" * 30_000, "Go") == (0.1, 0)
     assert scored("(" * 5000, "Python") == (0, 1)
     assert scored("(" * 5001, "Python") == (0.1, 0)
-    assert scored("x = " + "[" * 30_000 + "]" * 30_000, "Python") == (0, 1)
+    assert scored("x = " + "[" * 5000 + "]" * 5000, "Python") == (0, 1)
+    assert scored("x = " + "[" * 5001 + "]" * 5001, "Python") == (0.1, 0)
+    assert scored("class A { int x = " + "a<" * 500, "Java") == (0, 1)
+    assert scored("class A { int x = " + "a<" * 501, "Java") == (0.1, 0)
 
 
 HOSTILE = ["(" * 100_000, "x" * 100_000, "\x00" * 30_000, "é\u200b😀" * 1000, "!" * 60_000]

@@ -1,6 +1,6 @@
 """Keys: the numbers by which documents meet that may be copies, a row a document, a table a method.
 
-exact: the two halves of the hash. minhash: a key a band.
+exact: the two halves of the hash. minhash, ast: a key a band (structure.py makes those of ast).
 """
 
 from collections.abc import Callable
@@ -49,6 +49,7 @@ def _exact_keys(entry: Exact, text: U8, offsets: I64) -> U64:
 _COLUMNS: dict[str, Callable[[Any], int]] = {
     "exact": lambda _: 2,
     "minhash": lambda entry: banding_of(entry).bands,
+    "ast": lambda entry: banding_of(entry).bands,
 }
 _KEYS: dict[str, Callable[[Any, U8, I64], U64]] = {
     "exact": _exact_keys,

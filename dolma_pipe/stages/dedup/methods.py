@@ -6,8 +6,10 @@ from dolma_pipe.stages.dedup.exact import find_equal
 from dolma_pipe.stages.dedup.found import Found
 from dolma_pipe.stages.dedup.plan import Plan, Steps
 from dolma_pipe.stages.dedup.similar import find_similar_texts
+from dolma_pipe.stages.dedup.structure import find_structures
 
 FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
     "exact": find_equal,
     "minhash": find_similar_texts,
+    "ast": find_structures,
 }

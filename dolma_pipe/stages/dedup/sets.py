@@ -1,6 +1,6 @@
 """Sets: what decides whether two documents are copies, a set of hashes each, a table a method.
 
-minhash: the shingles.
+minhash: the shingles. ast: the subtrees, which were kept when the keys were made.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.kernels.shingles import shingles_of
 from dolma_pipe.stages.dedup.live import read_rows
 from dolma_pipe.stages.dedup.plan import Plan
+from dolma_pipe.stages.dedup.structure import read_structures
 
 
 def read_sets(plan: Plan, shard: int, rows: I64) -> Iterator[list[U64]]:
@@ -22,6 +23,9 @@ def read_sets(plan: Plan, shard: int, rows: I64) -> Iterator[list[U64]]:
 
     Each is sorted, distinct and without 0.
     """
+    if plan.entry.method == "ast":
+        yield from read_structures(plan, shard, rows)
+        return
     sets_of = _SETS[plan.entry.method]
     for texts in read_rows(plan, shard, rows):
         yield sets_of(plan.entry, texts)
