@@ -75,13 +75,14 @@ _STACK_A_BYTE = 1 << 10
 """tree-sitter writes a tree with one call a level, and a byte can be two or three levels."""
 
 _IGNORED = """
-    block_comment character character_escape_seq character_literal_content comment
+    block_comment character character_escape_seq character_literal_content comment content
     escape_interpolation escape_sequence heredoc_content heredoc_end heredoc_start html_comment
-    interpreted_string_literal_content js_comment line_comment literal_suffix marginalia
-    multiline_comment multiline_string_fragment nowdoc_string raw_string_content
-    raw_string_delimiter raw_string_end raw_string_literal_content raw_string_start regex_flags
-    regex_pattern str_escaped_char string_content string_end string_fragment
-    string_literal_content string_literal_encoding string_start
+    interpreted_string_literal_content js_comment line_comment line_str_text literal_suffix
+    marginalia multi_line_str_text multiline_comment multiline_string_fragment nowdoc_string
+    raw_str_end_part raw_str_part raw_string_content raw_string_delimiter raw_string_end
+    raw_string_literal_content raw_string_start regex_flags regex_pattern str_escaped_char
+    string_content string_end string_fragment string_literal_content string_literal_encoding
+    string_start
 """
 """Comments, and what a literal is made of."""
 _LITERALS = """

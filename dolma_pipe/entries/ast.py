@@ -26,8 +26,11 @@ class Ast(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="a
     nodes: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
     """Named nodes of a subtree that counts, at least."""
 
-    subtrees: Positive = 20
-    """Different subtrees of a document that is compared, at least: small files are all alike."""
+    subtrees: Positive = 40
+    """Different subtrees of a document that is compared, at least.
+
+    Of small files many have one structure: tests from one template, one-line functions, getters.
+    """
 
     shingle: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = 5
     """Words in a shingle of what has no structure. null: such documents are not compared."""

@@ -68,7 +68,8 @@ def hash_subtrees(tree: U8, least: int, hashes: U64, roles: U8) -> U64:
     """uint64: the subtrees of `least` nodes and more, in the order in which they end; never 0.
 
     tree: "(kind field: (kind) (kind))"; hashes, roles: role_table. A hash is made of the node's
-    kind and of the fields and hashes of its children in order. No recursion: time and memory are
+    kind and of the fields and hashes of its children in order; what the parser says is MISSING is
+    no node. No recursion: time and memory are
     linear in the expression.
     """
     most = 1
@@ -126,7 +127,7 @@ def hash_subtrees(tree: U8, least: int, hashes: U64, roles: U8) -> U64:
                 else:
                     while i < len(tree) and tree[i] != 41:
                         i += 1
-            role = _role(h, hashes, roles)
+            role = IGNORED if h == _MISSING_HASH else _role(h, hashes, roles)
             if role == IGNORED and ignored == most:
                 ignored = depth
             acc[depth] = _LITERAL_HASH if role == LITERAL else h
