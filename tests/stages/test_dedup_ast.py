@@ -11,6 +11,7 @@ import pytest
 from dolma_pipe import syntax
 from dolma_pipe.entries import Ast, Entry, Exact
 from dolma_pipe.errors import MissingExtra
+from dolma_pipe.stages.dedup import structure
 from tests.slow import dedup as slow
 from tests.stages.curated import Document, Result, run
 
@@ -185,8 +186,9 @@ def test_policy_and_sources(tmp_path: Path, keep: str) -> None:
 
 @pytest.mark.parametrize(("shards", "partition_bytes"), [(1, 1 << 20), (3, 64), (9, 640)])
 def test_shards_and_partitions_change_nothing(
-    tmp_path: Path, shards: int, partition_bytes: int
+    tmp_path: Path, shards: int, partition_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(structure, "_BLOCK_WORDS", partition_bytes)
     found = documents([written(program(i % 4), i) for i in range(9)])
     borders = [len(found) * i // shards for i in range(shards + 1)]
     parts = [found[a:b] for a, b in pairwise(borders)]
@@ -198,6 +200,6 @@ def test_a_missing_extra_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def absent(language: str) -> Any:  # noqa: ARG001
         raise MissingExtra("code", "tree-sitter-language-pack")
 
-    monkeypatch.setattr("dolma_pipe.stages.dedup.structure.parser_of", absent)
+    monkeypatch.setattr(structure, "parser_of", absent)
     with pytest.raises(MissingExtra, match=r"dolma-pipe\[code\]"):
         one(tmp_path, documents(["x = 1"]))
