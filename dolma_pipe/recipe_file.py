@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from dolma_pipe.entries import METHODS, Entry, MinHash
+from dolma_pipe.entries import METHODS, Ast, Entry, MinHash
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.extends import read_extended
 from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
@@ -255,7 +255,7 @@ def _entries(given: list[dict[str, dict[str, Any] | None]]) -> Iterator[Entry]:
             )
         place = f"dedup.{i}.{method}"
         settled = settle(settings or {}, METHODS[method], place)
-        if isinstance(settled, MinHash) and settled.threshold is not None:
+        if isinstance(settled, MinHash | Ast) and settled.threshold is not None:
             _two_bands(settled.threshold, settled.bands * settled.rows, place)
         yield settled
 

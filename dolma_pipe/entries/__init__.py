@@ -1,5 +1,6 @@
 """The entries of a recipe's dedup section: what counts as a copy, and which copy stays."""
 
+from dolma_pipe.entries.ast import Ast
 from dolma_pipe.entries.exact import Exact
 from dolma_pipe.entries.lines import Lines
 from dolma_pipe.entries.minhash import MinHash
@@ -7,14 +8,25 @@ from dolma_pipe.entries.semantic import Semantic
 from dolma_pipe.entries.simhash import SimHash
 from dolma_pipe.entries.substring import Substring
 
-Entry = Exact | Lines | Substring | MinHash | SimHash | Semantic
+Entry = Exact | Lines | Substring | MinHash | SimHash | Ast | Semantic
 METHODS: dict[str, type[Entry]] = {
     "exact": Exact,
     "lines": Lines,
     "substring": Substring,
     "minhash": MinHash,
     "simhash": SimHash,
+    "ast": Ast,
     "semantic": Semantic,
 }
 
-__all__ = ["METHODS", "Entry", "Exact", "Lines", "MinHash", "Semantic", "SimHash", "Substring"]
+__all__ = [
+    "METHODS",
+    "Ast",
+    "Entry",
+    "Exact",
+    "Lines",
+    "MinHash",
+    "Semantic",
+    "SimHash",
+    "Substring",
+]

@@ -7,8 +7,9 @@ BLAS (7 ns against 28 for 384 dimensions).
 import numpy as np
 
 from dolma_pipe.kernels.components import root
-from dolma_pipe.kernels.jaccard import SCALE, Verdicts
+from dolma_pipe.kernels.jaccard import Verdicts
 from dolma_pipe.kernels.jit import F64, I16, I32, I64, inlined, kernel
+from dolma_pipe.kernels.overlap import SCALE
 
 TILE = 128
 """Vectors that are compared with as many others while both are in the cache."""

@@ -56,6 +56,7 @@ class Document(msgspec.Struct):
     text: str
     created: str | None = None
     score: float = float("nan")
+    metadata: dict[str, str] = {}
 
 
 def documents_of(texts: Iterable[str]) -> list[Document]:

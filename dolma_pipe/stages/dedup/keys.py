@@ -1,7 +1,7 @@
 """Keys: the numbers by which documents meet that may be copies, a row a document, a table a method.
 
-exact: the two halves of the hash. minhash: a key a band. simhash: the
-fingerprint.
+exact: the two halves of the hash. minhash, ast: a key a band (structure.py makes those of ast).
+simhash: the fingerprint.
 """
 
 from collections.abc import Callable
@@ -61,6 +61,7 @@ _COLUMNS: dict[str, Callable[[Any], int]] = {
     "exact": lambda _: 2,
     "minhash": lambda entry: banding_of(entry).bands,
     "simhash": lambda _: 1,
+    "ast": lambda entry: banding_of(entry).bands,
 }
 _KEYS: dict[str, Callable[[Any, U8, I64], U64]] = {
     "exact": _exact_keys,

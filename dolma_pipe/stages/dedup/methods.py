@@ -9,6 +9,7 @@ from dolma_pipe.stages.dedup.near import find_near
 from dolma_pipe.stages.dedup.plan import Plan, Steps
 from dolma_pipe.stages.dedup.semantic import find_alike
 from dolma_pipe.stages.dedup.similar import find_similar_texts
+from dolma_pipe.stages.dedup.structure import find_structures
 from dolma_pipe.stages.dedup.substring import find_repeated_runs
 
 FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
@@ -18,4 +19,5 @@ FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
     "minhash": find_similar_texts,
     "simhash": find_near,
     "semantic": find_alike,
+    "ast": find_structures,
 }

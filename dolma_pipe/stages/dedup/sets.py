@@ -1,20 +1,20 @@
 """Sets: what decides whether two documents are copies, a set of hashes each, a table a method.
 
-minhash: the shingles. semantic: the vector, in words, for which being a set does not matter.
+minhash: the shingles. ast: the subtrees, which were kept when the keys were made. semantic: the
+vector, in words, for which being a set does not matter.
 """
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from dolma_pipe.curated import Texts
-from dolma_pipe.entries import MinHash, Semantic
+from dolma_pipe.entries import MinHash
 from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.kernels.shingles import shingles_of
 from dolma_pipe.stages.dedup.live import read_rows
 from dolma_pipe.stages.dedup.plan import Plan
+from dolma_pipe.stages.dedup.structure import read_structures
 from dolma_pipe.stages.dedup.vectors import read_words
 
 
@@ -23,18 +23,19 @@ def read_sets(plan: Plan, shard: int, rows: I64) -> Iterator[list[U64]]:
 
     Each is sorted, distinct and without 0, but for semantic.
     """
-    if isinstance(plan.entry, Semantic):
-        yield from read_words(plan, shard, rows)
-        return
-    sets_of = _SETS[plan.entry.method]
+    return _READERS[plan.entry.method](plan, shard, rows)
+
+
+def _read_shingles(plan: Plan, shard: int, rows: I64) -> Iterator[list[U64]]:
+    assert isinstance(plan.entry, MinHash)
     for texts in read_rows(plan, shard, rows):
-        yield sets_of(plan.entry, texts)
+        places = np.arange(len(texts.rows))
+        values, offsets = shingles_of(texts.text, texts.offsets, places, plan.entry.shingle)
+        yield [np.unique(values[a:b]) for a, b in pairwise(offsets.tolist())]
 
 
-def _shingles(entry: MinHash, texts: Texts) -> list[U64]:
-    rows = np.arange(len(texts.rows))
-    values, offsets = shingles_of(texts.text, texts.offsets, rows, entry.shingle)
-    return [np.unique(values[a:b]) for a, b in pairwise(offsets.tolist())]
-
-
-_SETS: dict[str, Callable[[Any, Texts], list[U64]]] = {"minhash": _shingles}
+_READERS: dict[str, Callable[[Plan, int, I64], Iterator[list[U64]]]] = {
+    "minhash": _read_shingles,
+    "ast": read_structures,
+    "semantic": read_words,
+}
