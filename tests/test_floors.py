@@ -27,6 +27,7 @@ FLOORS = {
     "document": 1,
     "dolma": 1,
     "entries": 1,
+    "evaluations": 1,
     "fasttext": 1,
     "fasttext_file": 1,
     "fasttext_levels": 1,

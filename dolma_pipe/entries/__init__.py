@@ -1,9 +1,14 @@
 """The entries of a recipe's dedup section: what counts as a copy, and which copy stays."""
 
+from dolma_pipe.entries.decontaminate import Decontaminate
 from dolma_pipe.entries.exact import Exact
 from dolma_pipe.entries.minhash import MinHash
 
-Entry = Exact | MinHash
-METHODS: dict[str, type[Entry]] = {"exact": Exact, "minhash": MinHash}
+Entry = Exact | MinHash | Decontaminate
+METHODS: dict[str, type[Entry]] = {
+    "exact": Exact,
+    "minhash": MinHash,
+    "decontaminate": Decontaminate,
+}
 
-__all__ = ["METHODS", "Entry", "Exact", "MinHash"]
+__all__ = ["METHODS", "Decontaminate", "Entry", "Exact", "MinHash"]

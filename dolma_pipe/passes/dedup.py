@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from dolma_pipe.cuts import read_cuts
+from dolma_pipe.entries import Decontaminate
+from dolma_pipe.evaluations import evaluation_hashes
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.manifest import (
     code_fingerprint,
@@ -64,6 +66,7 @@ def deduplicate(
         code_fingerprint(),
         [[item.shard.key, item.fingerprint] for item in curated],
         [msgspec.to_builtins(entry) for entry in entries],
+        [evaluation_hashes(entry) for entry in active if isinstance(entry, Decontaminate)],
         method,
     )
     if context.force or done(work, "dedup", "all", expected) is None:
@@ -81,6 +84,8 @@ def deduplicate(
         outputs += [work.cuts(key) for key in keys if edited]
         outputs += [work.annotations(key) for key in keys if annotated]
         outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
+        if any(isinstance(entry, Decontaminate) for entry in active):
+            outputs.append(work.dedup / "contamination.parquet")
         write_record(work, "dedup", "all", expected, outputs, summary)
     shards = [_survivors(work, item, len(entries), edited=edited) for item in curated]
     return Deduplicated(shards, [entry.method for entry in entries])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from dolma_pipe.stages.dedup.contamination import find_contamination
 from dolma_pipe.stages.dedup.exact import find_equal
 from dolma_pipe.stages.dedup.found import Found
 from dolma_pipe.stages.dedup.plan import Plan, Steps
@@ -10,4 +11,5 @@ from dolma_pipe.stages.dedup.similar import find_similar_texts
 FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
     "exact": find_equal,
     "minhash": find_similar_texts,
+    "decontaminate": find_contamination,
 }
