@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.hashing import mixed64
-from dolma_pipe.kernels.jit import F64, I64, U64, U8, inlined, kernel
+from dolma_pipe.kernels.jit import F64, I64, U8, U64, inlined, kernel
 from dolma_pipe.kernels.shingles import (
     BASE,
     BORDER,
@@ -39,6 +39,7 @@ SHORT_WINDOW, LONG_WINDOW = 50, 100
 INFORMATIVE_GRAMS, INFORMATIVE_ANSWER = 20, 4
 STRICT_TOKENS, LENIENT_TOKENS = 20, 50
 """Up to the first an item must match in full, from the second on up to the threshold."""
+MIDDLE = np.uint64(24)
 LOST_BY_REST = 0.3
 """What answer and passage can bring to a score at the most, for the early reject."""
 
@@ -60,7 +61,8 @@ class Seeds(NamedTuple):
     """Where matches begin: n-gram -> items[begins[slot]:ends[slot]], by open addressing.
 
     bits: uint64, a bit for the low bits of a hash; most n-grams of most texts stop there. keys:
-    uint64[slots], 0 is free, the slot of a hash is its high bits or one of the next.
+    uint64[slots], 0 is free, the slot of a hash is its middle bits or one of the next: high bits
+    are not even, of equally rare n-grams those of the smallest hash are chosen.
     """
 
     bits: U64
@@ -213,10 +215,10 @@ def _slot(seeds: Seeds, gram: np.uint64) -> int:
     if seeds.bits[low >> np.uint64(6)] >> (low & np.uint64(63)) & np.uint64(1) == np.uint64(0):
         return -1
     slots = len(seeds.keys)
-    slot = np.int64((gram >> np.uint64(32)) * np.uint64(slots) >> np.uint64(32))
+    slot = np.int64(gram >> MIDDLE) & (slots - 1)
     while seeds.keys[slot] != np.uint64(0):
         if seeds.keys[slot] == gram:
-            return slot
+            return int(slot)
         slot = (slot + 1) & (slots - 1)
     return -1
 
@@ -228,7 +230,7 @@ def fill_slots(seeds: Seeds, grams: U64, begins: I64, ends: I64) -> None:
     for i in range(len(grams)):
         low = grams[i] & np.uint64(len(seeds.bits) * 64 - 1)
         seeds.bits[low >> np.uint64(6)] |= np.uint64(1) << (low & np.uint64(63))
-        slot = np.int64((grams[i] >> np.uint64(32)) * np.uint64(slots) >> np.uint64(32))
+        slot = np.int64(grams[i] >> MIDDLE) & (slots - 1)
         while seeds.keys[slot] != np.uint64(0):
             slot = (slot + 1) & (slots - 1)
         seeds.keys[slot], seeds.begins[slot], seeds.ends[slot] = grams[i], begins[i], ends[i]
@@ -292,7 +294,7 @@ def _answer(words: U64, count: int, behind: int, item: int, index: Index, seen: 
     if tokens > SHORT_ANSWER:
         end = min(count, behind + max(LONG_WINDOW, 2 * tokens))
         weight = _overlap(words, behind, end, ANSWER_GRAM, index.answer, item, seen)
-        return weight / index.answer.totals[item]
+        return float(weight / index.answer.totals[item])
     for i in range(behind, min(count, behind + SHORT_WINDOW) - tokens + 1):
         equal = True
         for j in range(tokens):
@@ -310,7 +312,7 @@ def _passage(
     window = max(LONG_WINDOW, 2 * index.lengths[item, 2])
     start, end = max(0, first - window), min(count, behind + window)
     weight = _overlap(words, start, end, PASSAGE_GRAM, index.passage, item, seen)
-    return weight / index.passage.totals[item]
+    return float(weight / index.passage.totals[item])
 
 
 @kernel

@@ -84,8 +84,8 @@ def score_shard(args: dict[str, Any]) -> dict[str, int]:
             rows += _told(entry, texts, list(found), items)
     _write_matches(plan, shard, rows)
     if entry.remove == "spans":
-        columns = (np.array([row[name] for row in rows], np.int64) for name in PLACES)
-        cuts = cuts_of(*columns, plan.shards[shard].documents)
+        at, starts, ends = (np.array([row[name] for row in rows], np.int64) for name in PLACES)
+        cuts = cuts_of(at, starts, ends, plan.shards[shard].documents)
         write_cuts(plan.path(f"found/{plan.shards[shard].key}.i64"), cuts, durable=False)
     return {"compared_documents": documents, "compared_bytes": size, "matches": len(rows)}
 

@@ -8,11 +8,11 @@ About 20 bytes an n-gram on disk, which workers map and share; building needs so
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dolma_pipe.entries import Decontaminate
 from dolma_pipe.evaluations import Item, read_items
@@ -29,14 +29,15 @@ from dolma_pipe.kernels.contamination import (
     fill_slots,
     fold_all,
 )
-from dolma_pipe.kernels.jit import I64, U8, U64, Bool
+from dolma_pipe.kernels.jit import I64, U64, Bool
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
 from dolma_pipe.work import atomic_write
 
 PARTS = ("question", "answer", "passage")
 FEW = 100
-"""Documents that an n-gram may stand in whatever the share: copies of an item are not boilerplate"""
+"""Documents that an n-gram may stand in whatever the share: copies of an item are no boilerplate.
+"""
 FREQUENT = 2000
 """n-grams of more items, or of twice the root of their number, begin no match."""
 
@@ -148,7 +149,7 @@ class ItemTexts:
 
     def evaluation(self, item: int) -> str:
         """The name of its set."""
-        return self._names[self._evaluation[item]]
+        return self._names[int(self._evaluation[item])]
 
     def number(self, item: int) -> int:
         """Its number in the set."""
@@ -161,7 +162,7 @@ class ItemTexts:
     def part(self, item: int, part: int) -> str:
         """One of question, answer and passage."""
         start, end = self._offsets[3 * item + part], self._offsets[3 * item + part + 1]
-        return self._text[start:end].tobytes().decode()
+        return bytes(self._text[start:end]).decode()
 
 
 def _sizes(entry: Decontaminate) -> list[tuple[str, int]]:
@@ -201,7 +202,7 @@ def _joined(item: Item) -> Item:
 
 
 def _fold(items: list[Item], part: int) -> tuple[U64, I64]:
-    texts = [item[2 + part].encode() for item in items]
+    texts = [item[2:][part].encode() for item in items]
     offsets = np.cumsum([0, *map(len, texts)]).astype(np.int64)
     return fold_all(np.frombuffer(b"".join(texts), np.uint8), offsets)
 
@@ -305,7 +306,7 @@ def _counts(plan: Plan, shard: int) -> Path:
     return plan.path(f"counts/{plan.shards[shard].key}.i64")
 
 
-def _save(plan: Plan, name: str, values: I64 | U64 | U8) -> None:
+def _save(plan: Plan, name: str, values: npt.NDArray[Any]) -> None:
     with atomic_write(_path(plan, name), durable=False) as file:
         np.save(file, values)
 
