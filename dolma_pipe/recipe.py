@@ -99,6 +99,8 @@ class Recipe(msgspec.Struct, frozen=True):
         for source in self.sources:
             for use in source.taggers:
                 use.build().check()
+        for entry in self.dedup:
+            entry.check()
 
     def assets(self) -> list[str]:
         """Names or paths of every model and tokenizer, sorted."""
@@ -108,6 +110,7 @@ class Recipe(msgspec.Struct, frozen=True):
             for use in source.taggers
             for name in use.build().assets()
         }
+        found |= {name for entry in self.dedup for name in entry.assets()}
         if self.tokenize is not None:
             found.add(self.tokenize.tokenizer)
         return sorted(found)

@@ -9,7 +9,7 @@ from dolma_pipe.kernels.jit import I64, U8, inlined, kernel
 
 
 @inlined
-def _root(parents: I64, node: int) -> int:
+def root(parents: I64, node: int) -> int:
     while parents[node] != node:
         parents[node] = parents[parents[node]]
         node = parents[node]
@@ -26,7 +26,7 @@ def join(parents: I64, members: U8, edges: I64) -> None:
     for e in range(len(edges)):
         one, other = edges[e, 0], edges[e, 1]
         members[one] = members[other] = np.uint8(1)
-        one, other = _root(parents, one), _root(parents, other)
+        one, other = root(parents, one), root(parents, other)
         if one < other:
             parents[other] = one
         elif other < one:
@@ -38,5 +38,5 @@ def roots_of(parents: I64, nodes: I64) -> I64:
     """int64[len(nodes)]: the smallest node of the component of each node."""
     roots = np.empty(len(nodes), np.int64)
     for i in range(len(nodes)):
-        roots[i] = _root(parents, nodes[i])
+        roots[i] = root(parents, nodes[i])
     return roots

@@ -7,8 +7,9 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
+from dolma_pipe.assets import asset_hash
 from dolma_pipe.cuts import read_cuts
-from dolma_pipe.entries import Decontaminate
+from dolma_pipe.entries import Decontaminate, Semantic
 from dolma_pipe.evaluations import evaluation_hashes
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.manifest import (
@@ -24,6 +25,7 @@ from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.passes.sign import sign
 from dolma_pipe.stages.dedup import deduplicate as deduplicate_shards
 from dolma_pipe.stages.dedup.plan import CuratedShard
+from dolma_pipe.stages.dedup.vectors import vectors_path
 from dolma_pipe.work import Work
 
 
@@ -66,6 +68,7 @@ def deduplicate(
         code_fingerprint(),
         [[item.shard.key, item.fingerprint] for item in curated],
         [msgspec.to_builtins(entry) for entry in entries],
+        {name: asset_hash(name) for entry in active for name in entry.assets()},
         [evaluation_hashes(entry) for entry in active if isinstance(entry, Decontaminate)],
         method,
     )
@@ -83,6 +86,7 @@ def deduplicate(
         outputs = [work.removed(key) for key in keys]
         outputs += [work.cuts(key) for key in keys if edited]
         outputs += [work.annotations(key) for key in keys if annotated]
+        outputs += _embeddings(context, curated, method)
         outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
         if any(isinstance(entry, Decontaminate) for entry in active):
             outputs.append(work.dedup / "contamination.parquet")
@@ -95,6 +99,17 @@ def curated_shard(item: CuratedInput) -> CuratedShard:
     """A shard as stage 4 wants it."""
     source, key = item.shard.source, item.shard.key
     return CuratedShard(key, source, key.removeprefix(f"{source}/"), item.counts.kept)
+
+
+def _embeddings(context: Context, curated: list[CuratedInput], method: str | None) -> list[Path]:
+    """Vectors, which stay for the next run with another threshold."""
+    return [
+        vectors_path(context.work, item.shard.key, number)
+        for number, entry in enumerate(context.recipe.dedup, 1)
+        if isinstance(entry, Semantic) and method in (None, entry.method)
+        for item in curated
+        if entry.concerns(item.shard.source)
+    ]
 
 
 def _survivors(work: Work, curated: CuratedInput, entries: int, *, edited: bool) -> Survivors:
