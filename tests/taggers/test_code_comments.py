@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dolma_pipe import syntax
 from dolma_pipe.batch import batch_of
 from dolma_pipe.errors import MissingExtra
 from tests.taggers.shelf import tagger
@@ -108,7 +109,8 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
             raise ImportError(name)
         return real(name, *rest)
 
-    type(made).check.__globals__["_parser"].cache_clear()
+    syntax.parser_of.cache_clear()
+    syntax.grammar.cache_clear()
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(MissingExtra, match=r"dolma-pipe\[code\]"):
         made.check()
