@@ -122,7 +122,7 @@ def word_places(text: U8, start: int, end: int) -> tuple[I64, I64]:
     """
     room = (end - start + 1) // 2 + 1
     starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
-    count = _word_places(text, start, end, folding(), starts, ends)
+    count = word_places_of(text, start, end, folding(), starts, ends)
     return starts[:count], ends[:count]
 
 
@@ -412,7 +412,7 @@ def _count_documents(
 
 
 @kernel
-def _word_places(text: U8, start: int, end: int, fold: Folding, starts: I64, ends: I64) -> int:
+def word_places_of(text: U8, start: int, end: int, fold: Folding, starts: I64, ends: I64) -> int:
     """The borders are those of fold_words, which tells why."""
     count = 0
     begin = stop = -1  # of what is not white space since the last border

@@ -15,7 +15,11 @@ from dolma_pipe.entries import METHODS, Decontaminate, Entry, Exact
 from dolma_pipe.entries.decontaminate import EvaluationSet, Fields
 from dolma_pipe.errors import InputError
 from dolma_pipe.evaluations import check_evaluations, evaluation_hashes, read_items
-from tests.stages.curated import Document, Result, documents_of, run
+from dolma_pipe.shard import write_shard
+from dolma_pipe.stages.dedup import deduplicate
+from dolma_pipe.work import Work
+from tests.embeddings.models import write_tiny_static
+from tests.stages.curated import Document, InProcess, Result, curate, documents_of, run
 
 
 def words(seed: int, count: int) -> str:
@@ -74,6 +78,7 @@ def test_documents_go_and_the_report_tells_why(tmp_path: Path, quiz: str) -> Non
         "documents": 3,
         "bytes": size,
         "matches": 3,
+        "checks": {"ngrams": 3},
         "scores": {"1.00": 3},
     }
     assert [example["id"] for example in examples] == ["d1", "d0", "d0"]
@@ -309,3 +314,86 @@ def test_the_hash_of_a_set_is_that_of_its_content(quiz: str) -> None:
     assert evaluation_hashes(entry) == before
     write_set(Path(quiz), ITEMS[:3])
     assert evaluation_hashes(entry) != before
+
+
+def test_the_check_by_meaning_finds_what_has_the_same_vector(tmp_path: Path) -> None:
+    """A static model is blind to the order of words, n-grams are not."""
+    question = "the cat sat the dog run blue house"
+    path = write_set(tmp_path / "set.jsonl", [{"question": question}, {"question": "éé " * 9}])
+    mixed = "blue dog house run the cat the sat"
+    filler = "tree river tree mat tree river tree mat"
+    texts = [mixed, f"{filler} {mixed} {filler}", f"{filler} {filler}", "", "cat"]
+    settings: dict[str, Any] = {"model": write_tiny_static(tmp_path), "cosine": 0.99, "window": 8}
+    entry = msgspec.convert(
+        {"evaluations": {"set": path}, "ngrams": False, "semantic": settings}, Decontaminate
+    )
+    result = run(tmp_path / "w", {"web": [documents_of(texts)]}, [entry])
+    assert result.masks["web/000"] == [1, 1, 0, 0, 0]
+    rows = table(tmp_path / "w")
+    assert [(row["check"], row["item"], row["stretch"]) for row in rows] == [
+        ("semantic", 0, mixed),
+        ("semantic", 0, mixed),
+    ]
+    assert rows[1]["question_overlap"] is None
+    assert told(result)[0]["checks"] == {"semantic": 2}
+
+
+CODE = '''def solve(numbers, limit):
+    """{doc}"""
+    found = []
+    for i, number in enumerate(numbers):
+        if number > limit and number % 2 == 0:
+            found.append(number * i + limit)
+        elif number < -limit:
+            found = [other - number for other in found]
+    while len(found) > limit:
+        found.pop()
+    return sorted(found, key=lambda value: -value)
+'''
+
+
+def renamed(code: str) -> str:
+    for old, new in (("numbers", "xs"), ("number", "x"), ("found", "result"), ("limit", "k")):
+        code = code.replace(old, new)
+    return code.replace("solve", "f").replace("    ", "  ")
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_the_check_by_structure_finds_renamed_code(tmp_path: Path, answered: bool) -> None:
+    head, _, body = CODE.partition("    found = []")
+    item = {"question": head, "answer": "    found = []" + body}
+    if not answered:
+        item = {"question": "Write a function that solves it, with numbers", "answer": CODE}
+    other = {"question": "Write a function that adds two numbers up", "answer": "a + b"}
+    path = write_set(tmp_path / "set.jsonl", [other, item])
+    embedded = "import os\n\n\nclass A:\n  def g(self):\n    return os.name\n\n\n"
+    changed = renamed(CODE).replace("x * i + k", "x").replace("while len", "if len")
+    texts = [embedded + renamed(CODE), changed, "def f(a, b):\n  return a + b\n", "no code"]
+    entry = msgspec.convert({"evaluations": {"set": path}, "ast": {}}, Decontaminate)
+    work = Work(tmp_path / "w")
+    shards = curate(work, {"code": [documents_of(texts)]}, [entry])
+    lines = [
+        msgspec.json.encode({"id": f"d{i}", "text": text, "metadata": {"path": f"{i}.py"}})
+        for i, text in enumerate(texts)
+    ]
+    with write_shard(work.curated("code/000")) as writer:
+        writer.lines(lines)
+    report = deduplicate(work, [entry], shards, InProcess())
+    [row] = table(tmp_path / "w")
+    assert (row["row"], row["item"], row["check"], row["score"]) == (0, 1, "ast", 1.0)
+    assert (row["start"], row["end"]) == (0, len(texts[0]))
+    assert report["entries"][0]["items_with_structure"] == 1
+    assert report["kept"] == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"ngrams": False}, "no check is left"),
+        ({"ast": {"languages": ["pyton"]}}, "did you mean 'python'"),
+        ({"semantic": {"cosine": 1}}, "< 1"),
+    ],
+)
+def test_wrong_checks_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=message):
+        msgspec.convert({"evaluations": {"a": "x"}, **given}, Decontaminate)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from dolma_pipe.curated import Texts
 from dolma_pipe.cuts import cuts_of, write_cuts
 from dolma_pipe.entries import Decontaminate
-from dolma_pipe.kernels.contamination import Index, Rule, find_matches, word_places
+from dolma_pipe.stages.dedup.contamination_checks import Checks, Match
 from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, write_decisions
-from dolma_pipe.stages.dedup.evaluation_index import ItemTexts, load_index, make_index
+from dolma_pipe.stages.dedup.evaluation_index import ItemTexts, make_index
 from dolma_pipe.stages.dedup.found import Found, total
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
@@ -62,6 +62,10 @@ def find_contamination(steps: Steps, plan: Plan) -> Found:
     """All steps of a decontaminate entry."""
     assert isinstance(plan.entry, Decontaminate)
     counts = make_index(steps, plan)
+    if plan.entry.semantic:
+        steps.over_parts("contamination_checks:embed_items", 1)
+    if plan.entry.ast:
+        counts |= steps.over_parts("contamination_checks:parse_items", 1)[0]
     scored = steps.over_shards("contamination:score_shard", plan.taking_part())
     [told] = steps.over_parts("contamination:conclude", 1, sets=counts.pop("sets"))
     evaluations = told.pop("evaluations")
@@ -74,13 +78,12 @@ def score_shard(args: dict[str, Any]) -> dict[str, int]:
     plan, shard = load(args["plan"]), args["part"]
     entry = plan.entry
     assert isinstance(entry, Decontaminate)
-    index, items = load_index(plan), ItemTexts(plan)
+    checks, items = Checks(plan, shard), ItemTexts(plan)
     rows: list[dict[str, Any]] = []
     documents = size = 0
     for texts in read_live(plan, shard):
         documents, size = documents + len(texts.rows), size + len(texts.text)
-        matches = _by_ngrams(entry, texts, index)
-        for _, found in groupby(matches, lambda match: match.document):
+        for _, found in groupby(checks.matches(texts), lambda match: match.document):
             rows += _told(entry, texts, list(found), items)
     _write_matches(plan, shard, rows)
     if entry.remove == "spans":
@@ -125,47 +128,21 @@ def publish_contamination(args: dict[str, Any]) -> dict[str, int]:
     return {"rows": rows}
 
 
-class _Match(NamedTuple):
-    """document: place in the batch; start, end: bytes from its start; scores: of four columns."""
-
-    document: int
-    start: int
-    end: int
-    item: int
-    check: str
-    scores: tuple[float, float | None, float | None, float | None]
-
-
-def _by_ngrams(entry: Decontaminate, texts: Texts, index: Index) -> Iterator[_Match]:
-    rule = Rule(entry.threshold, entry.ngram, entry.misses)
-    matches = find_matches(texts.text, texts.offsets, index, rule)
-    at, starts, ends = -1, np.empty(0, np.int64), np.empty(0, np.int64)
-    for place, scores in zip(matches.places.tolist(), matches.scores.tolist(), strict=True):
-        document, item, first, behind = place
-        if document != at:
-            at, borders = document, texts.offsets[document : document + 2].tolist()
-            starts, ends = word_places(texts.text, *borders)
-        start, end = int(starts[first]), int(ends[behind - 1])
-        score, question, answer, passage = (round(score, 6) for score in scores)
-        told = (score, question, answer, passage)
-        yield _Match(document, start, end, item, "ngrams", told)
-
-
 def _told(
-    entry: Decontaminate, texts: Texts, found: list[_Match], items: ItemTexts
+    entry: Decontaminate, texts: Texts, found: list[Match], items: ItemTexts
 ) -> Iterator[dict[str, Any]]:
     """Rows of the table for the matches of one document, but for what the shard says."""
     borders = texts.offsets[found[0].document : found[0].document + 2]
     text = texts.text[borders[0] : borders[1]].tobytes()
     gone = entry.remove == "documents" or _is_blank_without(text, found)
-    for match in sorted(found, key=lambda m: (m.start, m.item, m.check)):
-        score, question, answer, passage = match.scores
+    for match in found:
+        question, answer, passage = match.overlaps
         yield {
             "row": int(texts.rows[match.document]),
             "evaluation": items.evaluation(match.item),
             "item": items.number(match.item),
             "check": match.check,
-            "score": score,
+            "score": match.score,
             "question_overlap": question,
             "answer_overlap": answer,
             "passage_overlap": passage,
@@ -178,9 +155,9 @@ def _told(
         }
 
 
-def _is_blank_without(text: bytes, found: list[_Match]) -> bool:
+def _is_blank_without(text: bytes, found: list[Match]) -> bool:
     at = 0
-    for match in sorted(found, key=lambda m: m.start):
+    for match in found:
         if text[at : max(at, match.start)].decode().strip():
             return False
         at = max(at, match.end)
@@ -217,6 +194,7 @@ class _Summary:
         self._found = set[int]()
         self._counts = Counter[str]()
         self._scores = Counter[int]()
+        self._checks = Counter[str]()
         self._examples: list[dict[str, Any]] = []
 
     def add(self, matches: pa.Table) -> None:
@@ -227,6 +205,7 @@ class _Summary:
         self._counts["matches"] += len(rows)
         self._counts["documents"] += len(first)
         self._counts["bytes"] += int(matches.column("bytes").to_numpy()[first].sum())
+        self._checks.update(matches.column("check").to_pylist())
         bars = np.floor(matches.column("score").to_numpy() / BIN + 1e-9).astype(int)
         self._scores.update(bars.tolist())
         shown = matches.select(SHOWN_COLUMNS).slice(0, EXAMPLES - len(self._examples))
@@ -241,6 +220,7 @@ class _Summary:
             "items_found": len(self._found),
             "contamination_rate": round(len(self._found) / items, 6) if items else 0.0,
             **{name: self._counts[name] for name in ("documents", "bytes", "matches")},
+            "checks": dict(sorted(self._checks.items())),
             "scores": scores,
             "examples": self._examples,
         }

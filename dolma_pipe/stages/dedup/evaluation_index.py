@@ -48,7 +48,7 @@ def make_index(steps: Steps, plan: Plan) -> dict[str, Any]:
     [built] = steps.over_parts("evaluation_index:build_index", 1)
     shards: list[int] = []
     documents = 0
-    if plan.entry.drop_common is not None:
+    if plan.entry.ngrams and plan.entry.drop_common is not None:
         shards = plan.taking_part()
         counted = steps.over_shards("evaluation_index:count_shard", shards)
         documents = sum(counted)
@@ -65,18 +65,18 @@ def build_index(args: dict[str, Any]) -> dict[str, Any]:
     assert isinstance(entry, Decontaminate)
     items, lengths, words, sets = _chosen(entry)
     names = list(entry.evaluations)
-    _save(plan, "evaluation", np.array([names.index(i.evaluation) for i in items], np.int64))
-    _save(plan, "number", np.array([i.number for i in items], np.int64))
+    write_array(plan, "evaluation", np.array([names.index(i.evaluation) for i in items], np.int64))
+    write_array(plan, "number", np.array([i.number for i in items], np.int64))
     _save_texts(plan, items)
-    _save(plan, "lengths", lengths)
-    _save(plan, "short", _short(words[1], lengths[:, 1]))
+    write_array(plan, "lengths", lengths)
+    write_array(plan, "short", _short(words[1], lengths[:, 1]))
     for (part, size), folded in zip(_sizes(entry), words, strict=True):
         hashes, offsets = distinct_grams(*folded, size)
-        _save(plan, f"{part}.hashes", hashes)
-        _save(plan, f"{part}.offsets", offsets)
+        write_array(plan, f"{part}.hashes", hashes)
+        write_array(plan, f"{part}.offsets", offsets)
         if part == "question":
             grams = np.unique(hashes)
-            _save(plan, "grams", grams)
+            write_array(plan, "grams", grams)
             _save_seeds(plan, "counted", grams, np.arange(len(grams) + 1), grams[:0].view(np.int64))
     return {"sets": sets}
 
@@ -86,7 +86,7 @@ def count_shard(args: dict[str, Any]) -> int:
     plan, shard = load(args["plan"]), args["part"]
     assert isinstance(plan.entry, Decontaminate)
     counted = _seeds(plan, "counted")
-    counts = np.zeros(len(_array(plan, "grams")), np.int64)
+    counts = np.zeros(len(read_array(plan, "grams")), np.int64)
     documents = 0
     for texts in read_live(plan, shard):
         count_documents(texts.text, texts.offsets, plan.entry.ngram, counted, counts)
@@ -102,25 +102,25 @@ def finish_index(args: dict[str, Any]) -> dict[str, int]:
     plan = load(args["plan"])
     entry = plan.entry
     assert isinstance(entry, Decontaminate)
-    grams, counts = _array(plan, "grams"), np.zeros(len(_array(plan, "grams")), np.int64)
+    grams, counts = read_array(plan, "grams"), np.zeros(len(read_array(plan, "grams")), np.int64)
     for shard in args["shards"]:
         pairs = np.fromfile(_counts(plan, shard), np.int64).reshape(-1, 2)
         counts[pairs[:, 0]] += pairs[:, 1]
     share = entry.drop_common or 0.0
     common = counts > max(FEW, share * args["documents"])
     _drop(plan, grams[common])
-    items = len(_array(plan, "lengths"))
     for part in PARTS:
-        weights, totals, shared_by = _weights(plan, part, items)
-        _save(plan, f"{part}.weights", weights)
-        _save(plan, f"{part}.totals", totals)
+        offsets = read_array(plan, f"{part}.offsets")
+        weights, totals, shared_by = idf_weights(read_array(plan, f"{part}.hashes"), offsets)
+        write_array(plan, f"{part}.weights", weights)
+        write_array(plan, f"{part}.totals", totals)
         if part == "question":
             seeds = _choose_seeds(plan, weights, totals, shared_by, counts)
     return {
         "ngrams": len(grams),
         "common_ngrams": int(common.sum()),
         "seeds": seeds,
-        "unreachable_items": int((_array(plan, "question.totals") == 0).sum()),
+        "unreachable_items": int((read_array(plan, "question.totals") == 0).sum()),
     }
 
 
@@ -128,10 +128,10 @@ def load_index(plan: Plan) -> Index:
     """The index, mapped and not read."""
 
     def grams(part: str) -> Grams:
-        return Grams(*(_array(plan, f"{part}.{name}") for name in Grams._fields))
+        return Grams(*(read_array(plan, f"{part}.{name}") for name in Grams._fields))
 
     question, answer, passage = map(grams, PARTS)
-    lengths, short = _array(plan, "lengths"), _array(plan, "short")
+    lengths, short = read_array(plan, "lengths"), read_array(plan, "short")
     return Index(question, answer, passage, lengths, short, _seeds(plan, "seeds"))
 
 
@@ -141,8 +141,8 @@ class ItemTexts:
     def __init__(self, plan: Plan) -> None:
         assert isinstance(plan.entry, Decontaminate)
         self._names = list(plan.entry.evaluations)
-        self._evaluation, self._number = _array(plan, "evaluation"), _array(plan, "number")
-        self._offsets, self._text = _array(plan, "texts.offsets"), _array(plan, "texts")
+        self._evaluation, self._number = read_array(plan, "evaluation"), read_array(plan, "number")
+        self._offsets, self._text = read_array(plan, "texts.offsets"), read_array(plan, "texts")
 
     def __len__(self) -> int:
         return len(self._number)
@@ -225,25 +225,26 @@ def _short(folded: tuple[U64, I64], lengths: I64) -> U64:
 
 def _save_texts(plan: Plan, items: list[Item]) -> None:
     texts = [part.encode() for item in items for part in item[2:]]
-    _save(plan, "texts", np.frombuffer(b"".join(texts), np.uint8))
-    _save(plan, "texts.offsets", np.cumsum([0, *map(len, texts)]).astype(np.int64))
+    write_array(plan, "texts", np.frombuffer(b"".join(texts), np.uint8))
+    write_array(plan, "texts.offsets", np.cumsum([0, *map(len, texts)]).astype(np.int64))
 
 
 def _drop(plan: Plan, common: U64) -> None:
     """Take common n-grams out of the questions."""
-    hashes, offsets = _array(plan, "question.hashes"), _array(plan, "question.offsets")
+    hashes, offsets = read_array(plan, "question.hashes"), read_array(plan, "question.offsets")
     keep = ~np.isin(hashes, common)
     kept_before = np.concatenate([[0], np.cumsum(keep)])
-    _save(plan, "question.hashes", hashes[keep])
-    _save(plan, "question.offsets", kept_before[offsets])
+    write_array(plan, "question.hashes", hashes[keep])
+    write_array(plan, "question.offsets", kept_before[offsets])
 
 
-def _weights(plan: Plan, part: str, items: int) -> tuple[I64, I64, I64]:
+def idf_weights(hashes: U64, offsets: I64) -> tuple[I64, I64, I64]:
     """idf = ln(items / items that have it), in millionths; their sums; and that number of items.
 
-    Where all n-grams of an item are in every item, each weighs the same.
+    hashes: distinct within an item; offsets: int64[items + 1]. Where all hashes of an item are in
+    every item, each weighs the same.
     """
-    hashes, offsets = _array(plan, f"{part}.hashes"), _array(plan, f"{part}.offsets")
+    items = len(offsets) - 1
     _, which, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     shared_by = counts[which]
     weights = np.round(np.log(items / shared_by) * 1e6).astype(np.int64)
@@ -262,11 +263,11 @@ def _choose_seeds(plan: Plan, weights: I64, totals: I64, shared_by: I64, counts:
     """
     entry = plan.entry
     assert isinstance(entry, Decontaminate)
-    hashes, offsets = _array(plan, "question.hashes"), _array(plan, "question.offsets")
+    hashes, offsets = read_array(plan, "question.hashes"), read_array(plan, "question.offsets")
     items = len(totals)
     of_item = np.repeat(np.arange(items), np.diff(offsets))
     able = np.flatnonzero(shared_by <= max(FREQUENT, 2 * np.sqrt(items)))
-    documents = counts[np.searchsorted(_array(plan, "grams"), hashes[able])]
+    documents = counts[np.searchsorted(read_array(plan, "grams"), hashes[able])]
     order = able[np.lexsort((hashes[able], -weights[able], documents, of_item[able]))]
     sums = np.cumsum(weights[order])
     before = sums - weights[order]
@@ -291,11 +292,11 @@ def _save_seeds(plan: Plan, name: str, grams: U64, borders: I64, items: I64) -> 
     )
     fill_slots(seeds, grams, borders[:-1].astype(np.int64), borders[1:].astype(np.int64))
     for field, values in zip(Seeds._fields, seeds, strict=True):
-        _save(plan, f"{name}.{field}", values)
+        write_array(plan, f"{name}.{field}", values)
 
 
 def _seeds(plan: Plan, name: str) -> Seeds:
-    return Seeds(*(_array(plan, f"{name}.{field}") for field in Seeds._fields))
+    return Seeds(*(read_array(plan, f"{name}.{field}") for field in Seeds._fields))
 
 
 def _path(plan: Plan, name: str) -> Path:
@@ -306,11 +307,11 @@ def _counts(plan: Plan, shard: int) -> Path:
     return plan.path(f"counts/{plan.shards[shard].key}.i64")
 
 
-def _save(plan: Plan, name: str, values: npt.NDArray[Any]) -> None:
+def write_array(plan: Plan, name: str, values: npt.NDArray[Any]) -> None:
     with atomic_write(_path(plan, name), durable=False) as file:
         np.save(file, values)
 
 
-def _array(plan: Plan, name: str) -> Any:
+def read_array(plan: Plan, name: str) -> Any:
     """Mapped; without the subclass, which kernels would be compiled for anew."""
     return np.asarray(np.load(_path(plan, name), mmap_mode="r"))
