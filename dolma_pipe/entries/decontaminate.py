@@ -33,7 +33,7 @@ class Meaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     model: str = "minilm"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    cosine: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.9
+    cosine: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.95
     window: Positive = 50
 
 
@@ -93,7 +93,7 @@ class Decontaminate(
     """The check by n-grams; false leaves only the others."""
 
     semantic: Meaning | None = None
-    """Also the check by meaning: {model: minilm, device: auto, cosine: 0.9, window: 50}."""
+    """Also the check by meaning: {model: minilm, device: auto, cosine: 0.95, window: 50}."""
 
     ast: Structure | None = None
     """Also the check of code by structure: {languages: [python], nodes: 8, subtrees: 10,
