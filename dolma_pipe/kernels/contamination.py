@@ -2,34 +2,18 @@
 
 The scoring is that of decon's SIMPLE (Ai2, 2025). It differs where a match begins: decon looks at
 every tenth n-gram and passes over what an earlier match covered. Here every n-gram is looked at,
-but only those of an item begin a match without one of which its overlap cannot be high enough
-(seeds.py), and what is covered is remembered an item.
+but an item is tried only at those of its n-grams without one of which its overlap cannot be high
+enough, and what is covered is remembered an item.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from dolma_pipe.kernels.evaluation_index import Grams, Index, gram_at, slot_of
 from dolma_pipe.kernels.hashing import mixed64
-from dolma_pipe.kernels.jit import F64, I64, U8, U64, inlined, kernel
-from dolma_pipe.kernels.shingles import (
-    BASE,
-    BORDER,
-    WIDE,
-    Folding,
-    fold_words,
-    folding,
-    hash_shingles,
-    most_words,
-)
-from dolma_pipe.kernels.unicode import (
-    MARK,
-    PUNCTUATION,
-    SPACE,
-    WORD_ALONE,
-    code_point_at,
-    flags_of,
-)
+from dolma_pipe.kernels.jit import F64, I64, U8, U64, kernel
+from dolma_pipe.kernels.shingles import BASE, Folding, fold_words, folding, most_words
 
 ANSWER_GRAM, PASSAGE_GRAM = 3, 4
 SHORT_ANSWER = 3
@@ -39,51 +23,8 @@ SHORT_WINDOW, LONG_WINDOW = 50, 100
 INFORMATIVE_GRAMS, INFORMATIVE_ANSWER = 20, 4
 STRICT_TOKENS, LENIENT_TOKENS = 20, 50
 """Up to the first an item must match in full, from the second on up to the threshold."""
-MIDDLE = np.uint64(24)
 LOST_BY_REST = 0.3
 """What answer and passage can bring to a score at the most, for the early reject."""
-
-
-class Grams(NamedTuple):
-    """n-grams of one part (question, answer or passage) of all items.
-
-    offsets: int64[items + 1]; hashes: uint64, sorted and distinct within an item; weights: int64,
-    idf in millionths; totals: int64[items], their sums.
-    """
-
-    offsets: I64
-    hashes: U64
-    weights: I64
-    totals: I64
-
-
-class Seeds(NamedTuple):
-    """Where matches begin: n-gram -> items[begins[slot]:ends[slot]], by open addressing.
-
-    bits: uint64, a bit for the low bits of a hash; most n-grams of most texts stop there. keys:
-    uint64[slots], 0 is free, the slot of a hash is its middle bits or one of the next: high bits
-    are not even, of equally rare n-grams those of the smallest hash are chosen.
-    """
-
-    bits: U64
-    keys: U64
-    begins: I64
-    ends: I64
-    items: I64
-
-
-class Index(NamedTuple):
-    """All evaluation items. lengths: int64[items, 3], tokens of question, answer and passage.
-
-    short: uint64[items, 3], the tokens of answers that are short.
-    """
-
-    question: Grams
-    answer: Grams
-    passage: Grams
-    lengths: I64
-    short: U64
-    seeds: Seeds
 
 
 class Rule(NamedTuple):
@@ -107,39 +48,6 @@ def find_matches(text: U8, offsets: I64, index: Index, rule: Rule) -> Matches:
     """Every stretch of every document that reaches the threshold."""
     words = np.empty(most_words(offsets), np.uint64)
     return Matches(*_find_matches(text, offsets, folding(), index, rule, words))
-
-
-def count_documents(text: U8, offsets: I64, size: int, counted: Seeds, counts: I64) -> None:
-    """Add to counts[k] the documents that have the n-gram whose slot begins at k."""
-    words = np.empty(most_words(offsets), np.uint64)
-    _count_documents(text, offsets, folding(), size, counted, words, counts)
-
-
-def word_places(text: U8, start: int, end: int) -> tuple[I64, I64]:
-    """The first byte of each folded word of one document, and the one behind its last.
-
-    Punctuation belongs to the word that it touches. Bytes count from `start`.
-    """
-    room = (end - start + 1) // 2 + 1
-    starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
-    count = word_places_of(text, start, end, folding(), starts, ends)
-    return starts[:count], ends[:count]
-
-
-def fold_all(text: U8, offsets: I64) -> tuple[U64, I64]:
-    """The hashes of the folded words of all texts, and int64[texts + 1]: where each begins."""
-    words = np.empty(int(((np.diff(offsets) + 1) // 2 + 1).sum()), np.uint64)
-    firsts = np.zeros(len(offsets), np.int64)
-    _fold_all(text, offsets, folding(), words, firsts)
-    return words[: firsts[-1]].copy(), firsts
-
-
-def distinct_grams(words: U64, firsts: I64, size: int) -> tuple[U64, I64]:
-    """The n-grams of each text, sorted and distinct, and their offsets."""
-    grams = np.empty(len(words), np.uint64)
-    offsets = np.zeros(len(firsts), np.int64)
-    _distinct_grams(words, firsts, size, grams, offsets)
-    return grams[: offsets[-1]].copy(), offsets
 
 
 @kernel
@@ -186,15 +94,6 @@ def shortened(score: float, tokens: int, threshold: float) -> float:
     return round(score * threshold / required_score(tokens, threshold), 6)
 
 
-@inlined
-def gram_at(words: U64, at: int, size: int) -> np.uint64:
-    """The n-gram that starts here, as in shingles.py."""
-    h = np.uint64(0)
-    for j in range(size):
-        h = h * BASE + words[at + j]
-    return max(mixed64(h), np.uint64(1))
-
-
 @kernel
 def _place(hashes: U64, lower: int, upper: int, wanted: np.uint64) -> int:
     """Where it stands among sorted hashes, -1 for nowhere."""
@@ -206,34 +105,6 @@ def _place(hashes: U64, lower: int, upper: int, wanted: np.uint64) -> int:
         else:
             upper = middle
     return lower if lower < end and hashes[lower] == wanted else -1
-
-
-@kernel
-def _slot(seeds: Seeds, gram: np.uint64) -> int:
-    """The slot of an n-gram, -1 where it begins nothing."""
-    low = gram & np.uint64(len(seeds.bits) * 64 - 1)
-    if seeds.bits[low >> np.uint64(6)] >> (low & np.uint64(63)) & np.uint64(1) == np.uint64(0):
-        return -1
-    slots = len(seeds.keys)
-    slot = np.int64(gram >> MIDDLE) & (slots - 1)
-    while seeds.keys[slot] != np.uint64(0):
-        if seeds.keys[slot] == gram:
-            return int(slot)
-        slot = (slot + 1) & (slots - 1)
-    return -1
-
-
-@kernel
-def fill_slots(seeds: Seeds, grams: U64, begins: I64, ends: I64) -> None:
-    """Write distinct n-grams into an empty table that has more slots than they are."""
-    slots = len(seeds.keys)
-    for i in range(len(grams)):
-        low = grams[i] & np.uint64(len(seeds.bits) * 64 - 1)
-        seeds.bits[low >> np.uint64(6)] |= np.uint64(1) << (low & np.uint64(63))
-        slot = np.int64(grams[i] >> MIDDLE) & (slots - 1)
-        while seeds.keys[slot] != np.uint64(0):
-            slot = (slot + 1) & (slots - 1)
-        seeds.keys[slot], seeds.begins[slot], seeds.ends[slot] = grams[i], begins[i], ends[i]
 
 
 @kernel
@@ -372,7 +243,7 @@ def _find_matches(
             h = h * BASE + words[i]
         for at in range(count - rule.gram + 1):
             h = h * BASE + words[at + rule.gram - 1]
-            slot = _slot(index.seeds, max(mixed64(h), np.uint64(1)))
+            slot = slot_of(index.seeds, max(mixed64(h), np.uint64(1)))
             h -= words[at] * top
             if slot < 0:
                 continue
@@ -395,81 +266,3 @@ def _find_matches(
                     places[n, 2], places[n, 3] = first, last + rule.gram
                     n += 1
     return places[:n].copy(), scores[:n].copy()
-
-
-@kernel
-def _count_documents(
-    text: U8, offsets: I64, fold: Folding, size: int, counted: Seeds, words: U64, counts: I64
-) -> None:
-    last = np.full(len(counts), -1, np.int64)
-    for d in range(len(offsets) - 1):
-        count = fold_words(text, offsets[d], offsets[d + 1], fold, words)
-        for at in range(hash_shingles(words, count, size)):
-            slot = _slot(counted, words[at])
-            if slot >= 0 and last[counted.begins[slot]] != d:
-                last[counted.begins[slot]] = d
-                counts[counted.begins[slot]] += 1
-
-
-@kernel
-def word_places_of(text: U8, start: int, end: int, fold: Folding, starts: I64, ends: I64) -> int:
-    """The borders are those of fold_words, which tells why."""
-    count = 0
-    begin = stop = -1  # of what is not white space since the last border
-    is_open = is_alone = False
-    i = start
-    while i < end:
-        at = i
-        byte = fold.bytes[text[i]]
-        kind = 0
-        if byte == np.uint8(WIDE):
-            code, i = code_point_at(text, i)
-            kind = flags_of(code, fold.pages, fold.flags)
-        else:
-            i += 1
-            if byte < np.uint8(WIDE):
-                kind = SPACE if byte == np.uint8(BORDER) else PUNCTUATION
-        removed = (kind & PUNCTUATION) != 0
-        ends_alone = is_alone and (kind & MARK) == 0
-        if is_open and not removed and ((kind & (SPACE | WORD_ALONE)) != 0 or ends_alone):
-            starts[count], ends[count] = begin - start, stop - start
-            count += 1
-            is_open = is_alone = False
-            begin = -1
-        if removed or (kind & SPACE) == 0:
-            begin = at if begin < 0 else begin
-            stop = i
-            if not removed and not is_open:
-                is_open = True
-                is_alone = (kind & WORD_ALONE) != 0
-        elif not is_open:
-            begin = -1
-    if is_open:
-        starts[count], ends[count] = begin - start, stop - start
-        count += 1
-    return count
-
-
-@kernel
-def _fold_all(text: U8, offsets: I64, fold: Folding, words: U64, firsts: I64) -> None:
-    n = 0
-    for k in range(len(offsets) - 1):
-        n += fold_words(text, offsets[k], offsets[k + 1], fold, words[n:])
-        firsts[k + 1] = n
-
-
-@kernel
-def _distinct_grams(words: U64, firsts: I64, size: int, grams: U64, offsets: I64) -> None:
-    n = 0
-    for k in range(len(firsts) - 1):
-        begin = n
-        for i in range(firsts[k], firsts[k + 1] - size + 1):
-            grams[n] = gram_at(words, i, size)
-            n += 1
-        mine = np.sort(grams[begin:n])
-        n = begin
-        for i in range(len(mine)):
-            if i == 0 or mine[i] != mine[i - 1]:
-                grams[n] = mine[i]
-                n += 1
-        offsets[k + 1] = n

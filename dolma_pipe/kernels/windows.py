@@ -1,12 +1,24 @@
-"""Windows over the words of texts, and which of them are near to evaluation items."""
+"""Where words stand in texts, windows over them, and which of these are near to evaluation
+items."""
 
 import numpy as np
 
-from dolma_pipe.kernels.contamination import word_places_of
 from dolma_pipe.kernels.cosine import dot_product, lengths_of
 from dolma_pipe.kernels.jaccard import SCALE
 from dolma_pipe.kernels.jit import F64, I16, I64, U8, kernel
-from dolma_pipe.kernels.shingles import Folding, folding, most_words
+from dolma_pipe.kernels.shingles import BORDER, WIDE, Folding, folding, most_words
+from dolma_pipe.kernels.unicode import MARK, PUNCTUATION, SPACE, WORD_ALONE, code_point_at, flags_of
+
+
+def word_places(text: U8, start: int, end: int) -> tuple[I64, I64]:
+    """The first byte of each folded word of one document, and the one behind its last.
+
+    Punctuation belongs to the word that it touches. Bytes count from `start`.
+    """
+    room = (end - start + 1) // 2 + 1
+    starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
+    count = word_places_of(text, start, end, folding(), starts, ends)
+    return starts[:count], ends[:count]
 
 
 def windows_of(text: U8, offsets: I64, size: int, least: int) -> tuple[I64, U8, I64]:
@@ -28,6 +40,45 @@ def windows_of(text: U8, offsets: I64, size: int, least: int) -> tuple[I64, U8, 
 def pairs_above(vectors: I16, items: I16, threshold: float) -> tuple[I64, F64]:
     """int64[pairs, 2], windows and items whose cosine reaches it, and the cosines to 1e-6."""
     return _pairs_above(vectors, items, lengths_of(vectors), lengths_of(items), threshold)
+
+
+@kernel
+def word_places_of(text: U8, start: int, end: int, fold: Folding, starts: I64, ends: I64) -> int:
+    """The borders are those of fold_words, which tells why."""
+    count = 0
+    begin = stop = -1  # of what is not white space since the last border
+    is_open = is_alone = False
+    i = start
+    while i < end:
+        at = i
+        byte = fold.bytes[text[i]]
+        kind = 0
+        if byte == np.uint8(WIDE):
+            code, i = code_point_at(text, i)
+            kind = flags_of(code, fold.pages, fold.flags)
+        else:
+            i += 1
+            if byte < np.uint8(WIDE):
+                kind = SPACE if byte == np.uint8(BORDER) else PUNCTUATION
+        removed = (kind & PUNCTUATION) != 0
+        ends_alone = is_alone and (kind & MARK) == 0
+        if is_open and not removed and ((kind & (SPACE | WORD_ALONE)) != 0 or ends_alone):
+            starts[count], ends[count] = begin - start, stop - start
+            count += 1
+            is_open = is_alone = False
+            begin = -1
+        if removed or (kind & SPACE) == 0:
+            begin = at if begin < 0 else begin
+            stop = i
+            if not removed and not is_open:
+                is_open = True
+                is_alone = (kind & WORD_ALONE) != 0
+        elif not is_open:
+            begin = -1
+    if is_open:
+        starts[count], ends[count] = begin - start, stop - start
+        count += 1
+    return count
 
 
 @kernel

@@ -12,16 +12,14 @@ from hypothesis import strategies as st
 
 from dolma_pipe.entries import Decontaminate
 from dolma_pipe.kernels.contamination import (
-    Index,
     Rule,
-    distinct_grams,
     find_matches,
-    fold_all,
     required_score,
     score_of,
     shortened,
-    word_places,
 )
+from dolma_pipe.kernels.evaluation_index import Index, distinct_grams, fold_all
+from dolma_pipe.kernels.windows import word_places
 from dolma_pipe.stages.dedup.evaluation_index import build_index, finish_index, load_index
 from dolma_pipe.stages.dedup.plan import Plan, save
 from tests.slow import contamination as slow

@@ -10,9 +10,9 @@ from dolma_pipe.document import field_of
 from dolma_pipe.embeddings import load_embedder
 from dolma_pipe.entries import Decontaminate
 from dolma_pipe.entries.decontaminate import Meaning, Structure
-from dolma_pipe.kernels.contamination import Rule, find_matches, word_places
+from dolma_pipe.kernels.contamination import Rule, find_matches
 from dolma_pipe.kernels.jit import I16, I64, U64
-from dolma_pipe.kernels.windows import pairs_above, windows_of
+from dolma_pipe.kernels.windows import pairs_above, windows_of, word_places
 from dolma_pipe.programming_languages import language_from
 from dolma_pipe.stages.dedup.evaluation_index import (
     PARTS,

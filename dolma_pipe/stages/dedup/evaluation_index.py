@@ -21,6 +21,8 @@ from dolma_pipe.kernels.contamination import (
     LOST_BY_REST,
     PASSAGE_GRAM,
     SHORT_ANSWER,
+)
+from dolma_pipe.kernels.evaluation_index import (
     Grams,
     Index,
     Seeds,
