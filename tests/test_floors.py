@@ -29,6 +29,7 @@ FLOORS = {
     "dolma": 1,
     "embeddings": 1,
     "entries": 1,
+    "evaluations": 1,
     "fasttext": 1,
     "fasttext_file": 1,
     "fasttext_levels": 1,

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from dolma_pipe.assets import asset_hash
 from dolma_pipe.cuts import read_cuts
-from dolma_pipe.entries import Semantic
+from dolma_pipe.entries import Decontaminate, Semantic
+from dolma_pipe.evaluations import evaluation_hashes
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.manifest import (
     code_fingerprint,
@@ -75,6 +76,7 @@ def deduplicate(
         [[item.shard.key, item.fingerprint] for item in curated],
         [msgspec.to_builtins(entry) for entry in entries],
         {name: asset_hash(name) for entry in active for name in entry.assets()},
+        [evaluation_hashes(entry) for entry in active if isinstance(entry, Decontaminate)],
         method,
     )
     if context.force or done(work, "dedup", "all", expected) is None:
@@ -96,6 +98,8 @@ def deduplicate(
         outputs += [work.annotations(key) for key in keys if annotated]
         outputs += _embeddings(context, curated, method)
         outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
+        if any(isinstance(entry, Decontaminate) for entry in active):
+            outputs.append(work.dedup / "contamination.parquet")
         seconds = time.perf_counter() - started
         write_dedup_times(work, expected, seconds, context.timings[before:])
         write_record(work, "dedup", "all", expected, outputs, summary)

@@ -5,14 +5,15 @@ a method     the steps between keys and decisions or cuts (methods.py): shuffle,
              collect, decide, curve, each a task a shard or a partition, never a document shard by
              itself
 mark         a task a shard: what is gone after this entry, and what is cut
-publish      dedup/removed/, dedup/removed.parquet, dedup/cuts/, dedup/annotations/, report.json
+publish      dedup/removed/, dedup/removed.parquet, dedup/cuts/, dedup/annotations/,
+             dedup/contamination.parquet, report.json
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from dolma_pipe.engine.base import Engine
-from dolma_pipe.entries import Entry
+from dolma_pipe.entries import Decontaminate, Entry
 from dolma_pipe.stages.dedup.methods import FINDERS
 from dolma_pipe.stages.dedup.plan import CuratedShard, Plan, Steps, clear_scratch, save
 from dolma_pipe.stages.dedup.report import Entered, entry_report, named_documents
@@ -85,6 +86,10 @@ def _publish(work: Work, engine: Engine, entered: list[Entered]) -> dict[str, An
     plans = [str(one.plan.path("plan.json")) for one in removing]
     parts = [len(one.found.decided) for one in removing]
     steps.over_parts("publish:publish_table", 1, plans=plans, all_parts=parts)
+    searched = [one.plan for one in entered if isinstance(one.plan.entry, Decontaminate)]
+    if searched:
+        plans = [str(plan.path("plan.json")) for plan in searched]
+        steps.over_parts("contamination:publish_contamination", 1, plans=plans)
     report = {
         "documents": sum(shard.documents for shard in entered[-1].plan.shards),
         "kept": sum(count["kept"] for count in published),

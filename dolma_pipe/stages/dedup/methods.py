@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from dolma_pipe.stages.dedup.contamination import find_contamination
 from dolma_pipe.stages.dedup.exact import find_equal
 from dolma_pipe.stages.dedup.found import Found
 from dolma_pipe.stages.dedup.lines import find_repeated_units
@@ -20,4 +21,5 @@ FINDERS: dict[str, Callable[[Steps, Plan], Found]] = {
     "simhash": find_near,
     "semantic": find_alike,
     "ast": find_structures,
+    "decontaminate": find_contamination,
 }
