@@ -4,8 +4,8 @@ items."""
 import numpy as np
 
 from dolma_pipe.kernels.cosine import dot_product, lengths_of
-from dolma_pipe.kernels.jaccard import SCALE
 from dolma_pipe.kernels.jit import F64, I16, I64, U8, kernel
+from dolma_pipe.kernels.overlap import SCALE
 from dolma_pipe.kernels.shingles import BORDER, WIDE, Folding, folding, most_words
 from dolma_pipe.kernels.unicode import MARK, PUNCTUATION, SPACE, WORD_ALONE, code_point_at, flags_of
 
