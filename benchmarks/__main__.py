@@ -13,6 +13,7 @@ from benchmarks.chain import chain
 from benchmarks.checks import with_copies
 from benchmarks.comparisons import COMPARISONS, Comparison, Given, block_list
 from benchmarks.corpus import Corpus, size_of, tiny, write_texts
+from benchmarks.dedup import dedup
 from benchmarks.peers import PINS, PeerMissing, peer_python
 from benchmarks.process import CommandFailed, cost_of
 from benchmarks.race import ROOT, Pythons, SideFailed, peer_environment, race
@@ -20,7 +21,7 @@ from benchmarks.recipe import our_recipe, written
 from benchmarks.whole import OurRuns, beside, run_dolma
 from dolma_pipe.errors import UserError
 
-NAMES = (*COMPARISONS, "chain", "shelf", "growth", "scale", "whole", "where")
+NAMES = (*COMPARISONS, "dedup", "chain", "shelf", "growth", "scale", "whole", "where")
 TOKENIZER = "gpt-neox-olmo"
 
 
@@ -92,6 +93,8 @@ def measured(
     for name, comparison in COMPARISONS.items():
         if name in chosen:
             yield _compare(comparison(given), corpus, pythons, rounds, scratch)
+    if "dedup" in chosen:
+        yield _dedup(corpus, given, pythons, whole_rounds)
     if "chain" in chosen:
         yield _chain(corpus, given, pythons, whole_rounds)
     if "shelf" in chosen:
@@ -133,6 +136,15 @@ def _whole(corpus: Corpus, given: Given, pythons: Pythons, rounds: int) -> str:
     except CommandFailed as failure:
         return f"### whole run\n\nNot measured: {failure}\n"
     return results.whole(own, theirs, ratio, megabytes)
+
+
+def _dedup(corpus: Corpus, given: Given, pythons: Pythons, rounds: int) -> str:
+    empty = tiny(given.scratch / "tiny")
+    try:
+        tools, refusals = dedup(corpus, empty, pythons, rounds, given.scratch)
+    except CommandFailed as failure:
+        return f"### deduplication\n\nNot measured: {failure}\n"
+    return results.dedup(tools, refusals, corpus.bytes / 1e6)
 
 
 def _chain(corpus: Corpus, given: Given, pythons: Pythons, rounds: int) -> str:

@@ -34,7 +34,14 @@ PINS = {
         "fasttext-numpy2-wheel==0.9.2",
         "numpy==2.4.6",
     ),
+    "text-dedup": (
+        "text-dedup==0.4.0",
+        "datasets==5.2.0",
+        "numpy==2.4.6",
+    ),
 }
+NOT_ALL_WHEELS = ("text-dedup",)
+"""Those that want packages of pure Python which are not released as wheels."""
 INSTALL_SECONDS = 1800
 
 
@@ -72,7 +79,8 @@ def _found(name: str) -> Path | str:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         _call(sys.executable, "-m", "venv", str(folder))
-        _call(str(python), "-m", "pip", "install", "--quiet", "--only-binary=:all:", *PINS[name])
+        wheels = "--prefer-binary" if name in NOT_ALL_WHEELS else "--only-binary=:all:"
+        _call(str(python), "-m", "pip", "install", "--quiet", wheels, *PINS[name])
     except PeerMissing as missing:
         return f"{PINS[name][0]} cannot be installed: {missing}"
     (folder / "installed").touch()

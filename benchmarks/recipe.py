@@ -116,6 +116,30 @@ def _dedupe(
     }
 
 
+def dolma_dedupe(corpus: Corpus, work: Path) -> dict[str, dict[str, Any]]:
+    """Configurations of `dolma dedupe` by whole text, and of `dolma mix` that drops what it found.
+
+    dolma writes beside its input: links to the documents stand in `work`.
+    """
+    folder = work / "data" / "documents"
+    folder.mkdir(parents=True)
+    for source, paths in corpus.sources.items():
+        for path in paths:
+            (folder / f"{source}-{path.name}").symlink_to(path)
+    documents = [f"{folder}/*"]
+    found = {"documents": {"key": "$.text"}}
+    stream = _stream(documents, work)
+    stream |= {
+        "attributes": ["same_text"],
+        "filter": stream["filter"] | {"exclude": stream["filter"]["exclude"][:1]},
+    }
+    del stream["span_replacement"]
+    return {
+        "dedupe": _dedupe(documents, work, "same_text", len(corpus.texts), found),
+        "mix": {"processes": 1, "streams": [stream]},
+    }
+
+
 def _stream(documents: Sequence[str], work: Path) -> dict[str, Any]:
     exclude = ["(.attributes.same_text != null) and (.attributes.same_text | length > 0)"]
     for rule in RULES:

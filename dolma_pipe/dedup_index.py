@@ -12,7 +12,7 @@ from dolma_pipe.errors import RecipeError, WorkError
 FORMAT = 1
 """Of the files. What keys and sets hold is watched over by Description.probes."""
 
-LATER = ("verify", "keep", "prefer", "action", "sources")
+LATER = ("verify", "radius", "keep", "prefer", "action", "sources")
 """Settings of an entry that neither its keys nor its sets depend on."""
 
 

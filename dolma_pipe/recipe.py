@@ -1,14 +1,16 @@
 """A recipe that was checked: every name is known, every setting typed, every input found."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
 
 from dolma_pipe.entries import Entry
+from dolma_pipe.errors import RecipeError
 from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import Input
 from dolma_pipe.mixer import MixSettings
-from dolma_pipe.settings import settle
+from dolma_pipe.settings import nearest, settle
 from dolma_pipe.shelf import Found, load
 from dolma_pipe.tagger import Tagger
 from dolma_pipe.tokenizer import TokenizeSettings
@@ -81,6 +83,14 @@ class Recipe(msgspec.Struct, frozen=True):
         """All shards, in the order that numbers documents: source order, then name."""
         return [shard for source in self.sources for shard in source.inputs]
 
+    def chosen(self, names: Iterable[str]) -> tuple[Source, ...]:
+        """The sources of these names, or all. Raises RecipeError for an unknown one."""
+        known = [source.name for source in self.sources]
+        wanted = set(names)
+        for name in sorted(wanted - set(known)):
+            raise RecipeError(f"unknown source '{name}'{nearest(name, known)}")
+        return tuple(source for source in self.sources if not wanted or source.name in wanted)
+
     def up_to(self, stage: FilterStage) -> "Recipe":
         """The same without taggers, rules and masks of later stages."""
         stages = FILTER_STAGES[: FILTER_STAGES.index(stage) + 1]
@@ -100,6 +110,8 @@ class Recipe(msgspec.Struct, frozen=True):
         for source in self.sources:
             for use in source.taggers:
                 use.build().check()
+        for entry in self.dedup:
+            entry.check()
 
     def assets(self) -> list[str]:
         """Names or paths of every model and tokenizer, sorted."""
@@ -109,6 +121,7 @@ class Recipe(msgspec.Struct, frozen=True):
             for use in source.taggers
             for name in use.build().assets()
         }
+        found |= {name for entry in self.dedup for name in entry.assets()}
         if self.tokenize is not None:
             found.add(self.tokenize.tokenizer)
         return sorted(found)

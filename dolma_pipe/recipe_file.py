@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from dolma_pipe.entries import METHODS, Entry, MinHash
-from dolma_pipe.errors import RecipeError
+from dolma_pipe.entries import METHODS, Ast, Decontaminate, Entry, MinHash
+from dolma_pipe.errors import InputError, RecipeError
+from dolma_pipe.evaluations import check_evaluations
 from dolma_pipe.extends import read_extended
 from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
 from dolma_pipe.inputs import find_inputs
@@ -260,8 +261,13 @@ def _entries(given: list[dict[str, dict[str, Any] | None]]) -> Iterator[Entry]:
             )
         place = f"dedup.{i}.{method}"
         settled = settle(settings or {}, METHODS[method], place)
-        if isinstance(settled, MinHash) and settled.threshold is not None:
+        if isinstance(settled, MinHash | Ast) and settled.threshold is not None:
             _two_bands(settled.threshold, settled.bands * settled.rows, place)
+        if isinstance(settled, Decontaminate):
+            try:
+                check_evaluations(settled)
+            except InputError as error:
+                raise RecipeError(f"{place}.{error}") from None
         yield settled
 
 

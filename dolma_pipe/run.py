@@ -76,11 +76,7 @@ def tag(
     taggers: prefixes; what the others have scored before stays and counts. Raises RecipeError for
     an unknown source or tagger.
     """
-    names = [source.name for source in context.recipe.sources]
-    for name in sources:
-        if name not in names:
-            raise RecipeError(f"unknown source '{name}'{nearest(name, names)}")
-    chosen = [s for s in context.recipe.sources if not sources or s.name in sources]
+    chosen = context.recipe.chosen(sources)
     prefixes = {use.prefix for source in chosen for use in source.taggers}
     for name in taggers:
         if name not in prefixes:

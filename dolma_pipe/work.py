@@ -117,5 +117,10 @@ class Work:
         return self.root / "dedup"
 
     @property
+    def dedup_times(self) -> Path:
+        """What the run that made dedup/ took; not under the promise of same bytes."""
+        return self.dedup / "timings.json"
+
+    @property
     def tokens(self) -> Path:
         return self.root / "tokens"

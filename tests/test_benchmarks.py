@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import dedup as deduplication
 from benchmarks import growth, results, shelf
 from benchmarks.chain import chain
 from benchmarks.checks import same_estimates, with_copies
@@ -160,6 +161,20 @@ def test_the_chain_of_taggers_is_timed_without_its_start_up(
     assert timed[0].start_up.cpu > 0
     assert refusals == ["dolma: not here", "datatrove: not here"]
     assert "Not measured: datatrove: not here" in results.chain(timed, refusals, 1.0)
+
+
+def test_deduplication_is_timed_from_shards_to_filtered_shards(
+    texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"id": str(i), "text": t} for i, t in enumerate([*texts, *texts[:3]])]
+    write_shard(tmp_path / "made" / "web" / "documents" / "web-0000.jsonl.zst", rows)
+    corpora = Corpus(tmp_path / "made"), tiny(tmp_path / "tiny")
+    monkeypatch.setattr(deduplication, "OURS", {"exact": deduplication.OURS["exact"]})
+    [ours], refusals = deduplication.dedup(*corpora, nobody, 1, tmp_path)
+    assert (ours.method, ours.documents, len(ours.costs)) == ("exact", len(texts), 1)
+    assert ours.start_up.cpu > 0
+    assert refusals == ["exact: dolma: not here"]
+    assert "Not measured: exact: dolma: not here" in results.dedup([ours], refusals, 1.0)
 
 
 def nobody(name: str) -> Path:

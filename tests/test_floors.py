@@ -1,6 +1,7 @@
-"""The house: a module imports its own floor or below, no cycles, and torch stays in train/."""
+"""The house: a module imports its own floor or below, no cycles, torch only where it belongs."""
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ FLOORS = {
     "dedup_index": 1,
     "document": 1,
     "dolma": 1,
+    "embeddings": 1,
     "entries": 1,
+    "evaluations": 1,
     "fasttext": 1,
     "fasttext_file": 1,
     "fasttext_levels": 1,
@@ -36,6 +39,7 @@ FLOORS = {
     "settings": 1,
     "stored": 1,
     "stream": 1,
+    "syntax": 1,
     "tokenizer": 1,
     "urls": 1,
     "work": 1,
@@ -55,6 +59,7 @@ FLOORS = {
     "report": 4,
     "cli": 5,
 }
+EMBEDS_WITH_TORCH = "embeddings.bert"
 SHELVES = {
     "taggers": {
         "fasttext_levels",
@@ -67,6 +72,7 @@ SHELVES = {
         "tokenizer",
         "urls",
         "programming_languages",
+        "syntax",
         "errors",
     },
     "mixers": {"mixer", "errors"},
@@ -86,8 +92,17 @@ def modules() -> dict[str, Path]:
 
 def imported(path: Path, known: set[str]) -> set[str]:
     """Modules of the package that a file imports anywhere in it, hidden imports included."""
+    return modules_in(ast.walk(ast.parse(path.read_text(encoding="utf-8"))), path, known)
+
+
+def imported_at_once(path: Path, known: set[str]) -> set[str]:
+    """Those that importing the file imports."""
+    return modules_in(ast.parse(path.read_text(encoding="utf-8")).body, path, known)
+
+
+def modules_in(nodes: Iterable[ast.AST], path: Path, known: set[str]) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -143,10 +158,22 @@ def test_there_is_no_cycle() -> None:
         visit(name, ())
 
 
-def test_torch_stays_in_train() -> None:
+def imports_torch(nodes: Iterable[ast.AST]) -> bool:
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
+    return any(name.split(".")[0] == "torch" for name in names)
+
+
+def test_torch_stays_in_train_and_in_the_module_that_embeds_with_it() -> None:
     for name, path in MODULES.items():
-        if room(name) != "train":
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            names = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
-            names += [str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
-            assert not [n for n in names if n.split(".")[0] == "torch"], name
+        if room(name) != "train" and name != EMBEDS_WITH_TORCH:
+            assert not imports_torch(list(ast.walk(ast.parse(path.read_text("utf-8"))))), name
+
+
+def test_who_does_not_embed_never_loads_torch() -> None:
+    """Only functions import the module that embeds with it, and only those of its own room."""
+    for name, path in MODULES.items():
+        known = set(MODULES)
+        if EMBEDS_WITH_TORCH in imported(path, known):
+            assert room(name) == room(EMBEDS_WITH_TORCH), name
+            assert EMBEDS_WITH_TORCH not in imported_at_once(path, known), name

@@ -12,6 +12,7 @@ from dolma_pipe.shelf import find, load
 from dolma_pipe.tagger import Tagger
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+ONLY_DEDUP = ("dolma3-dedup", "three-level")
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
@@ -64,6 +65,6 @@ def test_a_shipped_recipe_is_right(
         Path(f"sample/{name}/documents/a.jsonl.zst").touch()
     recipe = read_recipe(path)
     assert recipe.name == path.stem
-    assert all(source.rules for source in recipe.sources)
+    assert all(source.rules for source in recipe.sources) or path.stem in ONLY_DEDUP
     if path.stem != "quickstart":
         assert re.search(r"[A-Z][a-z]+ (et al\. |Team )?20[0-9]{2}", path.read_text())  # its source

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from dolma_pipe.engine.peak import PeakOf
 from dolma_pipe.errors import UserError
 
 
@@ -33,7 +34,11 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How a task went: value is what the function returned, or error says why there is none."""
+    """How a task went: value is what the function returned, or error says why there is none.
+
+    peak_bytes: resident memory at the most, of this task or, where the system cannot tell, of its
+    worker so far; 0 where it is not known.
+    """
 
     key: str
     value: Any
@@ -42,6 +47,8 @@ class Outcome(msgspec.Struct, frozen=True):
     seconds: float
     cpu_seconds: float
     where: str
+    peak_bytes: int = 0
+    peak_of: PeakOf = "task"
 
 
 class TaskBug(Exception):
@@ -50,6 +57,10 @@ class TaskBug(Exception):
 
 class Engine(ABC):
     """Processes on this machine, or a cluster, behind one interface."""
+
+    def under(self, name: str) -> "Engine":  # noqa: ARG002  who watches overrides it
+        """The same workers; somebody who watches is told this name with what runs on them."""
+        return self
 
     @abstractmethod
     def slots(self) -> int:

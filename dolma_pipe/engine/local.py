@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from dolma_pipe.engine.base import Engine, Failure, Outcome, Task
+from dolma_pipe.engine.peak import peak_bytes, reset_peak
 from dolma_pipe.errors import UserError
 
 ONE_THREAD = {
@@ -136,6 +137,7 @@ def _killed(task: Task, attempt: int) -> Outcome:
 
 def _call(function: str, task: Task, attempt: int) -> Outcome:
     """In the worker: whatever the function raises becomes an outcome."""
+    peak_of = reset_peak()
     started, cpu_started = time.perf_counter(), time.process_time()
     value: Any = None
     error: Failure | None = None
@@ -147,4 +149,14 @@ def _call(function: str, task: Task, attempt: int) -> Outcome:
     except (Exception, SystemExit):  # the border of a task: told, never swallowed
         error = Failure("bug", traceback.format_exc())
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-    return Outcome(task.key, value, error, attempt, seconds, cpu_seconds, f"pid {os.getpid()}")
+    return Outcome(
+        key=task.key,
+        value=value,
+        error=error,
+        attempt=attempt,
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
+        where=f"pid {os.getpid()}",
+        peak_bytes=peak_bytes(peak_of),
+        peak_of=peak_of,
+    )

@@ -66,6 +66,13 @@ class Common(
         """Whether sets of candidates are compared before a document goes."""
         return False
 
+    def assets(self) -> tuple[str, ...]:
+        """Names or paths of the models that it needs. Raises AssetError for an unknown one."""
+        return ()
+
+    def check(self) -> None:
+        """Raise UserError where a model that is there cannot be used."""
+
     def concerns(self, source: str) -> bool:
         """Whether documents of this source take part."""
         return self.sources is None or source in self.sources

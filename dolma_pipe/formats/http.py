@@ -9,11 +9,11 @@ import zstandard
 
 from dolma_pipe.document import BadLine
 from dolma_pipe.errors import MissingExtra
+from dolma_pipe.formats.detect import GZIP, ZSTD
 from dolma_pipe.stream import FEED
 
 LONGEST_HEAD = 1 << 16
 
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})\b")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
@@ -106,12 +106,12 @@ def _decompressed(body: bytes, coding: str, max_bytes: int, truncated: bool) -> 
     if coding in ("", "identity") or not body:
         return body
     if coding in ("gzip", "x-gzip"):
-        return _inflated(body, 31, max_bytes, truncated) if body.startswith(_GZIP) else body
+        return _inflated(body, 31, max_bytes, truncated) if body.startswith(GZIP) else body
     if coding == "deflate":  # with zlib's header by the standard, without by custom
         zlib_header = body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
         return _inflated(body, 15 if zlib_header else -15, max_bytes, truncated)
     if coding == "zstd":
-        return _unzstd(body, max_bytes, truncated) if body.startswith(_ZSTD) else body
+        return _unzstd(body, max_bytes, truncated) if body.startswith(ZSTD) else body
     if coding == "br":
         return _unbrotli(body, max_bytes, truncated)
     raise BadLine(f"unknown content encoding {coding[:20]}")
@@ -122,7 +122,7 @@ def _inflated(body: bytes, wbits: int, max_bytes: int, truncated: bool) -> bytes
         inner = zlib.decompressobj(wbits=wbits)
         return inner, inner.decompress
 
-    return _joined(new, _GZIP if wbits == 31 else None, body, max_bytes, truncated)
+    return _joined(new, GZIP if wbits == 31 else None, body, max_bytes, truncated)
 
 
 def _unzstd(body: bytes, max_bytes: int, truncated: bool) -> bytes:
@@ -130,7 +130,7 @@ def _unzstd(body: bytes, max_bytes: int, truncated: bool) -> bytes:
         inner = zstandard.ZstdDecompressor().decompressobj()
         return inner, lambda data, _most: inner.decompress(data)  # FEED bounds it
 
-    return _joined(new, _ZSTD, body, max_bytes, truncated)
+    return _joined(new, ZSTD, body, max_bytes, truncated)
 
 
 def _joined(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import zstandard
 
+from dolma_pipe.formats.detect import GZIP, ZSTD, ZSTD_SKIPPABLE
 from dolma_pipe.stream import GZIP_ENDINGS, ZSTD_ENDINGS
 
 FEED = 1 << 14
@@ -28,10 +29,7 @@ KiB."""
 MAX_DICTIONARY = 1 << 26
 
 RECORD = b"WARC/"
-GZIP, ZSTD, DICTIONARY = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18"
-
-
-SKIPPABLE = tuple(bytes([0x50 + i]) + b"\x2a\x4d\x18" for i in range(16))
+DEFLATED, DICTIONARY = GZIP + b"\x08", b"\x5d\x2a\x4d\x18"
 
 
 class Gap(NamedTuple):
@@ -63,9 +61,9 @@ def events(pieces: Iterator[bytes], name: str) -> Iterator[Event]:
         yield Gap("truncated: there is no compressed member")
     elif head.startswith(DICTIONARY):
         yield from _with_dictionary(head, pieces)
-    elif head.startswith(GZIP[:2]) or name.endswith(GZIP_ENDINGS):
-        yield from _Members(_Gzip, zlib.error, GZIP, FEED, TRIAL).events(head, pieces)
-    elif head.startswith((ZSTD, *SKIPPABLE)) or name.endswith(ZSTD_ENDINGS):
+    elif head.startswith(GZIP) or name.endswith(GZIP_ENDINGS):
+        yield from _Members(_Gzip, zlib.error, DEFLATED, FEED, TRIAL).events(head, pieces)
+    elif head.startswith((ZSTD, *ZSTD_SKIPPABLE)) or name.endswith(ZSTD_ENDINGS):
         yield from _of_zstd(_zstd(None)).events(head, pieces)
     else:
         yield head

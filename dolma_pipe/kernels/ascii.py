@@ -37,8 +37,6 @@ for _characters, _flag in (
 SPACE, HYPHEN = 32, 45
 SPACES = "\xa0\u2007\u2009\u202f"
 """Spaces that typesetters put between groups of digits: no-break, figure, thin, narrow no-break."""
-HYPHENS = "\u2010\u2011\u2012\u2013"
-"""Hyphen, no-break hyphen, figure dash, en dash."""
 
 
 def word_table(words: tuple[str, ...]) -> tuple[U8, I64]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from dolma_pipe.kernels.hashing import mixed64
 from dolma_pipe.kernels.jit import I32, I64, U8, U16, U64, Bool, inlined, kernel
+from dolma_pipe.kernels.strings import FNV64_BASIS, FNV64_PRIME
 from dolma_pipe.kernels.unicode import (
     MARK,
     PUNCTUATION,
@@ -33,8 +34,6 @@ FEWEST_SLOTS = 1 << 14
 """Most tokens are of no entry: where few slots are taken, one look tells, and the processor expects
 it."""
 
-_BASIS = np.uint64(14695981039346656037)
-_PRIME = np.uint64(1099511628211)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _LEAD = np.uint64(0x94D049BB133111EB)
 _TRAIL = np.uint64(0xBF58476D1CE4E5B9)
@@ -141,7 +140,7 @@ def _split_tokens(
         run = n  # the first token since white space
         start = -1  # of the token that is open
         alone = False  # it is one code point of a script without spaces
-        h = _BASIS
+        h = FNV64_BASIS
         signs, signs_start = _NOTHING, i  # the punctuation since the last token
         while i <= end:
             if start >= 0 and not alone:  # the rest of most tokens
@@ -151,7 +150,7 @@ def _split_tokens(
                         break
                     if np.uint8(65) <= byte <= np.uint8(90):
                         byte |= np.uint8(32)
-                    h = (h ^ np.uint64(byte)) * _PRIME
+                    h = (h ^ np.uint64(byte)) * FNV64_PRIME
                     i += 1
             at = i
             kind, code = SPACE, 32  # the end of a document ends everything
@@ -184,17 +183,17 @@ def _split_tokens(
                 run = n
             elif kind & PUNCTUATION != 0:
                 if signs == _NOTHING:
-                    signs, signs_start = _BASIS, at
-                signs = (signs ^ np.uint64(code)) * _PRIME
+                    signs, signs_start = FNV64_BASIS, at
+                signs = (signs ^ np.uint64(code)) * FNV64_PRIME
             else:
                 if start < 0:
-                    start, h, alone = at, _BASIS, kind & WORD_ALONE != 0
+                    start, h, alone = at, FNV64_BASIS, kind & WORD_ALONE != 0
                     joined[n] = n > run
                     before[n] = mixed64(signs)  # 0 of 0
                     if joined[n]:
                         after[n - 1] = before[n]
                     signs = _NOTHING
-                h = (h ^ np.uint64(code)) * _PRIME
+                h = (h ^ np.uint64(code)) * FNV64_PRIME
         firsts[d + 1] = n
     return n
 

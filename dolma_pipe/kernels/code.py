@@ -9,6 +9,7 @@ import numpy as np
 
 from dolma_pipe.kernels.ascii import HEX, KIND, WORD
 from dolma_pipe.kernels.jit import I64, U8, U16, Bool, inlined, kernel
+from dolma_pipe.kernels.strings import stands_in_any_case
 from dolma_pipe.kernels.unicode import (
     ALPHABETIC,
     DIGIT,
@@ -206,7 +207,7 @@ def _opens_tag(byte: np.uint8) -> bool:
 def _markup_end(text: U8, at: int, end: int) -> int:
     """Behind the tag or comment that opens here; behind the closing tag of a script or style. What
     is never closed ends with the document."""
-    if _follows(text, at, end, _COMMENT):
+    if stands_in_any_case(text, at, end, _COMMENT, len(_COMMENT)):
         i = at + 4
         while i + 2 < end:
             if text[i] == _DASH and text[i + 1] == _DASH and text[i + 2] == _MORE:
@@ -218,25 +219,14 @@ def _markup_end(text: U8, at: int, end: int) -> int:
         i += 1
     i = min(i + 1, end)
     for name in _HIDDEN:
-        if _follows(text, at + 1, end, name) and not _is_name(text, at + 1 + len(name), end):
+        last = at + 1 + len(name)
+        if stands_in_any_case(text, at + 1, end, name, len(name)) and not _is_name(text, last, end):
             while i < end:
                 closes = text[i] == _LESS and i + 1 < end and text[i + 1] == 47
-                if closes and _follows(text, i + 2, end, name):
+                if closes and stands_in_any_case(text, i + 2, end, name, len(name)):
                     return i
                 i += 1
     return i
-
-
-@kernel
-def _follows(text: U8, at: int, end: int, name: U8) -> bool:
-    """Whether this stands here, in any case of ASCII."""
-    if at + len(name) > end:
-        return False
-    for k in range(len(name)):
-        byte = text[at + k]
-        if byte != name[k] and (byte | np.uint8(32)) != name[k]:
-            return False
-    return True
 
 
 @inlined

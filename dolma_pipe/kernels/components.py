@@ -9,7 +9,7 @@ from dolma_pipe.kernels.jit import I64, U8, U64, inlined, kernel
 
 
 @inlined
-def _root(parents: I64, node: int) -> int:
+def root(parents: I64, node: int) -> int:
     while parents[node] != node:
         parents[node] = parents[parents[node]]
         node = parents[node]
@@ -26,7 +26,7 @@ def join(parents: I64, members: U8, edges: I64) -> None:
     for e in range(len(edges)):
         one, other = edges[e, 0], edges[e, 1]
         members[one] = members[other] = np.uint8(1)
-        one, other = _root(parents, one), _root(parents, other)
+        one, other = root(parents, one), root(parents, other)
         if one < other:
             parents[other] = one
         elif other < one:
@@ -45,7 +45,7 @@ def pack(parents: I64, members: U8, nodes: int) -> tuple[int, int, int, int]:
     for node in range(len(parents)):
         if members[node]:
             total += 1
-            parents[node] = _root(parents, node)
+            parents[node] = root(parents, node)
     for node in range(len(parents)):  # a root now has minus its size
         if members[node] and parents[node] == node:
             parents[node] = -1
@@ -74,8 +74,8 @@ def partition_of(parents: I64, members: U8, first: int, end: int) -> U64:
     row = 0
     for node in range(first, end):
         if members[node]:
-            root = parents[node] if parents[node] >= 0 else node
-            table[row, 0], table[row, 1] = np.uint64(node), np.uint64(root)
-            table[row, 2] = np.uint64(-1 - parents[root])
+            first_node = parents[node] if parents[node] >= 0 else node
+            table[row, 0], table[row, 1] = np.uint64(node), np.uint64(first_node)
+            table[row, 2] = np.uint64(-1 - parents[first_node])
             row += 1
     return table

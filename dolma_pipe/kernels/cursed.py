@@ -8,6 +8,7 @@ searched in one pass, and no place is looked at more often than there are patter
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U8, inlined, kernel
+from dolma_pipe.kernels.strings import stands_at
 from dolma_pipe.kernels.unicode import code_point_at
 
 CURSED = (
@@ -72,22 +73,14 @@ def is_cursed(text: U8, start: int, end: int, characters: int) -> bool:
             return True
         for p in range(_FIRST[byte], _FIRST[byte + 1]):
             first = i - int(_ANCHORS[p])
-            if first >= start and first + _LENGTHS[p] <= end:
-                if _is_here(text, first, _BYTES[p], int(_LENGTHS[p])):
-                    return True
+            if first >= start and stands_at(text, first, end, _BYTES[p], int(_LENGTHS[p])):
+                return True
     for p in range(len(_END_LENGTHS)):
         length = int(_END_LENGTHS[p])
-        if end - start >= length and _is_here(text, end - length, _ENDS[p][8 - length :], length):
-            return True
+        if end - start >= length:
+            if stands_at(text, end - length, end, _ENDS[p][8 - length :], length):
+                return True
     return spaces >= _ROW and _has_row(text, start, end, characters)
-
-
-@inlined
-def _is_here(text: U8, at: int, pattern: U8, length: int) -> bool:
-    for k in range(length):
-        if text[at + k] != pattern[k]:
-            return False
-    return True
 
 
 @kernel

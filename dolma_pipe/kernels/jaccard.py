@@ -4,7 +4,9 @@ The decision looks at each document in survivor order and drops it only for its 
 document already KEPT. The kept documents that can reach the threshold are found by prefix filtering
 with a positional bound (PPJoin, Xiao et al. 2008): with the shingles of every document in one
 global order, the rarest first, two sets of Jaccard >= t share a member among the first n - ceil(t
-n) + 1 of each. Every pair found is then verified, so nothing is approximate.
+n) + 1 of each. Every pair found is then verified, so nothing is approximate. Where many documents
+are just under the threshold this compares nearly all pairs: once a component has cost STEPS a
+member, the rest of it is decided by kernels/second_look.py.
 """
 
 from typing import NamedTuple
@@ -13,9 +15,15 @@ import numpy as np
 
 from dolma_pipe.kernels.hashing import mixed64
 from dolma_pipe.kernels.jit import F64, I32, I64, U64, inlined, kernel
+from dolma_pipe.kernels.overlap import SCALE, intersection_size, least_common, reaches
+from dolma_pipe.kernels.second_look import decide_by_bands
 
-SCALE = 1e6
-"""Similarities are rounded to 1e-6 before they meet a threshold."""
+STEPS = 500
+"""Steps a member that the exact search of a component may cost. All pairs of 330 documents cost
+less: none but larger components get a second look."""
+
+MEMBERS = 16 << 20
+"""Members of a component that is searched exactly: in memory they take up to 50 bytes each."""
 
 
 class Verdicts(NamedTuple):
@@ -23,13 +31,15 @@ class Verdicts(NamedTuple):
 
     kept_by: int64[documents], the position of the most similar kept document (of equals the first),
     -1 for a kept one. similarity: float64[documents], their Jaccard, NaN for a kept one. compared,
-    similar: pairs verified, and how many of them reached the threshold.
+    similar: pairs verified, and how many of them reached the threshold. looked_again: documents
+    that the second look decided; it may have missed of what they are copies.
     """
 
     kept_by: I64
     similarity: F64
     compared: int
     similar: int
+    looked_again: int = 0
 
 
 def decide_greedily(values: U64, starts: I64, ends: I64, threshold: float) -> Verdicts:
@@ -38,30 +48,32 @@ def decide_greedily(values: U64, starts: I64, ends: I64, threshold: float) -> Ve
     values: uint64, never 0, sorted and distinct within a document; no document is empty. 0 <
     threshold <= 1.
     """
+    kept_by, similarity = np.full(len(starts), -1, np.int64), np.full(len(starts), np.nan)
+    done = compared = similar = 0
+    if (ends - starts).sum() <= MEMBERS:
+        done, compared, similar = _decide_exactly(
+            values, starts, ends, threshold, kept_by, similarity
+        )
+    if done < len(starts):
+        more = decide_by_bands(values, starts, ends, threshold, done, kept_by, similarity)
+        compared, similar = compared + more[0], similar + more[1]
+    return Verdicts(kept_by, similarity, compared, similar, len(starts) - done)
+
+
+def _decide_exactly(
+    values: U64, starts: I64, ends: I64, threshold: float, kept_by: I64, similarity: F64
+) -> tuple[int, int, int]:
+    """Returns how many documents it decided, and the pairs compared and similar."""
     needed = max(threshold - 1 / SCALE, 0.0)
+    limit = STEPS * int((ends - starts).sum())
     room = _prefix_room(starts, ends, needed)
     firsts = np.zeros(len(starts) + 1, np.int64)
     slots, positions = np.empty(room, np.int32), np.empty(room, np.int32)
     table, counts = _count_members(values, starts, ends)
     _find_prefixes(values, starts, ends, needed, table, counts, firsts, slots, positions)
     size = len(table)
-    return Verdicts(
-        *_decide(values, starts, ends, threshold, needed, size, firsts, slots, positions)
-    )
-
-
-@kernel
-def intersection_size(one: U64, other: U64, least: int) -> int:
-    """Common members of two sorted sets; -1 as soon as fewer than `least` is certain."""
-    i = j = common = 0
-    while i < len(one) and j < len(other):
-        if common + min(len(one) - i, len(other) - j) < least:
-            return -1
-        x, y = one[i], other[j]
-        common += int(x == y)
-        i += int(x <= y)
-        j += int(y <= x)
-    return common if common >= least else -1
+    index = size, firsts, slots, positions
+    return _decide(values, starts, ends, threshold, limit, *index, kept_by, similarity)
 
 
 @inlined
@@ -153,13 +165,16 @@ def _decide(
     starts: I64,
     ends: I64,
     threshold: float,
-    needed: float,
+    limit: int,
     size: int,
     firsts: I64,
     slots: I32,
     positions: I32,
-) -> tuple[I64, F64, int, int]:
-    """The greedy pass. The posting lists of kept documents lie in one array."""
+    kept_by: I64,
+    similarity: F64,
+) -> tuple[int, int, int]:
+    """The greedy pass, until it has taken `limit` steps. Posting lists of kept documents lie in one
+    array."""
     documents = len(starts)
     heads = np.zeros(size + 1, np.int64)
     for i in range(firsts[documents]):
@@ -169,28 +184,31 @@ def _decide(
     tails = heads[:size].copy()
     postings, places = np.empty(len(slots), np.int32), np.empty(len(slots), np.int32)
     seen = np.full(documents, -1, np.int64)
-    kept_by, similarity = np.full(documents, -1, np.int64), np.full(documents, np.nan)
-    compared = similar = 0
-    bar = np.floor(threshold * SCALE + 0.5)
+    needed = max(threshold - 1 / SCALE, 0.0)
+    compared = similar = steps = 0
     for d in range(documents):
+        if steps > limit:
+            return d, compared, similar
         n = ends[d] - starts[d]
         best = -1.0
         for i in range(firsts[d], firsts[d + 1]):
+            steps += tails[slots[i]] - heads[slots[i]]
             for p in range(heads[slots[i]], tails[slots[i]]):
                 kept = int(postings[p])
                 if seen[kept] == d:
                     continue
                 seen[kept] = d
                 m = ends[kept] - starts[kept]
-                least = int(np.ceil(needed / (1.0 + needed) * (n + m) - 1e-9))
+                least = least_common(n, m, needed)
                 if 1 + min(n - positions[i], m - places[p]) - 1 < least:
                     continue  # even if all that follows were common
                 compared += 1
+                steps += n + m
                 common = intersection_size(
                     values[starts[d] : ends[d]], values[starts[kept] : ends[kept]], least
                 )
                 jaccard = common / (n + m - common)
-                if common < 0 or np.floor(jaccard * SCALE + 0.5) < bar:
+                if common < 0 or not reaches(jaccard, threshold):
                     continue
                 similar += 1
                 if jaccard > best or (jaccard == best and kept < kept_by[d]):
@@ -203,4 +221,4 @@ def _decide(
             slot = slots[i]
             postings[tails[slot]], places[tails[slot]] = np.int32(d), positions[i]
             tails[slot] += 1
-    return kept_by, similarity, compared, similar
+    return documents, compared, similar

@@ -35,6 +35,13 @@ def band_keys(text: U8, offsets: I64, shingle: int, bands: int, rows: int, seed:
     return keys
 
 
+def band_keys_of_sets(values: U64, offsets: I64, bands: int, rows: int, seed: int) -> U64:
+    """As band_keys, of sets that are there: set d is values[offsets[d]:offsets[d + 1]]."""
+    keys = np.zeros((len(offsets) - 1, bands), np.uint64)
+    _band_keys_of_sets(values, offsets, *permutations(bands * rows, seed), rows, keys)
+    return keys
+
+
 @kernel
 def lower_signature(signature: U32, values: U64, count: int, a: U32, b: U32) -> None:
     """Take the minimum of the signature and every permutation of the low 32 bits of values[:count].
@@ -91,4 +98,14 @@ def _band_keys(
         if shingles > 0:
             signature[:] = EMPTY
             lower_signature(signature, words, shingles, a, b)
+            fill_bands(signature, rows, keys[d])
+
+
+@kernel
+def _band_keys_of_sets(values: U64, offsets: I64, a: U32, b: U32, rows: int, keys: U64) -> None:
+    signature = np.empty(len(a), np.uint32)
+    for d in range(len(offsets) - 1):
+        if offsets[d + 1] > offsets[d]:
+            signature[:] = EMPTY
+            lower_signature(signature, values[offsets[d] :], offsets[d + 1] - offsets[d], a, b)
             fill_bands(signature, rows, keys[d])

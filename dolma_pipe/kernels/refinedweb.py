@@ -10,6 +10,7 @@ import numpy as np
 from dolma_pipe.kernels.ascii import word_table
 from dolma_pipe.kernels.c4 import Removed
 from dolma_pipe.kernels.jit import F64, I64, U8, U16, inlined, kernel
+from dolma_pipe.kernels.strings import stands_in_any_case
 from dolma_pipe.kernels.unicode import (
     ALPHABETIC,
     CAPITAL,
@@ -220,7 +221,7 @@ def _is_counter(text: U8, start: int, end: int, pages: U16, flags: U8) -> bool:
     while i + length < end and np.uint8(97) <= text[i + length] | np.uint8(32) <= np.uint8(122):
         length += 1
     for c in range(len(_COUNTED_LENGTHS)):
-        if _COUNTED_LENGTHS[c] == length and _is_at(text, i, _COUNTED[c], length):
+        if _COUNTED_LENGTHS[c] == length and stands_in_any_case(text, i, end, _COUNTED[c], length):
             return _skip(text, i + length, end, False, pages, flags)[0] == end
     return False
 
@@ -242,18 +243,6 @@ def _skip(text: U8, start: int, end: int, spaces: bool, pages: U16, flags: U8) -
             return i, kind
         i = i_next
     return end, 0
-
-
-@inlined
-def _is_at(text: U8, at: int, word: U8, length: int) -> bool:
-    """Whether these bytes, lower-cased as ASCII, stand here."""
-    for k in range(length):
-        byte = text[at + k]
-        if np.uint8(65) <= byte <= np.uint8(90):
-            byte |= np.uint8(32)
-        if byte != word[k]:
-            return False
-    return True
 
 
 @kernel
@@ -297,7 +286,7 @@ def _phrase_at(text: U8, at: int, start: int, end: int) -> int:
             continue
         if last < end and _is_word_byte(text[last]):
             continue
-        if _is_at(text, at, _PHRASE_BYTES[p], int(_PHRASE_LENGTHS[p])):
+        if stands_in_any_case(text, at, end, _PHRASE_BYTES[p], int(_PHRASE_LENGTHS[p])):
             return p
     return -1
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from dolma_pipe.kernels.ascii import KIND, WORD
 from dolma_pipe.kernels.jit import I64, U8, kernel
+from dolma_pipe.kernels.strings import stands_at
 
 
 class Form(NamedTuple):
@@ -107,29 +108,18 @@ def find_secrets(text: U8, offsets: I64, starts: I64, ends: I64) -> int:
 
 @kernel
 def _secret_at(text: U8, at: int, begin: int, end: int) -> int:
-    if _stands(text, at, end, _WORDS[0], _WORD_LENGTHS[0]):
+    if stands_at(text, at, end, _WORDS[0], _WORD_LENGTHS[0]):
         return _block_end(text, at + _WORD_LENGTHS[0], end)
     if at > begin and _URL_SAFE[text[at - 1]]:
         return -1
-    if _stands(text, at, end, _WORDS[3], _WORD_LENGTHS[3]):
+    if stands_at(text, at, end, _WORDS[3], _WORD_LENGTHS[3]):
         return _token_end(text, at, end)
     for form in range(len(_RANGES)):
-        if _stands(text, at, end, _PREFIXES[form], _PREFIX_LENGTHS[form]):
+        if stands_at(text, at, end, _PREFIXES[form], _PREFIX_LENGTHS[form]):
             stop = _body_end(text, at + _PREFIX_LENGTHS[form], end, form)
             if stop > 0:
                 return stop
     return -1
-
-
-@kernel
-def _stands(text: U8, at: int, end: int, word: U8, length: int) -> bool:
-    """Whether this word stands here."""
-    if at + length > end:
-        return False
-    for k in range(length):
-        if text[at + k] != word[k]:
-            return False
-    return True
 
 
 @kernel
@@ -147,7 +137,7 @@ def _body_end(text: U8, at: int, end: int, form: int) -> int:
         return -1
     length = _INFIX_LENGTHS[form]
     for i in range(at, stop - length + 1):
-        if _stands(text, i, stop, _INFIXES[form], length):
+        if stands_at(text, i, stop, _INFIXES[form], length):
             return stop
     return -1
 
@@ -167,7 +157,7 @@ def _token_end(text: U8, at: int, end: int) -> int:
     i = at
     for part in range(3):
         start = i
-        if part == 1 and not _stands(text, i, end, _WORDS[3], _WORD_LENGTHS[3]):
+        if part == 1 and not stands_at(text, i, end, _WORDS[3], _WORD_LENGTHS[3]):
             return -1
         while i < end and _URL_SAFE[text[i]]:
             i += 1
@@ -187,20 +177,20 @@ def _block_end(text: U8, title: int, end: int) -> int:
     while i < end and i - title <= MAX_TITLE and text[i] != 45:
         i += 1
     last = i
-    if last - 6 > title and _stands(text, last - 6, last, _WORDS[5], _WORD_LENGTHS[5]):
+    if last - 6 > title and stands_at(text, last - 6, last, _WORDS[5], _WORD_LENGTHS[5]):
         last -= 6
-    if last - 11 < title or not _stands(text, last - 11, last, _WORDS[4], _WORD_LENGTHS[4]):
+    if last - 11 < title or not stands_at(text, last - 11, last, _WORDS[4], _WORD_LENGTHS[4]):
         return -1
-    if not _stands(text, i, end, _WORDS[2], _WORD_LENGTHS[2]):
+    if not stands_at(text, i, end, _WORDS[2], _WORD_LENGTHS[2]):
         return -1
     i += _WORD_LENGTHS[2]
     body = i
-    while i < end and not _stands(text, i, end, _WORDS[2], _WORD_LENGTHS[2]):
+    while i < end and not stands_at(text, i, end, _WORDS[2], _WORD_LENGTHS[2]):
         i += 1
-    if i - body < MIN_BLOCK or not _stands(text, i, end, _WORDS[1], _WORD_LENGTHS[1]):
+    if i - body < MIN_BLOCK or not stands_at(text, i, end, _WORDS[1], _WORD_LENGTHS[1]):
         return -1
     i += _WORD_LENGTHS[1]
     stop = i
     while stop < end and stop - i <= MAX_TITLE and text[stop] != 45:
         stop += 1
-    return stop + 5 if _stands(text, stop, end, _WORDS[2], _WORD_LENGTHS[2]) else -1
+    return stop + 5 if stands_at(text, stop, end, _WORDS[2], _WORD_LENGTHS[2]) else -1

@@ -13,6 +13,7 @@ import numpy as np
 
 from dolma_pipe.kernels.hashing import mixed64
 from dolma_pipe.kernels.jit import I32, I64, U8, U16, U64, kernel
+from dolma_pipe.kernels.strings import FNV64_BASIS, FNV64_PRIME
 from dolma_pipe.kernels.unicode import (
     MARK,
     PUNCTUATION,
@@ -83,9 +84,9 @@ def fold_words(text: U8, start: int, end: int, fold: Folding, words: U64) -> int
                 count += 1
                 is_open = is_alone = False
             if not is_open:
-                h = np.uint64(14695981039346656037)
+                h = FNV64_BASIS
                 is_open = True
-            h = (h ^ np.uint64(byte)) * np.uint64(1099511628211)
+            h = (h ^ np.uint64(byte)) * FNV64_PRIME
             i += 1
             continue
         kind = SPACE
@@ -105,11 +106,11 @@ def fold_words(text: U8, start: int, end: int, fold: Folding, words: U64) -> int
             is_open = is_alone = False
         if (kind & SPACE) == 0:
             if not is_open:
-                h = np.uint64(14695981039346656037)
+                h = FNV64_BASIS
                 is_open = True
                 is_alone = (kind & WORD_ALONE) != 0
             code = lowered(code, fold.lower_pages, fold.lower_shifts)
-            h = (h ^ np.uint64(code)) * np.uint64(1099511628211)
+            h = (h ^ np.uint64(code)) * FNV64_PRIME
     if is_open:
         words[count] = mixed64(h)
         count += 1

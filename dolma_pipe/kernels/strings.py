@@ -100,6 +100,31 @@ def begins_with(text: U8, start: int, end: int, prefix: U8) -> bool:
 
 
 @kernel
+def stands_at(text: U8, at: int, end: int, word: U8, length: int) -> bool:
+    """Whether word[:length] stands at `at`, and ends at `end` or before."""
+    if at + length > end:
+        return False
+    for k in range(length):
+        if text[at + k] != word[k]:
+            return False
+    return True
+
+
+@kernel
+def stands_in_any_case(text: U8, at: int, end: int, word: U8, length: int) -> bool:
+    """The same in any case of ASCII; `word` is in lower case."""
+    if at + length > end:
+        return False
+    for k in range(length):
+        byte = text[at + k]
+        if np.uint8(65) <= byte <= np.uint8(90):
+            byte |= np.uint8(32)
+        if byte != word[k]:
+            return False
+    return True
+
+
+@kernel
 def _same(a: U8, start: int, end: int, b: U8, other_start: int, other_end: int) -> bool:
     if end - start != other_end - other_start:
         return False

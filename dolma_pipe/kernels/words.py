@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U8, U16, U64, kernel
+from dolma_pipe.kernels.strings import FNV64_BASIS, FNV64_PRIME
 from dolma_pipe.kernels.unicode import (
     MARK,
     SPACE,
@@ -111,9 +112,9 @@ def _split_words(
                 if start < 0:
                     start = at
                     alone = (kind & WORD_ALONE) != 0
-                    h = np.uint64(14695981039346656037)  # FNV-1a, mixed when the word ends
+                    h = FNV64_BASIS  # FNV-1a, mixed when the word ends
                 for k in range(at, i):
-                    h = (h ^ np.uint64(text[k])) * np.uint64(1099511628211)
+                    h = (h ^ np.uint64(text[k])) * FNV64_PRIME
         firsts[d + 1] = n
     return n
 

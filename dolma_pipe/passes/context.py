@@ -64,6 +64,8 @@ class Context:
                     "attempt": outcome.attempt,
                     "seconds": round(outcome.seconds, 4),
                     "cpu_seconds": round(outcome.cpu_seconds, 4),
+                    "peak_bytes": outcome.peak_bytes,
+                    "peak_of": outcome.peak_of,
                     "where": outcome.where,
                 }
             )
@@ -76,6 +78,9 @@ class WatchedEngine(Engine):
     def __init__(self, context: Context, stage: str) -> None:
         self._context = context
         self._stage = stage
+
+    def under(self, name: str) -> Engine:
+        return WatchedEngine(self._context, f"{self._stage} {name}")
 
     def slots(self) -> int:
         return self._context.engine.slots()

@@ -75,15 +75,11 @@ def curate(
 
 def source_fingerprint(recipe: Recipe, source: Source, score_all: bool = False) -> str:
     """Everything but the input that decides what becomes of a shard of this source."""
-    assets = sorted({name for use in source.taggers for name in use.build().assets()})
     return fingerprint(
-        code_fingerprint(),
-        source.name,
-        [[use.stage, use.prefix, use.found.digest, use.settings] for use in source.taggers],
+        reading_fingerprint(recipe, source),
+        [[use.stage, tagger_fingerprint(use)] for use in source.taggers],
         [msgspec.to_builtins(rule) for rule in source.rules],
         [msgspec.to_builtins(mask) for mask in source.masks],
-        [recipe.max_document_bytes, msgspec.to_builtins(source.reading)],
-        {name: asset_hash(name) for name in assets},
         score_all,
     )
 
@@ -124,6 +120,7 @@ class _Run:
         self.assets = {str(path): stamp_of(str(path)) for path in map(asset_path, recipe.assets())}
         self.settings: dict[str, str] = {}
         self.taggers: dict[str, tuple[str, ...]] = {}
+        self.readings = {s.name: reading_fingerprint(recipe, s) for s in recipe.sources}
         for source in recipe.sources:
             if len(source.taggers) > MOST_TAGGERS:
                 raise RecipeError(
@@ -164,7 +161,7 @@ class _Run:
             masks=source.masks,
             sign=context.recipe.dedup,
             max_document_bytes=context.recipe.max_document_bytes,
-            read_by=reading_fingerprint(context.recipe, source),
+            read_by=self.readings[source.name],
             reading=source.read_as(shard),
             content=self.hashes.get(shard.uri) if recorded and not context.force else None,
             reuse=not context.force,

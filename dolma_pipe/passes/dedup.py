@@ -1,5 +1,7 @@
 """Pass 2: the whole corpus through the entries of the dedup section, unless nothing has changed."""
 
+import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +10,11 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
+from dolma_pipe.assets import asset_hash
 from dolma_pipe.cuts import read_cuts
 from dolma_pipe.dedup_index import read_index
+from dolma_pipe.entries import Decontaminate, Semantic
+from dolma_pipe.evaluations import evaluation_hashes
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.manifest import (
     code_fingerprint,
@@ -21,9 +26,11 @@ from dolma_pipe.manifest import (
 )
 from dolma_pipe.passes.context import Context, WatchedEngine
 from dolma_pipe.passes.curated import CuratedInput
+from dolma_pipe.passes.phases import write_dedup_times
 from dolma_pipe.passes.sign import sign
 from dolma_pipe.stages.dedup import deduplicate as deduplicate_shards
 from dolma_pipe.stages.dedup.plan import CuratedShard
+from dolma_pipe.stages.dedup.vectors import vectors_path
 from dolma_pipe.work import Work
 
 
@@ -32,7 +39,8 @@ class Survivors(NamedTuple):
 
     fingerprint: of the curated file and of what was removed and cut. removed: uint8 a document,
     None where the recipe has no dedup section; cuts: None where no entry edits.
-    removed_documents: int64[entries]; lost_bytes: of text, with removed documents and in cuts.
+    removed_documents: int64[entries]; lost_bytes: of text, with removed documents and in cuts;
+    cut_bytes: those in cuts.
     """
 
     curated: CuratedInput
@@ -41,6 +49,7 @@ class Survivors(NamedTuple):
     cuts: Path | None
     removed_documents: I64
     lost_bytes: int
+    cut_bytes: int
 
 
 class Deduplicated(NamedTuple):
@@ -57,7 +66,9 @@ def deduplicate(
     entries = context.recipe.dedup
     if not entries:
         none = np.zeros(0, np.int64)
-        return Deduplicated([Survivors(c, c.fingerprint, None, None, none, 0) for c in curated], [])
+        return Deduplicated(
+            [Survivors(c, c.fingerprint, None, None, none, 0, 0) for c in curated], []
+        )
     work = context.work
     active = [entry for entry in entries if method in (None, entry.method)]
     edited = any(entry.changes_text for entry in active)
@@ -66,12 +77,17 @@ def deduplicate(
         code_fingerprint(),
         [[item.shard.key, item.fingerprint] for item in curated],
         [msgspec.to_builtins(entry) for entry in entries],
+        {name: asset_hash(name) for entry in active for name in entry.assets()},
+        [evaluation_hashes(entry) for entry in active if isinstance(entry, Decontaminate)],
         method,
         [read_index(root).fingerprint for root in context.recipe.dedup_index],
     )
     if context.force or done(work, "dedup", "all", expected) is None:
         withdraw_record(work, "dedup", "all")
         indexed = indexed_shards(context.recipe.dedup_index)
+        for of_some_recipes in ("cuts", "annotations"):
+            shutil.rmtree(work.dedup / of_some_recipes, ignore_errors=True)
+        started, before = time.perf_counter(), len(context.timings)
         sign(context, curated)
         summary = deduplicate_shards(
             work,
@@ -87,7 +103,12 @@ def deduplicate(
         outputs += [work.annotations(shard.key) for shard in indexed if annotated]
         outputs += [work.cuts(key) for key in keys if edited]
         outputs += [work.annotations(key) for key in keys if annotated]
+        outputs += _embeddings(context, curated, method)
         outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
+        if any(isinstance(entry, Decontaminate) for entry in active):
+            outputs.append(work.dedup / "contamination.parquet")
+        seconds = time.perf_counter() - started
+        write_dedup_times(work, expected, seconds, context.timings[before:])
         write_record(work, "dedup", "all", expected, outputs, summary)
     shards = [_survivors(work, item, len(entries), edited=edited) for item in curated]
     return Deduplicated(shards, [entry.method for entry in entries])
@@ -108,15 +129,34 @@ def curated_shard(item: CuratedInput) -> CuratedShard:
     return CuratedShard(key, source, key.removeprefix(f"{source}/"), item.counts.kept)
 
 
+def _embeddings(context: Context, curated: list[CuratedInput], method: str | None) -> list[Path]:
+    """Vectors, which stay for the next run with another threshold."""
+    return [
+        vectors_path(context.work, item.shard.key, number)
+        for number, entry in enumerate(context.recipe.dedup, 1)
+        if isinstance(entry, Semantic) and method in (None, entry.method)
+        for item in curated
+        if entry.concerns(item.shard.source)
+    ]
+
+
 def _survivors(work: Work, curated: CuratedInput, entries: int, *, edited: bool) -> Survivors:
     key = curated.shard.key
     removed: U8 = np.fromfile(work.removed(key), np.uint8)
     lengths = pq.read_table(work.columns(key), columns=["length"]).column(0).to_numpy()
     lost = int(lengths[removed != 0].sum())
     made_of = [curated.fingerprint, content_hash(str(work.removed(key)))]
-    cuts = work.cuts(key) if edited else None
+    cuts, cut_bytes = work.cuts(key) if edited else None, 0
     if cuts is not None:
-        lost += int(read_cuts(cuts, len(removed)).lengths().sum())
+        cut_bytes = int(read_cuts(cuts, len(removed)).lengths().sum())
         made_of.append(content_hash(str(cuts)))
     documents = np.bincount(removed, minlength=entries + 1)[1:]
-    return Survivors(curated, fingerprint(*made_of), work.removed(key), cuts, documents, lost)
+    return Survivors(
+        curated,
+        fingerprint(*made_of),
+        work.removed(key),
+        cuts,
+        documents,
+        lost + cut_bytes,
+        cut_bytes,
+    )

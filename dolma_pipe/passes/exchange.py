@@ -1,6 +1,6 @@
 """Attributes to and from dolma: which files, in which folders, a task a shard."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,35 +8,25 @@ import msgspec
 
 from dolma_pipe.dolma import experiment_name, file_name, variable_name
 from dolma_pipe.engine.base import Task, succeed
-from dolma_pipe.errors import InputError, UserError, WorkError
+from dolma_pipe.errors import InputError, WorkError
 from dolma_pipe.inputs import Input
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curate import curate
-from dolma_pipe.recipe import Recipe, Source
-from dolma_pipe.settings import nearest
+from dolma_pipe.passes.export import MARK
+from dolma_pipe.recipe import Source
 from dolma_pipe.stages.export_attributes import ExportTask, mask_names
 from dolma_pipe.stages.import_attributes import BASE, ImportTask
 from dolma_pipe.stages.reread import reread
 from dolma_pipe.work import atomic_write, remove_temporaries, write_json
 
-MARK = ".dolma-pipe-export"
-"""An empty file in a folder of exported attributes: all else there is ours. One more, with
-"-documents" behind its name, stands beside documents/, which a mixer takes whole."""
+DOCUMENTS_MARK = f"{MARK}-documents"
+"""Stands beside documents/, which a mixer takes whole."""
 
 IMPORT_MARK = ".dolma-pipe-import"
 """An empty file in the folder of an import, also of one that was not finished."""
 
 MANIFEST = "manifest.json"
 KIND = "dolma-pipe imported attributes"
-
-
-def chosen_sources(recipe: Recipe, names: Iterable[str]) -> list[Source]:
-    """The sources of these names, or all. Raises UserError for an unknown one."""
-    known = [source.name for source in recipe.sources]
-    wanted = set(names)
-    for name in sorted(wanted - set(known)):
-        raise UserError(f"unknown source '{name}'{nearest(name, known)}")
-    return [source for source in recipe.sources if not wanted or source.name in wanted]
 
 
 class Exported(NamedTuple):
@@ -57,7 +47,7 @@ def export_attributes(
     WorkError where a folder holds files that are not ours.
     """
     experiment = experiment_name(name or variable_name(context.recipe.name))
-    sources = chosen_sources(context.recipe, names)
+    sources = context.recipe.chosen(names)
     curate(context, [source.name for source in sources])
     tasks = [
         _export_task(context, source, shard, folder, experiment)
@@ -112,7 +102,7 @@ def _claim_folders(tasks: list[ExportTask]) -> None:
     attributes = {Path(task.out).parent for task in tasks}
     documents = {Path(task.documents).parent for task in tasks if task.own}
     marks = {place: place / MARK for place in attributes}
-    marks |= {place: place.parent / f"{MARK}-documents" for place in documents}
+    marks |= {place: place.parent / DOCUMENTS_MARK for place in documents}
     for place, mark in sorted(marks.items()):
         foreign = [] if mark.exists() else _inside(place)
         if foreign:
@@ -136,7 +126,7 @@ def _inside(folder: Path) -> list[Path]:
         raise WorkError(f"cannot use {folder}: {error.strerror}") from error
 
 
-def _mixer(sources: list[Source], folder: Path, experiment: str) -> dict[str, Any]:
+def _mixer(sources: Sequence[Source], folder: Path, experiment: str) -> dict[str, Any]:
     """A configuration of dolma's mixer that drops and masks what we do: `dolma -c FILE mix`."""
     streams = []
     for source in sources:
@@ -187,7 +177,7 @@ def import_attributes(
     given: a folder with <source>/attributes/<name>/, or, of a single source, the files themselves.
     Raises InputError where there is no file for a shard, or one that is not of its documents.
     """
-    sources = chosen_sources(context.recipe, names)
+    sources = context.recipe.chosen(names)
     marks = [out / IMPORT_MARK, out / MANIFEST]
     if _inside(out) and not any(mark.exists() for mark in marks):
         raise WorkError(f"{out} is not empty and no import of ours: choose another directory")

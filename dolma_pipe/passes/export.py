@@ -10,7 +10,7 @@ from dolma_pipe.passes.dedup import Survivors, deduplicate
 from dolma_pipe.work import atomic_write
 
 MARK = ".dolma-pipe-export"
-"""An empty file that says whose the exported documents are."""
+"""An empty file that says whose the exported documents or attributes beside it are."""
 
 
 def export_documents(context: Context, folder: Path) -> dict[str, int]:

@@ -21,6 +21,8 @@ def remove_leftovers(recipe: Recipe, work: Work) -> None:
             path.unlink()
     records = [read_record(work, stage, key) for stage, key in _tasks(recipe)]
     outputs = {work.root / place for record in records if record for place in record.outputs}
+    if recipe.dedup:  # in no record: times are not the same in two runs
+        outputs.add(work.dedup_times)
     for folder in FOLDERS:
         for path in _files(work.root / folder):
             if path not in outputs:

@@ -3,45 +3,36 @@
 import difflib
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dolma_pipe.batch import Batch
 from dolma_pipe.columns import Bounds, Settled, outside
 from dolma_pipe.errors import UserError
 from dolma_pipe.inputs import Input
 from dolma_pipe.recipe import Recipe, Rule, Source
-from dolma_pipe.report.tagged import TaggedShard, outdated, sources_of, tagged_shards
+from dolma_pipe.report.fate import Duplicate, Note, Stretch, fate_of, stretch_of
+from dolma_pipe.report.tagged import TaggedShard, outdated, tagged_shards
 from dolma_pipe.stages.decide import NamedTagger, decide
-from dolma_pipe.stages.plan import copies_path
 from dolma_pipe.stages.reread import Reread, reader_of, reread
 from dolma_pipe.stored import Group
 from dolma_pipe.tagger import Labels, Spans
 from dolma_pipe.work import Work
 
-AROUND = 30
-"""Code points before and after a span that are shown."""
 MATCHES = 3
 """Spans of a column that are shown."""
 NEAR = 3
 """Ids that are told where the one asked for is unknown."""
 
 
-class Match(msgspec.Struct):
-    """A span: start and end in bytes, and the text around it."""
+class Match(Stretch):
+    """A span of the input's text."""
 
-    start: int
-    end: int
-    score: float
-    before: str
-    text: str
-    after: str
+    score: float = 0.0
 
 
 class Score(msgspec.Struct):
@@ -69,18 +60,8 @@ class Verdict(msgspec.Struct):
     reason: bool
 
 
-class Duplicate(msgspec.Struct):
-    """Stage 4 removed it: by which entry (from 1), in favour of which document."""
-
-    entry: int
-    method: str
-    kept_source: str
-    kept_id: str
-    similarity: float | None
-
-
 class Explained(msgspec.Struct):
-    """One document. dropped_by: as stored; deduplicated, copies: None where it is not known."""
+    """One document. dropped_by: as stored; kept_for, copies: None where it is not known."""
 
     id: str
     source: str
@@ -95,6 +76,8 @@ class Explained(msgspec.Struct):
     verdicts: list[Verdict]
     duplicate: Duplicate | None
     kept_for: int | None
+    cuts: list[Stretch]
+    notes: list[Note]
     copies: int | None
 
 
@@ -116,7 +99,7 @@ def explain(recipe: Recipe, work: Work, name: str, source: str | None = None) ->
     Stored attributes are asked first; shards that have none are read. Raises UserError with near
     ids where no document has it.
     """
-    sources = sources_of(recipe, source)
+    sources = recipe.chosen([source] if source else [])
     name = name.encode(errors="replace").decode()  # a shell hands on any bytes, an id is UTF-8
     near: list[str] = []
     tagged = {each.shard.key: each for each in tagged_shards(work, sources)}
@@ -199,7 +182,7 @@ def _explained(recipe: Recipe, work: Work, place: _Place, batch: Batch) -> Expla
     scores = _scores(place, batch, text)
     dropped_by = row.array("dropped_by")[0].as_py() if row is not None else None
     verdicts = _verdicts(source.rules, {score.column: score.value for score in scores}, dropped_by)
-    duplicate, kept_for, copies = _after(recipe, work, place, name)
+    fate = fate_of(recipe, work, shard.key, line, name)
     return Explained(
         id=name,
         source=source.name,
@@ -212,9 +195,11 @@ def _explained(recipe: Recipe, work: Work, place: _Place, batch: Batch) -> Expla
         dropped_by=dropped_by,
         scores=scores,
         verdicts=verdicts,
-        duplicate=duplicate,
-        kept_for=kept_for,
-        copies=copies,
+        duplicate=fate.duplicate,
+        kept_for=fate.kept_for,
+        cuts=fate.cuts,
+        notes=fate.notes,
+        copies=fate.copies,
     )
 
 
@@ -256,9 +241,8 @@ def _score(column: str, found: Settled, text: bytes, origin: Literal["stored", "
 
 
 def _match(text: bytes, start: int, end: int, score: float) -> Match:
-    before = text[max(0, start - 4 * AROUND) : start].decode(errors="ignore")[-AROUND:]
-    after = text[end : end + 4 * AROUND].decode(errors="ignore")[:AROUND]
-    return Match(start, end, score, before, text[start:end].decode(errors="replace"), after)
+    found = stretch_of(text, start, end)
+    return Match(found.start, found.end, found.before, found.text, found.after, score)
 
 
 def _verdicts(
@@ -278,52 +262,3 @@ def _verdicts(
     for verdict in told:
         verdict.reason = True
     return verdicts
-
-
-def _after(
-    recipe: Recipe, work: Work, place: _Place, name: str
-) -> tuple[Duplicate | None, int | None, int | None]:
-    """What stages 4 to 6 did: the entry that removed it, how many went for it, its copies."""
-    key, duplicate, kept_for = place.shard.key, None, None
-    table = work.dedup / "removed.parquet"
-    if recipe.dedup and table.exists():
-        kept_for = 0
-        for rows in _matching(table, name):
-            for told in rows.to_pylist():
-                if told["removed_shard"] == key and told["removed_id"] == name:
-                    method = (
-                        recipe.dedup[told["entry"] - 1].method
-                        if told["entry"] <= len(recipe.dedup)
-                        else "?"
-                    )
-                    duplicate = Duplicate(
-                        told["entry"],
-                        method,
-                        told["kept_source"],
-                        told["kept_id"],
-                        told["similarity"],
-                    )
-                kept_for += told["kept_shard"] == key and told["kept_id"] == name
-    return duplicate, kept_for, _copies(work, key, place.line)
-
-
-def _matching(table: Path, name: str) -> Iterator[pa.RecordBatch]:
-    """Rows of removed.parquet in which this id removed or kept something."""
-    for rows in pq.ParquetFile(table).iter_batches(batch_size=1 << 16):
-        wanted = pa.scalar(name, pa.large_string())
-        hits = pc.or_(
-            pc.equal(rows.column("removed_id"), wanted), pc.equal(rows.column("kept_id"), wanted)
-        )
-        if hits.true_count:
-            yield rows.filter(hits)
-
-
-def _copies(work: Work, key: str, line: int) -> int | None:
-    """How often it stands in tokens/; None where it was not encoded, or no mix is planned."""
-    documents = work.encoded(key).with_name(f"{work.encoded(key).name}.docs.parquet")
-    if not documents.exists() or not copies_path(work, key).exists():
-        return None
-    lines = pq.read_table(documents, columns=["line"]).column("line").to_numpy()
-    copies = np.fromfile(copies_path(work, key), np.uint16)
-    hits = np.flatnonzero(lines == line)
-    return int(copies[hits[0]]) if len(hits) and len(copies) == len(lines) else None

@@ -1,12 +1,16 @@
 """What a recipe will do, pass by pass: the answer of `dolma-pipe check`."""
 
+import textwrap
 from collections.abc import Iterator
 
 import msgspec
 
+from dolma_pipe.entries import MinHash
 from dolma_pipe.mixer import Curve
 from dolma_pipe.recipe import Recipe, Source
+from dolma_pipe.report.settings import settings_told
 from dolma_pipe.stages.decide import NamedTagger, by_cost
+from dolma_pipe.stages.dedup.banding import banding_of
 
 
 def passes(recipe: Recipe) -> str:
@@ -17,10 +21,13 @@ def passes(recipe: Recipe) -> str:
     if recipe.dedup:
         lines.append("pass 2, deduplicate")
         lines += [f"  after the documents of {root}" for root in recipe.dedup_index]
-        for entry in recipe.dedup:
-            settings = msgspec.to_builtins(entry)
-            method = settings.pop("method")
-            lines.append(f"  {method} {_short(settings)}")
+        for number, entry in enumerate(recipe.dedup, 1):
+            settings = settings_told(msgspec.to_builtins(entry), type(entry))
+            if isinstance(entry, MinHash) and entry.threshold is not None:
+                chosen = banding_of(entry)
+                settings += f", chosen: bands {chosen.bands}, rows {chosen.rows}"
+            told = f"{number} {entry.method} {settings}".rstrip()
+            lines += textwrap.wrap(told, 98, initial_indent="  ", subsequent_indent="    ")
     if recipe.tokenize is not None:
         lines.append("pass 3, encode, plan and assemble")
         lines.append(f"  tokenizer {recipe.tokenize.tokenizer}")
@@ -56,7 +63,3 @@ def _mix(recipe: Recipe) -> Iterator[str]:
             else f"{factor:g}"
         )
         yield f"  {source.name}: share {'-' if share is None else f'{share:g}'}, upsample {told}"
-
-
-def _short(settings: dict[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)

@@ -6,13 +6,14 @@ import inspect
 import itertools
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
 import msgspec
 
 from dolma_pipe.entries import METHODS
+from dolma_pipe.entries.base import Chooser, Common
 from dolma_pipe.mixer import Mixer
 from dolma_pipe.shelf import find, load, names
 from dolma_pipe.tagger import Tagger
@@ -46,8 +47,16 @@ def _mixers() -> Iterator[str]:
 
 
 def _methods() -> Iterator[str]:
+    """What methods have in common stands there once."""
+    yield "every method:"
+    yield from _settings(Common, without=())
+    choosing = [name for name, kind in METHODS.items() if issubclass(kind, Chooser)]
+    yield from _wrapped(f"those that choose a copy ({', '.join(choosing)}):", "")
+    yield from _settings(Chooser, without=Common.__struct_fields__)
     for name, kind in METHODS.items():
-        yield from _entry(name, kind)
+        common = Chooser if issubclass(kind, Chooser) else Common
+        inherited = [f for f in common.__struct_fields__ if f not in inspect.get_annotations(kind)]
+        yield from _entry(name, kind, without=inherited)
 
 
 def _configs() -> Iterator[str]:
@@ -58,8 +67,8 @@ def _configs() -> Iterator[str]:
             yield f"  {path}"
 
 
-def _entry(name: str, kind: type[Any]) -> Iterator[str]:
-    """What it is, and a line a setting: name, default, meaning."""
+def _entry(name: str, kind: type[Any], without: Sequence[str] = ()) -> Iterator[str]:
+    """What it is, and its settings."""
     module = inspect.getdoc(inspect.getmodule(kind)) or ""
     about = inspect.getdoc(kind) or ""
     head, _, about = (
@@ -68,16 +77,22 @@ def _entry(name: str, kind: type[Any]) -> Iterator[str]:
     yield from _wrapped(f"{name}: {head.partition(chr(10) * 2)[0]}", "")
     for paragraph in re.split(r"\n\n|\n(?=- )", about):
         yield from _wrapped(paragraph, "  ")
+    yield from _settings(kind, ("name", *without))
+
+
+def _settings(kind: type[Any], without: Sequence[str]) -> Iterator[str]:
+    """A line a setting: name, default, meaning."""
     helps = _helps(kind)
     for field in msgspec.structs.fields(kind):
-        if field.name == "name":
+        if field.name in without:
             continue
         given = field.default
         if field.default_factory is not msgspec.NODEFAULT:
             given = field.default_factory()
         default = "needed" if given is msgspec.NODEFAULT else msgspec.json.encode(given).decode()
-        about_it = helps.get(field.name, "")
-        yield from _wrapped(f"{field.encode_name}: {default}  {about_it}", "  ")
+        lead = f"  {field.encode_name}: {default}"
+        about = helps.get(field.name, "")
+        yield from _wrapped(about, f"{lead}  ", "      ") if about else [lead]
 
 
 def _helps(kind: type[Any]) -> dict[str, str]:
@@ -95,6 +110,8 @@ def _helps(kind: type[Any]) -> dict[str, str]:
     return helps
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _wrapped(text: str, indent: str, further: str | None = None) -> list[str]:
+    """indent: of the first line; further: of all others, four columns more by default."""
+    further = f"{indent}    " if further is None else further
     joined = " ".join(text.split())
-    return textwrap.wrap(joined, 76, initial_indent=indent, subsequent_indent=f"{indent}    ")
+    return textwrap.wrap(joined, 76, initial_indent=indent, subsequent_indent=further)

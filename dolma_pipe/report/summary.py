@@ -17,7 +17,11 @@ DAMAGE = ("truncated", "corrupt compression")
 
 
 class Flow(msgspec.Struct):
-    """One source through one stage. bytes: of text. dropped: rule or method -> documents."""
+    """One source through one stage. bytes: of text. dropped: rule or method -> documents.
+
+    A method that occurs twice in the recipe is told by entry: "minhash (2)". cut_bytes: of
+    documents that stayed, taken out by deduplication.
+    """
 
     stage: str
     source: str
@@ -26,6 +30,7 @@ class Flow(msgspec.Struct):
     bytes_in: int
     bytes_out: int
     dropped: dict[str, int]
+    cut_bytes: int = 0
 
 
 class Intake(msgspec.Struct):
@@ -57,13 +62,17 @@ class MixRow(msgspec.Struct):
 
 
 class PassTime(msgspec.Struct):
-    """A pass, or a source of it: tasks that ran this time, and what they took."""
+    """A pass, or a source or dedup entry of it: tasks that ran this time, and what they took.
+
+    peak_bytes: the most that one of them held.
+    """
 
     name: str
     source: str
     tasks: int
     worker_seconds: float
     cpu_seconds: float
+    peak_bytes: int
     megabytes_a_second: float | None
 
 
@@ -145,8 +154,9 @@ def pass_times(context: Context, summary: Summary) -> list[PassTime]:
     read |= {("encode", flow.source): flow.bytes_out for flow in summary.flows}  # of the last stage
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for timing in context.timings:
-        name = timing["pass"].partition(":")[0]
-        source = timing["task"].partition("/")[0] if name in ("curate", "encode", "sign") else ""
+        name, _, source = timing["pass"].partition(":")[0].partition(" ")  # or "dedup 1 exact"
+        if name in ("curate", "encode", "sign"):
+            source = timing["task"].partition("/")[0]
         groups.setdefault((name, source), []).append(timing)
     rows = []
     for (name, source), timings in groups.items():
@@ -154,7 +164,8 @@ def pass_times(context: Context, summary: Summary) -> list[PassTime]:
         cpu = sum(timing["cpu_seconds"] for timing in timings)
         whole = len(timings) == shards.get(source) and (name, source) in read
         rate = read[name, source] / 1e6 / seconds if whole and seconds else None
-        rows.append(PassTime(name, source, len(timings), seconds, cpu, rate))
+        peak = max(timing["peak_bytes"] for timing in timings)
+        rows.append(PassTime(name, source, len(timings), seconds, cpu, peak, rate))
     return rows
 
 
@@ -219,11 +230,13 @@ def _dedup_flow(source: str, deduplicated: Deduplicated) -> Flow:
     size = sum(s.curated.counts.kept_bytes for s in shards)
     dropped: dict[str, int] = {}
     for place, method in enumerate(deduplicated.methods):
-        number = sum(int(s.removed_documents[place]) for s in shards)
-        dropped[method] = dropped.get(method, 0) + number
+        twice = deduplicated.methods.count(method) > 1
+        name = f"{method} ({place + 1})" if twice else method
+        dropped[name] = sum(int(s.removed_documents[place]) for s in shards)
     lost = sum(s.lost_bytes for s in shards)
     left = documents - sum(dropped.values())
-    return Flow("dedup", source, documents, left, size, size - lost, dropped)
+    cut = sum(s.cut_bytes for s in shards)
+    return Flow("dedup", source, documents, left, size, size - lost, dropped, cut)
 
 
 def _mix_rows(plan: Plan) -> list[MixRow]:

@@ -32,8 +32,10 @@ def _flows(summary: Summary) -> Iterator[str]:
             f"{flow.bytes_in / 1e6:10.2f} {flow.bytes_out / 1e6:10.2f}"
         )
         most = sorted(flow.dropped.items(), key=lambda item: (-item[1], item[0]))
-        reasons = ", ".join(f"{rule}{JOINED}{number:,}" for rule, number in most if number)
-        for line in textwrap.wrap(reasons, WIDTH - 10, break_on_hyphens=False):
+        reasons = [f"{rule} {number:,}" for rule, number in most if number]
+        reasons += [f"cut out of the rest {flow.cut_bytes / 1e6:.2f} MB"] if flow.cut_bytes else []
+        told = ", ".join(reason.replace(" ", JOINED) for reason in reasons)
+        for line in textwrap.wrap(told, WIDTH - 10, break_on_hyphens=False):
             yield f"{'':10}{line.replace(JOINED, ' ')}"
 
 
@@ -61,10 +63,14 @@ def _mix(summary: Summary) -> Iterator[str]:
 
 
 def _times(times: Sequence[PassTime]) -> Iterator[str]:
-    yield f"{'pass':9} {'source':12} {'tasks':>7} {'seconds':>9} {'CPU s':>9} {'MB/s a worker':>14}"
+    width = max(12, *(len(row.source) for row in times))
+    yield (
+        f"{'pass':9} {'source':{width}} {'tasks':>7} {'seconds':>9} {'CPU s':>9} "
+        f"{'peak MB':>8} {'MB/s a worker':>14}"
+    )
     for row in times:
         rate = f"{row.megabytes_a_second:14.1f}" if row.megabytes_a_second else f"{'-':>14}"
         yield (
-            f"{row.name:9} {row.source:12} {row.tasks:7,} {row.worker_seconds:9.2f} "
-            f"{row.cpu_seconds:9.2f} {rate}"
+            f"{row.name:9} {row.source:{width}} {row.tasks:7,} {row.worker_seconds:9.2f} "
+            f"{row.cpu_seconds:9.2f} {row.peak_bytes / 1e6:8,.0f} {rate}"
         )

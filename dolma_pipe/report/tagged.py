@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dolma_pipe.errors import UserError, WorkError
+from dolma_pipe.errors import WorkError
 from dolma_pipe.inputs import Input
 from dolma_pipe.passes.curate import tagger_fingerprint
-from dolma_pipe.recipe import Recipe, Source
-from dolma_pipe.settings import nearest
+from dolma_pipe.recipe import Source
 from dolma_pipe.stored import AttributeFile
 from dolma_pipe.work import Work
 
@@ -19,16 +18,6 @@ class TaggedShard(NamedTuple):
     shard: Input
     stored: AttributeFile
     fingerprints: dict[str, str]
-
-
-def sources_of(recipe: Recipe, name: str | None) -> tuple[Source, ...]:
-    """The source of this name, or all. Raises UserError for an unknown one."""
-    if name is None:
-        return recipe.sources
-    known = [source.name for source in recipe.sources]
-    if name not in known:
-        raise UserError(f"unknown source '{name}'{nearest(name, known)}")
-    return tuple(source for source in recipe.sources if source.name == name)
 
 
 def tagged_shards(work: Work, sources: tuple[Source, ...]) -> Iterator[TaggedShard]:

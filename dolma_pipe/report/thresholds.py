@@ -17,7 +17,6 @@ from dolma_pipe.report.tagged import (
     TaggedShard,
     nothing_tagged,
     outdated,
-    sources_of,
     tagged_shards,
 )
 from dolma_pipe.settings import nearest
@@ -120,7 +119,7 @@ def sweep_rule(
     side: which bound `at` is; by default the one that the recipe's rule has. Raises WorkError where
     nothing is tagged, RecipeError where no source has the column.
     """
-    sources = sources_of(recipe, source)
+    sources = recipe.chosen([source] if source else [])
     shards = list(tagged_shards(work, sources))
     if not shards:
         raise nothing_tagged(recipe_path, work)

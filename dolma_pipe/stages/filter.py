@@ -105,7 +105,7 @@ class _Curation:
             for use, mark in zip(task.taggers, task.fingerprints, strict=True)
         ]
         self.taggers = _taggers(msgspec.json.encode(uses))
-        self.signatures = Signatures(task.sign, task.source)
+        self.signatures = Signatures(task.sign, task.source, self.work.dedup)
         self.scores = Scores()
 
     def again(self) -> Curated:

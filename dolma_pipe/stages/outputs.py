@@ -16,7 +16,7 @@ from dolma_pipe.document import with_fields
 from dolma_pipe.kernels.jit import I64, Bool
 from dolma_pipe.kernels.spans import masked
 from dolma_pipe.recipe import Mask, Rule
-from dolma_pipe.shard import ShardWriter, write_shard
+from dolma_pipe.shard import FAST_LEVEL, ShardWriter, write_shard
 from dolma_pipe.stages.decide import KEPT
 from dolma_pipe.stages.dedup.sign import Signatures
 from dolma_pipe.tagger import Spans
@@ -61,7 +61,8 @@ class Outputs:
         self._rules = rules
         self._masks = masks
         self._signatures = signatures
-        self._curated: ShardWriter = stack.enter_context(write_shard(work.curated(key)))
+        writer = write_shard(work.curated(key), FAST_LEVEL)
+        self._curated: ShardWriter = stack.enter_context(writer)
         self._columns: ParquetRows = stack.enter_context(write_parquet(work.columns(key)))
         self._attributes: ParquetRows = stack.enter_context(write_parquet(work.attributes(key)))
         self._counts = Curated()

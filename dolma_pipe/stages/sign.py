@@ -28,7 +28,7 @@ def sign_shard(args: dict[str, Any]) -> dict[str, Any]:
     task = msgspec.convert(args, SignTask)
     work = Work(task.work)
     columns = pq.read_table(work.columns(task.key))
-    signatures = Signatures(task.entries, task.source)
+    signatures = Signatures(task.entries, task.source, work.dedup)
     first = 0
     reader = ShardReader(work.curated(task.key), source=task.source, max_document_bytes=sys.maxsize)
     for batch in reader:

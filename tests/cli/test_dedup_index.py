@@ -36,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for source in ("web", "wiki"):
         for i in range(2):
             rows = documents(f"{source}{i}", 60) + documents("shared", 30)
-            if source == "wiki":
+            if (source, i) == ("wiki", 0):
                 near = documents("web0", 30)
                 rows += [{"id": f"n{one['id']}", "text": f"{one['text']} more"} for one in near]
             write_shard(root / source / f"{source}-{i}.jsonl.zst", rows)
@@ -67,6 +67,15 @@ def test_a_run_against_an_index_is_as_one_over_both(root: Path) -> None:
     assert json.loads((root / "new/timings.json").read_text())["tasks"] == []
     changed = pq.read_table(root / "new/dedup/index_changes.parquet").to_pylist()
     assert {row["source"] for row in changed} == {"web"}
+
+
+def test_reports_tell_of_documents_without_texts(root: Path) -> None:
+    write_recipe(root / "noted.yaml", [WIKI], "[{exact: {}}, {minhash: {action: annotate}}]")
+    dolma_pipe(root, "dedup", "noted.yaml", "--work", "noted")
+    told = dolma_pipe(root, "dedup", "report", "noted.yaml", "--work", "noted", "--clusters", 2)
+    assert "(of an earlier run, whose index has no texts)" in told.stdout
+    told = dolma_pipe(root, "explain", "noted.yaml", "nweb0-0", "--work", "noted")
+    assert " web0-0 of web" in told.stdout
 
 
 def test_an_index_that_stands_is_not_made_again(root: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dolma_pipe.engine import peak
 from dolma_pipe.engine.base import Task, TaskBug, succeed
 from dolma_pipe.engine.local import LocalEngine
 from dolma_pipe.errors import UserError
@@ -120,3 +121,35 @@ def test_workers_end_with_a_killed_driver(tmp_path: Path) -> None:
     while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(alive(pid) for pid in workers)
+
+
+def allocate(args: dict[str, Any]) -> dict[str, Any]:
+    held = b"x" * (args["n"] << 20)  # written to, so that it is resident
+    return {"held": len(held)}
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells it by task")
+def test_the_peak_of_a_task_is_its_own() -> None:
+    engine = LocalEngine(1)
+    sizes = {"small": 1, "large": 200, "small again": 1}
+    try:
+        peaks = {
+            o.key: o
+            for key, n in sizes.items()
+            for o in engine.map(f"{HERE}:allocate", [Task(key, {"n": n})])
+        }
+    finally:
+        engine.close()
+    assert len({outcome.where for outcome in peaks.values()}) == 1
+    assert {outcome.peak_of for outcome in peaks.values()} == {"task"}
+    assert peaks["large"].peak_bytes > 200 << 20
+    assert peaks["large"].peak_bytes - peaks["small again"].peak_bytes > 150 << 20
+    assert abs(peaks["small again"].peak_bytes - peaks["small"].peak_bytes) < 50 << 20
+
+
+def test_without_a_reset_the_peak_is_that_of_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peak, "_CLEAR_REFS", tmp_path / "none" / "clear_refs")
+    assert peak.reset_peak() == "worker"
+    assert peak.peak_bytes("worker") > 10 << 20

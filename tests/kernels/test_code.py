@@ -13,7 +13,7 @@ pieces = (
 )  # fmt: skip
 markup = (
     "<", ">", "<p>", "</p>", "<script", "<script>", "</script>", "<STYLE>", "</style", "<!--",
-    "-->", "--", " ", "x", "<scripts>", "a < b", "<?", "é",
+    "-->", "--", "<!\r-", " ", "x", "<scripts>", "a < b", "<?", "é",
 )  # fmt: skip
 
 

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dolma_pipe.kernels.jaccard import Verdicts, decide_greedily, intersection_size
+from dolma_pipe.kernels.jaccard import Verdicts, decide_greedily
+from dolma_pipe.kernels.overlap import intersection_size
 from tests.slow import dedup as slow
 
 members = st.frozensets(st.integers(1, 40), min_size=1, max_size=25)

@@ -56,6 +56,7 @@ class Document(msgspec.Struct):
     text: str
     created: str | None = None
     score: float = float("nan")
+    metadata: dict[str, str] = {}
 
 
 def documents_of(texts: Iterable[str]) -> list[Document]:
@@ -81,7 +82,13 @@ def _write(
     lines = [msgspec.json.encode({**msgspec.to_builtins(d), "score": None}) for d in documents]
     with write_shard(work.curated(shard.key)) as writer:
         writer.lines(lines)
-    table = pa.table({"id": pa.array([d.id for d in documents], pa.large_string())})
+    table = pa.table(
+        {
+            "id": pa.array([d.id for d in documents], pa.large_string()),
+            "created": pa.array([d.created for d in documents], pa.large_string()),
+            "quality.score": pa.array([d.score for d in documents]),
+        }
+    )
     pq.write_table(table, work.columns(shard.key))
     signatures = Signatures(entries, shard.source)
     for first in range(0, len(documents), 7):  # several batches a shard

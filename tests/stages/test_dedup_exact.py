@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dolma_pipe.entries import Exact
+from dolma_pipe.entries import Entry, Exact, MinHash
 from tests.stages.curated import Document, documents_of, run
 
 
@@ -21,6 +21,41 @@ def test_copies_go_and_the_first_stays(tmp_path: Path) -> None:
 def test_without_normalisation_white_space_counts(tmp_path: Path) -> None:
     texts = ["one text", "one  text", "one text"]
     assert removed(tmp_path, texts, Exact(normalise="none")) == [0, 0, 1]
+
+
+def test_as_words_case_and_punctuation_do_not_count(tmp_path: Path) -> None:
+    texts = [
+        "Don't, (one) TEXT",
+        "dont one\ttext!",
+        "dont one texts",
+        "dontone text",
+        "你 好",
+        "你好。",
+    ]
+    assert removed(tmp_path, texts, Exact(normalise="words")) == [0, 1, 0, 0, 0, 1]
+
+
+def test_as_words_a_text_without_any_takes_no_part(tmp_path: Path) -> None:
+    texts = ["...", "...", "", " ", "}", "}", "a", "A."]
+    assert removed(tmp_path, texts, Exact(normalise="words")) == [0] * 7 + [1]
+
+
+def test_two_entries_one_after_the_other(tmp_path: Path) -> None:
+    texts = ["one text", "one  text", "One text.", "one, text"]
+    entries: list[Entry] = [Exact(), Exact(normalise="words", keep="longest")]
+    result = run(tmp_path, {"web": [documents_of(texts)]}, entries)
+    assert result.masks["web/000"] == [2, 1, 0, 2]
+    assert result.kept_for == {"d1": "d0", "d0": "d2", "d3": "d2"}
+    assert [entry["documents"] for entry in result.report["entries"]] == [4, 3]
+
+
+@pytest.mark.parametrize("text", ["the same text of some words", "", "word"])
+def test_a_hundred_thousand_identical_documents(tmp_path: Path, text: str) -> None:
+    documents = [Document(f"d{i}", text) for i in range(100_000)]
+    result = run(tmp_path, {"web": [documents[:50_000], documents[50_000:]]}, [Exact(), MinHash()])
+    assert len(result.rows) == (99_999 if text else 0)
+    assert result.masks["web/000"][0] == 0
+    assert result.report["entries"][0]["cluster_sizes"] == ({"65537-131072": 1} if text else {})
 
 
 @pytest.mark.parametrize("normalise", ["whitespace", "none"])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.dedup_index import IndexFiles, read_index
-from dolma_pipe.entries import Entry, Exact, MinHash
+from dolma_pipe.entries import Entry, Exact, MinHash, SimHash
 from dolma_pipe.passes.dedup import indexed_shards
 from dolma_pipe.stages.dedup import deduplicate
 from dolma_pipe.stages.dedup.index import write_index
@@ -86,6 +86,7 @@ ENTRIES: dict[str, list[Entry]] = {
     "late exact": [MinHash(bands=4, rows=2), Exact()],
     "sources": [Exact(sources=("old", "new")), MinHash(sources=("new", "wiki"))],
     "unverified": [MinHash(verify=None)],
+    "simhash": [Exact(), SimHash(radius=6, keep="longest")],
     "annotate": [Exact(action="annotate"), MinHash()],
 }
 DAYS = [near_copies(1, "old wiki", 20), near_copies(2, "new", 20), near_copies(3, "late", 20)]

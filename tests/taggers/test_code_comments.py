@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dolma_pipe import syntax
 from dolma_pipe.batch import batch_of
 from dolma_pipe.errors import MissingExtra
 from tests.taggers.shelf import tagger
@@ -85,7 +86,10 @@ def test_documents_that_take_too_long_or_hardly_parse_are_given_up() -> None:
     assert scored("<!--" * 30_000, "Go") == (0.1, 0)
     assert scored("(" * 5000, "Python") == (0, 1)
     assert scored("(" * 5001, "Python") == (0.1, 0)
-    assert scored("x = " + "[" * 30_000 + "]" * 30_000, "Python") == (0, 1)
+    assert scored("x = " + "[" * 5000 + "]" * 5000, "Python") == (0, 1)
+    assert scored("x = " + "[" * 5001 + "]" * 5001, "Python") == (0.1, 0)
+    assert scored("class A { int x = " + "a<" * 500, "Java") == (0, 1)
+    assert scored("class A { int x = " + "a<" * 501, "Java") == (0.1, 0)
 
 
 HOSTILE = ["(" * 100_000, "x" * 100_000, "\x00" * 30_000, "é\u200b😀" * 1000, "!" * 60_000]
@@ -108,7 +112,8 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
             raise ImportError(name)
         return real(name, *rest)
 
-    type(made).check.__globals__["_parser"].cache_clear()
+    syntax.parser_of.cache_clear()
+    syntax.grammar.cache_clear()
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(MissingExtra, match=r"dolma-pipe\[code\]"):
         made.check()

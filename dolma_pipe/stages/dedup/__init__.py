@@ -2,10 +2,12 @@
 
 sign         in the curate pass: keys of every survivor (sign.py); later where texts were edited
 a method     the steps between keys and decisions or cuts (methods.py): shuffle, group, components,
-             collect, decide, each a task a shard or a partition, never a document shard by itself
+             collect, decide, curve, each a task a shard or a partition, never a document shard by
+             itself
 mark         decisions gathered for groups of shards, then a task a shard: what is gone after this
              entry, and what is cut
-publish      dedup/removed/, dedup/removed.parquet, dedup/cuts/, dedup/annotations/, report.json
+publish      dedup/removed/, dedup/removed.parquet, dedup/cuts/, dedup/annotations/,
+             dedup/contamination.parquet, report.json
 
 Shards of earlier runs take part by an index of their keys, sets and ids (index.py): what reads
 these asks the plan where they lie.
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dolma_pipe.engine.base import Engine
-from dolma_pipe.entries import Entry
+from dolma_pipe.entries import Decontaminate, Entry
 from dolma_pipe.stages.dedup.methods import FINDERS
 from dolma_pipe.stages.dedup.plan import CuratedShard, Plan, Steps, clear_scratch, save
 from dolma_pipe.stages.dedup.report import Entered, entry_report, named_documents
@@ -64,7 +66,7 @@ def deduplicate(
 def _enter(engine: Engine, plan: Plan) -> Entered:
     """One entry, up to the marks that the next one reads."""
     save(plan)
-    steps = Steps(engine, plan)
+    steps = Steps(engine.under(f"{plan.number} {plan.entry.method}"), plan)
     found = FINDERS[plan.entry.method](steps, plan)
     steps.over_parts("decisions:gather_group", len(plan.groups), decided=len(found.decided))
     marked = steps.over_shards("mark:mark_shard", range(len(plan.shards)), found=found.cuts)
@@ -89,6 +91,10 @@ def _publish(work: Work, engine: Engine, entered: list[Entered]) -> dict[str, An
     steps.over_parts("publish:publish_table", 1, plans=plans)
     indexed = [shard.documents for shard in entered[-1].plan.shards if shard.index is not None]
     changes = steps.over_parts("publish:publish_changes", 1) if indexed else []
+    searched = [one.plan for one in entered if isinstance(one.plan.entry, Decontaminate)]
+    if searched:
+        plans = [str(plan.path("plan.json")) for plan in searched]
+        steps.over_parts("contamination:publish_contamination", 1, plans=plans)
     report = {
         "documents": sum(shard.documents for shard in entered[-1].plan.shards),
         "indexed_documents": sum(indexed),

@@ -6,7 +6,7 @@ Source: Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4.
 from functools import cache
 from typing import NamedTuple
 
-from dolma_pipe.entries import MinHash
+from dolma_pipe.entries import Ast, MinHash
 
 
 class Banding(NamedTuple):
@@ -25,7 +25,7 @@ class Banding(NamedTuple):
         return float((1.0 / self.bands) ** (1.0 / self.rows))
 
 
-def banding_of(entry: MinHash) -> Banding:
+def banding_of(entry: MinHash | Ast) -> Banding:
     """The entry's own bands and rows, or those that datasketch chooses for its threshold."""
     if entry.threshold is None:
         return Banding(entry.bands, entry.rows)

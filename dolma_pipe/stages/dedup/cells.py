@@ -44,3 +44,9 @@ def read_cells(path: Path, first: int, end: int) -> U64:
         borders = np.fromfile(file, np.uint64, end - first + 1)
         file.seek(8 * (2 + count + int(borders[0])))
         return np.fromfile(file, np.uint64, int(borders[-1] - borders[0]))
+
+
+def read_all_cells(path: Path) -> U64:
+    """The words of all cells, in their order."""
+    words = np.fromfile(path, np.uint64)
+    return words[2 + int(words[0]) :]

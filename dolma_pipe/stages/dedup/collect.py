@@ -8,9 +8,13 @@ from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.stages.dedup.cells import read_cell, write_cells
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.stages.dedup.sets import read_sets
+from dolma_pipe.stages.dedup.spool import Spool
 
 BLOCK_WORDS = 8 << 20
 """Shingles (8 bytes each) that a task holds before it writes a block."""
+
+HELD_WORDS = 32 << 20
+"""Shingles of a partition that are held in memory; of a larger one they are mapped."""
 
 
 class Candidates(NamedTuple):
@@ -96,15 +100,21 @@ class _Blocks:
 
 
 def read_candidates(plan: Plan, partition: int, blocks: list[int]) -> Candidates:
-    """All candidates of one partition; blocks: how many each shard that takes part has."""
-    tables, values = [np.empty((0, 4), np.uint64)], [np.empty(0, np.uint64)]
-    for shard, count in zip(plan.taking_part(), blocks, strict=True):
-        for block in range(count):
-            path = plan.path(f"sets/{plan.shards[shard].key}.{block}.cells")
-            cell = read_cell(path, partition)
-            end = 1 + 4 * int(cell[0])
-            tables.append(cell[1:end].reshape(-1, 4))
-            values.append(cell[end:])
+    """All candidates of one partition; blocks: how many each shard that takes part has.
+
+    Where their sets are large they are mapped from a file, so that a component of any size does
+    not take the memory that its documents need.
+    """
+    tables = [np.empty((0, 4), np.uint64)]
+    with Spool(plan.path("gathered"), HELD_WORDS) as gathered:
+        for shard, count in zip(plan.taking_part(), blocks, strict=True):
+            for block in range(count):
+                path = plan.path(f"sets/{plan.shards[shard].key}.{block}.cells")
+                cell = read_cell(path, partition)
+                end = 1 + 4 * int(cell[0])
+                tables.append(cell[1:end].reshape(-1, 4))
+                gathered.add(cell[end:])
+        values = gathered.all()
     documents, components, ranks, sizes = np.concatenate(tables).T
     offsets = np.concatenate([[0], np.cumsum(sizes.astype(np.int64))])
-    return Candidates(documents, components, ranks, offsets, np.concatenate(values))
+    return Candidates(documents, components, ranks, offsets, values)

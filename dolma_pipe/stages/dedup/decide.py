@@ -12,10 +12,12 @@ from dolma_pipe.stages.dedup.plan import load
 
 
 class Counts(NamedTuple):
-    """Pairs whose Jaccard was computed, and those that reached the threshold."""
+    """Pairs whose Jaccard was computed, and those that reached the threshold; documents of costly
+    components that a second, stricter MinHash decided."""
 
     compared_pairs: int
     verified_pairs: int
+    second_look_documents: int
 
 
 def decide_partition(args: dict[str, Any]) -> dict[str, Any]:
@@ -36,19 +38,20 @@ def decide_all(candidates: Candidates, order: I64, threshold: float) -> tuple[De
     borders = np.flatnonzero(np.diff(components)) + 1
     kept_by = np.full(len(order), -1, np.int64)
     similarity = np.full(len(order), np.nan)
-    compared = verified = 0
+    compared = verified = again = 0
     for start, end in zip([0, *borders.tolist()], [*borders.tolist(), len(order)], strict=True):
         verdicts = _decide(candidates, order[start:end], threshold)
         kept_by[start:end] = np.where(verdicts.kept_by < 0, -1, verdicts.kept_by + start)
         similarity[start:end] = verdicts.similarity
         compared += verdicts.compared
         verified += verdicts.similar
+        again += verdicts.looked_again
     gone = kept_by >= 0
     documents = candidates.documents[order]
     decisions = Decisions(
         documents[gone], documents[kept_by[gone]], similarity[gone], components[gone]
     )
-    return decisions, Counts(compared, verified)
+    return decisions, Counts(compared, verified, again)
 
 
 def _decide(candidates: Candidates, members: I64, threshold: float) -> Verdicts:

@@ -102,7 +102,7 @@ def _places(groups: I64, counts: I64) -> I64:
 
 
 def gather_group(args: dict[str, Any]) -> None:
-    """Task: gathered/<group>.decisions.cells and .heads.cells, a cell a shard, from all parts.
+    """Task: in-order/<group>.decisions.cells and .heads.cells, a cell a shard, from all parts.
 
     In the order of documents; and kept-ids/<group>.arrow (kept_ids.py). args: decided, the number
     of parts.
@@ -112,13 +112,13 @@ def gather_group(args: dict[str, Any]) -> None:
     table = _of_all_parts(plan, "decisions", group, args["decided"], 6)
     table = table[np.argsort(table[:, 0])]
     shards = plan.shard_of(table[:, 0]) - first
-    write_grouped(plan.path(f"gathered/{group}.decisions.cells"), shards, table, end - first)
+    write_grouped(plan.path(f"in-order/{group}.decisions.cells"), shards, table, end - first)
     pairs = _of_all_parts(plan, "kept", group, args["decided"], 2)
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     documents, copies = np.unique(pairs[:, 0], return_counts=True)
     heads = np.stack([documents, (copies + 1).astype(np.uint64)], axis=1)
     shards = plan.shard_of(documents) - first
-    write_grouped(plan.path(f"gathered/{group}.heads.cells"), shards, heads, end - first)
+    write_grouped(plan.path(f"in-order/{group}.heads.cells"), shards, heads, end - first)
     if plan.entry.action == "remove":
         write_kept_ids(plan, group, pairs)
 
@@ -137,7 +137,7 @@ def read_decisions(plan: Plan, shard: int) -> Placed:
 def read_group_decisions(plan: Plan, group: int) -> Placed:
     """All decisions on documents of the shards of a group, in their order."""
     first, end = plan.groups[group]
-    path = plan.path(f"gathered/{group}.decisions.cells")
+    path = plan.path(f"in-order/{group}.decisions.cells")
     return _placed(read_cells(path, 0, end - first).reshape(-1, 6))
 
 
@@ -155,7 +155,7 @@ def read_heads(plan: Plan, shard: int) -> Heads:
 def _gathered(plan: Plan, shard: int, what: str) -> U64:
     [group] = plan.group_of(np.array([shard])).tolist()
     first, _ = plan.groups[group]
-    return read_cell(plan.path(f"gathered/{group}.{what}.cells"), shard - first)
+    return read_cell(plan.path(f"in-order/{group}.{what}.cells"), shard - first)
 
 
 def _histogram(sizes: I64) -> dict[str, int]:

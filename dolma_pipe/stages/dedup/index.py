@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from dolma_pipe import __version__
-from dolma_pipe.curated import Texts, read_texts
+from dolma_pipe.curated import read_texts
 from dolma_pipe.dedup_index import (
     FORMAT,
     Description,
@@ -23,12 +23,12 @@ from dolma_pipe.dedup_index import (
     settled_entries,
 )
 from dolma_pipe.engine.base import Engine, Task, succeed
-from dolma_pipe.entries import Entry
+from dolma_pipe.entries import Entry, MinHash
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import U8, U64, Bool
 from dolma_pipe.stages.dedup.keys import key_columns, keys_of
 from dolma_pipe.stages.dedup.plan import CuratedShard
-from dolma_pipe.stages.dedup.sets import sets_of
+from dolma_pipe.stages.dedup.sets import shingle_sets
 from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
 from dolma_pipe.stages.dedup.stored_sets import write_sets
 from dolma_pipe.work import Work, atomic_write, write_json
@@ -128,11 +128,12 @@ def _read_texts(task: IndexTask, removed: U8) -> dict[str, int]:
     counts = {"documents_with_sets": 0, "set_values": 0}
     for number in _with_sets(shard, task.entries):
         entry = task.entries[number - 1]
+        assert isinstance(entry, MinHash)  # the only method that both verifies and has an index
         keys: U64 = np.fromfile(keys_path(work.signatures(shard.key), number), np.uint64)
         signed = keys.reshape(key_columns(entry), -1).any(axis=0)
         rows = np.flatnonzero(lasting & signed)
         texts = read_texts(work.curated(shard.key), rows)
-        sets = (one for some in texts for one in sets_of(entry, some))
+        sets = (one for some in texts for one in shingle_sets(entry, some.text, some.offsets))
         values = write_sets(out.sets(shard.key, number), rows, sets, shard.documents)
         counts["documents_with_sets"] += len(rows)
         counts["set_values"] += values
@@ -144,8 +145,8 @@ def probe(entry: Entry) -> str:
     text = np.frombuffer(PROBE.encode(), np.uint8)
     offsets = np.array([0, len(text)])
     made: list[U64] = [keys_of(entry, text, offsets).ravel()]
-    if entry.verifies:
-        made += sets_of(entry, Texts(np.zeros(1, np.int64), text, offsets))
+    if isinstance(entry, MinHash):
+        made += shingle_sets(entry, text, offsets)
     return xxhash.xxh3_128_hexdigest(np.concatenate(made).tobytes())
 
 

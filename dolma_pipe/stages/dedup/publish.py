@@ -48,8 +48,9 @@ REMOVED = pa.schema(
 )
 """Shards are keys, rows are those of the curated file.
 
-similarity: 1 for exact, the Jaccard of shingles for minhash; null where nothing was verified. The
-kept document is null where one went without regard to another.
+similarity: 1 for exact, the Jaccard of shingles for minhash, 1 - distance / 64 for simhash, the
+share of repeated bytes for lines; null where nothing was verified. The kept document is null where
+one went without regard to another.
 
 component is the number of its first document: index of the shard << 32 | row.
 """

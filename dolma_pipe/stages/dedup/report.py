@@ -22,19 +22,24 @@ class Entered(msgspec.Struct):
 def entry_report(entered: Entered, excerpts: dict[str, Any]) -> dict[str, Any]:
     """The report of one entry. excerpts: id and beginning of documents by dense number."""
     plan, decided = entered.plan, entered.found.decided
-    pairs = _source_pairs(entered)
+    pairs, cut = _source_pairs(entered), _cut_by_source(entered)
+    removed_documents = sum(pair["documents"] for pair in pairs)
+    counts = {**entered.found.counts, **total(decided, ["clusters"])}
+    if "components" in counts:  # candidates that were nobody's copy, and had none
+        neither = counts["candidate_documents"] - counts["clusters"] - removed_documents
+        counts["rejected_candidate_documents"] = neither
     names = ("documents", "bytes", "cut_documents", "cut_bytes")
     return {
         "entry": plan.number,
         "method": plan.entry.method,
         "settings": msgspec.to_builtins(plan.entry),
         **total(entered.marked, names),
-        **entered.found.counts,
-        **total(decided, ["clusters"]),
+        **counts,
         "cluster_sizes": _sizes(decided),
-        "removed_documents": sum(pair["documents"] for pair in pairs),
+        "removed_documents": removed_documents,
         "removed_bytes": sum(pair["bytes"] for pair in pairs),
         "removed_by_sources": pairs,
+        "cut_by_sources": cut,
         "biggest_clusters": [_shown(plan, c, excerpts) for c in biggest(decided)],
     }
 
@@ -72,6 +77,16 @@ def _source_pairs(entered: Entered) -> list[dict[str, Any]]:
         {"removed": a, "kept": b or None, "documents": documents[a, b], "bytes": size[a, b]}
         for a, b in ordered
     ]
+
+
+def _cut_by_source(entered: Entered) -> list[dict[str, Any]]:
+    """Documents and bytes by source that lost stretches."""
+    cut: dict[str, list[int]] = {}
+    for source, marked in zip(_sources(entered.plan), entered.marked, strict=True):
+        told = cut.setdefault(source, [0, 0])
+        told[0] += marked["cut_documents"]
+        told[1] += marked["cut_bytes"]
+    return [{"source": s, "documents": n, "bytes": size} for s, (n, size) in cut.items() if n]
 
 
 def _sources(plan: Plan) -> list[str]:

@@ -10,8 +10,15 @@ from dolma_pipe.batch import Batch
 from dolma_pipe.entries import Entry
 from dolma_pipe.kernels.jit import U64
 from dolma_pipe.stages.dedup.keys import key_columns, keys_of
+from dolma_pipe.stages.dedup.spool import Spool
 from dolma_pipe.stages.dedup.survivors import survivor_ranks
 from dolma_pipe.work import atomic_write
+
+HELD_WORDS = 8 << 20
+"""Words of the keys of an entry (8 bytes each) that are held in memory."""
+
+PIECE = 1 << 16
+"""Documents whose keys are brought from rows into columns at a time."""
 
 
 def lengths_path(prefix: Path) -> Path:
@@ -43,17 +50,29 @@ def signed_while_curating(entries: Sequence[Entry]) -> Iterator[tuple[int, Entry
 
 
 class Signatures:
-    """Collects the signatures of one shard: 8 bytes a band and document, the texts are not held."""
+    """Collects the signatures of one shard, and holds 16 bytes a document: lengths and ranks.
 
-    def __init__(self, entries: Sequence[Entry], source: str | None = None) -> None:
-        """source: of the shard; entries that do not concern it are not signed (None: all are)."""
+    Keys beyond HELD_WORDS an entry wait in a file.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        source: str | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """source: of the shard; entries that do not concern it are not signed (None: all are).
+
+        folder: where keys wait; the system's temporary folder for None.
+        """
         self._numbered = [
             (number, entry)
             for number, entry in signed_while_curating(entries)
             if source is None or entry.concerns(source)
         ]
         self._lengths: list[U64] = []
-        self._keys: dict[int, list[U64]] = {number: [] for number, _ in self._numbered}
+        self._keys = {number: Spool(folder, HELD_WORDS) for number, _ in self._numbered}
+        self._unsigned = dict.fromkeys(self._keys, 0)
         self._ranks: dict[int, list[U64]] = {
             n: [] for n, e in self._numbered if e.policy != "first"
         }
@@ -62,7 +81,9 @@ class Signatures:
         """Sign the survivors of a batch. columns: numbers that `keep` may ask for."""
         self._lengths.append(np.diff(batch.offsets).astype(np.uint64))
         for number, entry in self._numbered:
-            self._keys[number].append(keys_of(entry, batch.text, batch.offsets))
+            keys = keys_of(entry, batch.text, batch.offsets)
+            self._keys[number].add(keys)
+            self._unsigned[number] += int((~keys.any(axis=1)).sum())
             created = batch.documents.column("created")
             ranks = survivor_ranks(entry, self._lengths[-1], created, columns)
             if ranks is not None:
@@ -73,13 +94,24 @@ class Signatures:
         counts = {"documents": sum(map(len, self._lengths))}
         write_words(lengths_path(prefix), self._lengths)
         for number, entry in self._numbered:
-            blocks = self._keys[number]
-            columns = range(key_columns(entry))
-            write_words(keys_path(prefix, number), (b[:, c] for c in columns for b in blocks))
-            counts[f"unsigned.{number}"] = sum(int((~b.any(axis=1)).sum()) for b in blocks)
+            with self._keys[number] as rows:
+                _write_columns(keys_path(prefix, number), rows, counts["documents"], entry)
+            counts[f"unsigned.{number}"] = self._unsigned[number]
         for number, ranks in self._ranks.items():
             write_words(ranks_path(prefix, number), ranks)
         return counts
+
+
+def _write_columns(path: Path, rows: Spool, documents: int, entry: Entry) -> None:
+    """Column by column what was spooled row by row; read once, and written piece by piece."""
+    columns, done = key_columns(entry), 0
+    with atomic_write(path) as file:
+        for piece in rows.pieces(columns * PIECE):
+            block = piece.reshape(-1, columns).T
+            for c, column in enumerate(block):
+                file.seek(8 * (c * documents + done))
+                file.write(np.ascontiguousarray(column).data)
+            done += block.shape[1]
 
 
 def write_words(path: Path, parts: Iterable[U64]) -> None:

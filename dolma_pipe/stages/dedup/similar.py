@@ -4,6 +4,7 @@ from typing import Any
 
 from dolma_pipe.entries import MinHash
 from dolma_pipe.stages.dedup.banding import Banding, banding_of
+from dolma_pipe.stages.dedup.curve import measure_curve
 from dolma_pipe.stages.dedup.found import Found, total
 from dolma_pipe.stages.dedup.late import sign_if_late
 from dolma_pipe.stages.dedup.plan import Plan, Steps
@@ -29,7 +30,7 @@ def find_similar(steps: Steps, plan: Plan, banding: Banding, threshold: float) -
     """
     partitions = plan.partitions(RECORD)
     shuffled = steps.over_shards("shuffle:shuffle_shard", plan.taking_part(), partitions=partitions)
-    counts = total(shuffled, COUNTS)
+    counts: dict[str, Any] = total(shuffled, COUNTS)
     edges = steps.over_parts("group:group_similar", banding.bands * partitions)
     [components] = steps.over_parts(
         "components:find_components",
@@ -46,7 +47,10 @@ def find_similar(steps: Steps, plan: Plan, banding: Banding, threshold: float) -
         blocks = [collect["blocks"] for collect in collected]
         decided = steps.over_parts("decide:decide_partition", parts, blocks=blocks, **settings)
     counts |= {"shared_keys": total(edges, ["shared_keys"])["shared_keys"], **components}
-    counts |= total(decided, ("compared_pairs", "verified_pairs"))
+    counts |= total(decided, ("compared_pairs", "verified_pairs", "second_look_documents"))
+    counts["rejected_pairs"] = counts["compared_pairs"] - counts["verified_pairs"]
+    if parts and threshold > 0:
+        counts["s_curve"] = measure_curve(steps, banding, len(decided))
     return Found({**_curve(banding), **counts}, decided)
 
 

@@ -1,0 +1,190 @@
+"""What stages 4 to 6 did with one document: removed, cut, annotated, repeated."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dolma_pipe.curated import read_texts
+from dolma_pipe.cuts import read_cuts
+from dolma_pipe.dedup_index import IndexFiles, read_index
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.stages.plan import copies_path
+from dolma_pipe.work import Work
+
+AROUND = 30
+"""Code points before and after a stretch that are shown."""
+
+
+class Stretch(msgspec.Struct):
+    """Bytes of a text, with what stands around them."""
+
+    start: int
+    end: int
+    before: str
+    text: str
+    after: str
+
+
+class Duplicate(msgspec.Struct):
+    """Stage 4 removed it: by which entry (from 1), in favour of which document; None where it went
+    without regard to another.
+    """
+
+    entry: int
+    method: str
+    kept_source: str | None
+    kept_id: str | None
+    similarity: float | None
+
+
+class Note(msgspec.Struct):
+    """What an entry that only annotates says of it. verdict: first, copy or cut, see docs/dedup.md.
+
+    size, rank: of its cluster, and its place there from 0; first_id: of the cluster's first
+    document; stretches: that would go, in bytes of the text as the entry found it.
+    """
+
+    entry: int
+    method: str
+    verdict: str
+    size: int | None
+    rank: int | None
+    first_source: str | None
+    first_id: str | None
+    similarity: float | None
+    stretches: list[tuple[int, int]]
+
+
+class Fate(NamedTuple):
+    """kept_for: documents that went for it, None where nothing is deduplicated; cuts: of the
+    curated text; copies: in tokens/, None where no mix is planned."""
+
+    duplicate: Duplicate | None
+    kept_for: int | None
+    cuts: list[Stretch]
+    notes: list[Note]
+    copies: int | None
+
+
+def fate_of(recipe: Recipe, work: Work, key: str, line: int, name: str) -> Fate:
+    """Of the document in this line of the input of a shard."""
+    duplicate, kept_for = None, None
+    cuts: list[Stretch] = []
+    notes: list[Note] = []
+    table = work.dedup / "removed.parquet"
+    if recipe.dedup and table.exists():
+        duplicate, kept_for = _removed(recipe, table, key, name)
+        row = _row(work, key, line)
+        if row is not None:
+            cuts = [] if duplicate else _cuts(work, key, row)
+            notes = _notes(recipe, work, key, row)
+    return Fate(duplicate, kept_for, cuts, notes, _copies(work, key, line))
+
+
+def _removed(recipe: Recipe, table: Path, key: str, name: str) -> tuple[Duplicate | None, int]:
+    """The entry that removed it, and how many went for it."""
+    duplicate, kept_for = None, 0
+    for rows in _matching(table, name):
+        for told in rows.to_pylist():
+            if told["removed_shard"] == key and told["removed_id"] == name:
+                number = told["entry"]
+                method = recipe.dedup[number - 1].method if number <= len(recipe.dedup) else "?"
+                kept = told["kept_source"], told["kept_id"]
+                duplicate = Duplicate(number, method, *kept, told["similarity"])
+            kept_for += told["kept_shard"] == key and told["kept_id"] == name
+    return duplicate, kept_for
+
+
+def _matching(table: Path, name: str) -> Iterator[pa.RecordBatch]:
+    """Rows of removed.parquet in which this id removed or kept something."""
+    for rows in pq.ParquetFile(table).iter_batches(batch_size=1 << 16):
+        wanted = pa.scalar(name, pa.large_string())
+        hits = pc.or_kleene(
+            pc.equal(rows.column("removed_id"), wanted), pc.equal(rows.column("kept_id"), wanted)
+        )
+        if hits.true_count:
+            yield rows.filter(hits)
+
+
+def _row(work: Work, key: str, line: int) -> int | None:
+    """Its row in the curated shard, if it came so far."""
+    if not work.columns(key).exists():
+        return None
+    lines = pq.read_table(work.columns(key), columns=["line"]).column("line").to_numpy()
+    hits = np.flatnonzero(lines == line)
+    return int(hits[0]) if len(hits) else None
+
+
+def _cuts(work: Work, key: str, row: int) -> list[Stretch]:
+    if not work.cuts(key).exists():
+        return []
+    cuts = read_cuts(work.cuts(key), work.removed(key).stat().st_size).of(np.array([row]))
+    if not len(cuts.starts):
+        return []
+    [texts] = read_texts(work.curated(key), np.array([row]))
+    text = texts.text.tobytes()
+    return [
+        stretch_of(text, start, end)
+        for start, end in zip(cuts.starts.tolist(), cuts.ends.tolist(), strict=True)
+    ]
+
+
+def stretch_of(text: bytes, start: int, end: int) -> Stretch:
+    """A stretch of a text, with what stands around it."""
+    before = text[max(0, start - 4 * AROUND) : start].decode(errors="ignore")[-AROUND:]
+    after = text[end : end + 4 * AROUND].decode(errors="ignore")[:AROUND]
+    return Stretch(start, end, before, text[start:end].decode(errors="replace"), after)
+
+
+def _notes(recipe: Recipe, work: Work, key: str, row: int) -> list[Note]:
+    if not work.annotations(key).exists():
+        return []
+    notes = []
+    for told in pq.read_table(work.annotations(key), filters=[("row", "=", row)]).to_pylist():
+        source, first = _first(recipe, work, told["cluster"])
+        notes.append(
+            Note(
+                told["entry"],
+                told["method"],
+                told["verdict"],
+                told["size"],
+                told["rank"],
+                source,
+                first,
+                told["similarity"],
+                [(one["start"], one["end"]) for one in told["stretches"] or ()],
+            )
+        )
+    return notes
+
+
+def _first(recipe: Recipe, work: Work, cluster: int | None) -> tuple[str | None, str | None]:
+    """Source and id of the first of a cluster, from its number: index of the shard << 32 | row."""
+    keys = [shard.key for shard in recipe.inputs() if work.removed(shard.key).exists()]
+    places = [
+        (shard.key, IndexFiles(root).ids(shard.key))
+        for root in recipe.dedup_index
+        for shard in read_index(root).shards
+    ] + [(key, work.columns(key)) for key in keys]
+    if cluster is None or cluster >> 32 >= len(places):
+        return None, None
+    (key, path), row = places[cluster >> 32], cluster & 0xFFFFFFFF
+    ids = pq.read_table(path, columns=["id"]).column("id")
+    return key.partition("/")[0], ids[row].as_py() if row < len(ids) else None
+
+
+def _copies(work: Work, key: str, line: int) -> int | None:
+    """How often it stands in tokens/; None where it was not encoded, or no mix is planned."""
+    documents = work.encoded(key).with_name(f"{work.encoded(key).name}.docs.parquet")
+    if not documents.exists() or not copies_path(work, key).exists():
+        return None
+    lines = pq.read_table(documents, columns=["line"]).column("line").to_numpy()
+    copies = np.fromfile(copies_path(work, key), np.uint16)
+    hits = np.flatnonzero(lines == line)
+    return int(copies[hits[0]]) if len(hits) and len(copies) == len(lines) else None

@@ -1,0 +1,104 @@
+"""Embeddings of one shard: made once, kept beside its signatures for the next threshold."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from dolma_pipe.embeddings import embedding_fingerprint, load_embedder
+from dolma_pipe.entries import Semantic
+from dolma_pipe.kernels.jit import I16, I64, U64
+from dolma_pipe.manifest import code_fingerprint, content_hash, fingerprint
+from dolma_pipe.stages.dedup.late import write_ranks
+from dolma_pipe.stages.dedup.live import read_live
+from dolma_pipe.stages.dedup.plan import Plan, load
+from dolma_pipe.work import Work, atomic_write
+
+HEADER = 40
+"""Bytes before the vectors: what they were made from (32), and their dimensions (8)."""
+
+
+def vectors_path(work: Work, key: str, number: int) -> Path:
+    """Header, then int16[documents, dimensions]: embeddings of a shard for entry `number`."""
+    prefix = work.signatures(key)
+    return prefix.with_name(f"{prefix.name}.{number}.vectors")
+
+
+def embed_shard(args: dict[str, Any]) -> dict[str, int]:
+    """Task: vectors of the live documents of a shard, unless they are there; ranks."""
+    plan, shard = load(args["plan"]), args["part"]
+    path = vectors_path(plan.work, plan.shards[shard].key, plan.number)
+    expected = _made_from(plan, shard).encode()
+    if not path.is_file() or _header(path) != expected:
+        _embed(plan, shard, path, expected)
+    write_ranks(plan, shard)
+    there = np.flatnonzero(read_vectors(plan, shard).any(axis=1))
+    live = plan.live(shard)
+    return {
+        "compared_documents": len(there),
+        "left_out_documents": len(live) - len(there),
+        "compared_bytes": int(plan.lengths(shard)[there].sum()),
+        "dimensions": read_vectors(plan, shard).shape[1],
+    }
+
+
+def _header(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(32)
+
+
+def _embed(plan: Plan, shard: int, path: Path, expected: bytes) -> None:
+    entry = plan.entry
+    assert isinstance(entry, Semantic)
+    embedder = load_embedder(entry.model, entry.device, chunk=entry.chunk, chunks=entry.chunks)
+    with atomic_write(path) as file:
+        file.write(expected + np.uint64(embedder.dimensions).tobytes())
+        done = 0
+        for texts in read_live(plan, shard):
+            vectors = embedder.embed(texts.text, texts.offsets)
+            block = np.zeros((int(texts.rows[-1]) + 1 - done, embedder.dimensions), np.int16)
+            block[texts.rows - done] = vectors
+            file.write(block.data)
+            done += len(block)
+        left = plan.shards[shard].documents - done
+        file.write(bytes(2 * left * embedder.dimensions))
+
+
+def _made_from(plan: Plan, shard: int) -> str:
+    """Whatever the vectors of a shard depend on."""
+    entry = plan.entry
+    assert isinstance(entry, Semantic)
+    live, cuts = plan.live(shard), plan.cuts(shard)
+    return fingerprint(
+        code_fingerprint(),
+        embedding_fingerprint(entry.model, entry.chunk, entry.chunks),
+        content_hash(str(plan.work.curated(plan.shards[shard].key))),
+        [xxhash.xxh3_128_hexdigest(part.tobytes()) for part in (live, *cuts.of(live))],
+    )
+
+
+def read_vectors(plan: Plan, shard: int) -> I16:
+    """int16[documents, dimensions], mapped and not read; zeros for those that are gone."""
+    path = vectors_path(plan.work, plan.shards[shard].key, plan.number)
+    dimensions = int(np.fromfile(path, np.uint64, 1, offset=32)[0])
+    documents = plan.shards[shard].documents
+    if documents == 0:
+        return np.zeros((0, dimensions), np.int16)
+    return np.memmap(path, np.int16, "r", HEADER, (documents, dimensions))
+
+
+def words_of(vectors: I16) -> U64:
+    """uint64[n, words]: the vectors in whole words, filled up with zeros."""
+    n, dimensions = vectors.shape
+    padded = np.zeros((n, 4 * -(-dimensions // 4)), np.int16)
+    padded[:, :dimensions] = vectors
+    return padded.view(np.uint64)
+
+
+def read_words(plan: Plan, shard: int, rows: I64) -> Iterator[list[U64]]:
+    """The vectors of these rows (ascending) as words, a thousand at a time."""
+    vectors = read_vectors(plan, shard)
+    for first in range(0, len(rows), 1024):
+        yield list(words_of(vectors[rows[first : first + 1024]]))

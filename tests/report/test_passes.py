@@ -1,0 +1,29 @@
+"""What check says of a recipe."""
+
+from pathlib import Path
+
+import pytest
+
+from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.report.passes import passes
+
+
+def test_bands_that_a_threshold_chooses_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("web.jsonl").touch()
+    Path("mix.yaml").write_text(
+        "name: demo\n"
+        "sources: {web: {documents: web.jsonl}}\n"
+        "dedup:\n"
+        "  - minhash: {bands: 16, rows: 8, threshold: 0.5}\n"
+        "  - minhash: {}\n"
+        "  - simhash: {}\n"
+    )
+    told = passes(read_recipe(Path("mix.yaml"))).splitlines()
+    chosen, default, fingerprint = [line for line in told if "hash " in line]
+    assert "bands 25, rows 5, threshold 0.5" in chosen
+    assert "bands 14, rows 8, shingle 5" in default
+    assert "simhash" in fingerprint
+    assert "radius 3, shingle 2" in fingerprint
