@@ -14,6 +14,7 @@ from benchmarks.checks import with_copies
 from benchmarks.comparisons import COMPARISONS, Comparison, Given, block_list
 from benchmarks.corpus import Corpus, size_of, tiny, write_texts
 from benchmarks.dedup import dedup
+from benchmarks.dedup_entries import entries_alone
 from benchmarks.peers import PINS, PeerMissing, peer_python
 from benchmarks.process import CommandFailed, cost_of
 from benchmarks.race import ROOT, Pythons, SideFailed, peer_environment, race
@@ -21,7 +22,7 @@ from benchmarks.recipe import our_recipe, written
 from benchmarks.whole import OurRuns, beside, run_dolma
 from dolma_pipe.errors import UserError
 
-NAMES = (*COMPARISONS, "dedup", "chain", "shelf", "growth", "scale", "whole", "where")
+NAMES = (*COMPARISONS, "dedup", "entries", "chain", "shelf", "growth", "scale", "whole", "where")
 TOKENIZER = "gpt-neox-olmo"
 
 
@@ -95,6 +96,9 @@ def measured(
             yield _compare(comparison(given), corpus, pythons, rounds, scratch)
     if "dedup" in chosen:
         yield _dedup(corpus, given, pythons, whole_rounds)
+    if "entries" in chosen:
+        found = entries_alone(corpus, tiny(scratch / "tiny"), scratch)
+        yield results.entries(found)
     if "chain" in chosen:
         yield _chain(corpus, given, pythons, whole_rounds)
     if "shelf" in chosen:

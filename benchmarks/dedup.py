@@ -77,7 +77,7 @@ def dedup(
         _start_up(ours, nothing, scratch)
         _count(ours, documents, scratch)
         found.append(ours)
-        for environment, made in PEERS[method].items():
+        for environment, made in PEERS[method]:
             try:
                 peer = made(pythons(environment))
                 _start_up(peer, nothing, scratch)
@@ -108,30 +108,36 @@ def _fresh(work: Path) -> Path:
     return work
 
 
+def deduplicated(
+    corpus: Corpus, entries: list[dict[str, Any]], work: Path, out: Path | None = None
+) -> Cost:
+    """Stages 1 to 3 without a tagger, stage 4, and the documents that survive, if `out` is given.
+
+    The work directory is work/dolma-pipe.
+    """
+    recipe = {
+        "name": "dedup",
+        "sources": {
+            name: {"documents": [str(path) for path in paths]}
+            for name, paths in corpus.sources.items()
+        },
+        "dedup": entries,
+    }
+    path = str(written(_fresh(work) / "recipe.json", recipe))
+    environment = peer_environment() | {"PYTHONPATH": str(ROOT)}
+    does = ["export", "documents", path, str(out)] if out else ["run", path, "--stage", "dedup"]
+    command = [sys.executable, "-c", MAIN, *does]
+    command += ["--work", str(work / "dolma-pipe"), "--workers", "1"]
+    return cost_of(command, environment, work / "ours.log", ROOT)
+
+
 def _ours(entries: list[dict[str, Any]]) -> Run:
-    """Stages 1 to 3 without a tagger, stage 4, and the documents that survive, exported."""
-
-    def run(corpus: Corpus, work: Path) -> Cost:
-        recipe = {
-            "name": "dedup",
-            "sources": {
-                name: {"documents": [str(path) for path in paths]}
-                for name, paths in corpus.sources.items()
-            },
-            "dedup": entries,
-        }
-        path = written(_fresh(work) / "recipe.json", recipe)
-        environment = peer_environment() | {"PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", MAIN, "export", "documents", str(path), str(work / "out")]
-        command += ["--work", str(work / "dolma-pipe"), "--workers", "1"]
-        return cost_of(command, environment, work / "ours.log", ROOT)
-
-    return run
+    return lambda corpus, work: deduplicated(corpus, entries, work, work / "out")
 
 
 def _added(corpus: Corpus, work: Path) -> Cost:
     """What an exact entry adds to a run without one."""
-    return _ours([{"exact": {}}])(corpus, work).less(_ours([])(corpus, work))
+    return deduplicated(corpus, [{"exact": {}}], work).less(deduplicated(corpus, [], work))
 
 
 def _datatrove(python: Path) -> Tool:
@@ -145,18 +151,18 @@ def _datatrove(python: Path) -> Tool:
     return Tool("minhash", "datatrove 0.10.1, four stages", 30, run, _lines("out"))
 
 
-def _text_dedup(python: Path) -> Tool:
+def _text_dedup(python: Path, hashed: str, wanted: float | None) -> Tool:
     def run(corpus: Corpus, work: Path) -> Cost:
         links = _linked(corpus, _fresh(work) / "in")
         environment = peer_environment() | {"HF_HOME": str(work / "hf"), "HF_HUB_OFFLINE": "1"}
         command = [str(python), "-m", "text_dedup.minhash", "--path", "json", "--split", "train"]
         command += ["--data_files", f"{links}/*{ENDING}", "--column", "text", "--num_proc", "1"]
         command += ["--ngram", str(WORDS), "--b", str(BANDS), "--r", str(ROWS)]
-        command += ["--num_perm", str(BANDS * ROWS), "--hash_func", "xxh3"]
+        command += ["--num_perm", str(BANDS * ROWS), "--hash_func", hashed]
         command += ["--cache_dir", str(work / "cache"), "--output", str(work / "out")]
         return cost_of(command, environment, work / "text_dedup.log", work)
 
-    return Tool("minhash", "text-dedup 0.4.0 (xxh3)", 20, run, _arrow_rows)
+    return Tool("minhash", f"text-dedup 0.4.0, {hashed}", wanted, run, _arrow_rows)
 
 
 def _dolma(python: Path) -> Tool:
@@ -212,8 +218,12 @@ OURS: dict[str, tuple[str, None, Run, Callable[[Path], int] | None]] = {
     "exact": ("dolma-pipe", None, _ours([{"exact": {}}]), _lines("out")),
     ALONE: ("dolma-pipe", None, _added, None),
 }
-PEERS: dict[str, dict[str, Callable[[Path], Tool]]] = {
-    "minhash": {"datatrove": _datatrove, "text-dedup": _text_dedup},
-    "exact": {"dolma": _dolma},
-    ALONE: {"dolma": _dolma_alone},
+PEERS: dict[str, list[tuple[str, Callable[[Path], Tool]]]] = {
+    "minhash": [
+        ("datatrove", _datatrove),
+        ("text-dedup", lambda python: _text_dedup(python, "sha1", 20)),  # its default
+        ("text-dedup", lambda python: _text_dedup(python, "xxh3", None)),
+    ],
+    "exact": [("dolma", _dolma)],
+    ALONE: [("dolma", _dolma_alone)],
 }

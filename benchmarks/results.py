@@ -11,6 +11,8 @@ from typing import Any
 from benchmarks.chain import WANTED, Timed
 from benchmarks.comparisons import Comparison
 from benchmarks.dedup import Tool
+from benchmarks.dedup_entries import WANTED as ENTRY_WANTED
+from benchmarks.dedup_entries import Alone
 from benchmarks.growth import SIZES, WORST, ratio
 from benchmarks.process import Cost
 from benchmarks.race import OURS, Standing
@@ -47,6 +49,11 @@ pair and removes a document only for one that stays, the others trust the bands,
 Exact: dolma's Bloom filter and its mixer; and what the search for equal texts adds to a run: ours
 hashes while it curates, dolma's deduper reads the documents for itself. What a run on two short
 documents costs is subtracted.
+"""
+
+ENTRIES = """CPU seconds that one entry, alone in a recipe, adds to a run without one, one worker;
+start-up subtracted. ast sees the source `code` only, decontaminate looks for paragraphs drawn from
+the documents themselves.
 """
 
 LEAST_MBS = 10
@@ -201,6 +208,22 @@ def dedup(tools: Sequence[Tool], refusals: Sequence[str], megabytes: float) -> s
     missing = "".join(f"\n\nNot measured: {refusal}" for refusal in refusals)
     told = f"{megabytes:.1f} MB, {len(tools[0].costs)} runs of ours"
     return f"### deduplication\n\n{DEDUP}{told}.\n\n{table(head, rows)}{missing}\n"
+
+
+def entries(found: Sequence[Alone]) -> str:
+    """What each dedup entry adds to a run."""
+    rows = []
+    for one in found:
+        if one.refused:
+            rows.append([one.name, *[""] * 7, f"not measured: {one.refused}"])
+            continue
+        cpu = max(one.cost.cpu, 0.01)
+        row = [one.name, f"{one.bytes / 1e6 / cpu:.3g}", f"{one.documents / cpu:,.0f}"]
+        row += [f"{one.cost.cpu:.2f}", f"{one.cost.peak / 1e6:.0f}", f"{one.documents:,}"]
+        row += [f"{one.removed:,}", f"{one.cut_bytes / 1e6:.2f}", ENTRY_WANTED.get(one.name, "")]
+        rows.append(row)
+    head = ("entry", "MB/s", "documents/s", "CPU s", "peak MB", "documents", "removed", "MB cut")
+    return f"### dedup entries\n\n{ENTRIES}\n{table((*head, 'wanted'), rows)}\n"
 
 
 def _count(number: int | None) -> str:

@@ -60,7 +60,7 @@ class RecipeFile(msgspec.Struct, forbid_unknown_fields=True):
     content: FilterSection = msgspec.field(default_factory=FilterSection)
     dedup: list[dict[str, dict[str, Any] | None]] = []
     dedup_index: str | list[str] = []
-    """Indexes of earlier runs, made by `dolma-pipe dedup-index`: their documents come before those
+    """Indexes of earlier runs, made by `dolma-pipe dedup index`: their documents come before those
     of this recipe, without being read again."""
     mix: MixSettings | None = None
     tokenize: TokenizeSettings | None = None

@@ -1,4 +1,4 @@
-"""`dolma-pipe dedup-index`: keep of a run what deduplicating later documents needs."""
+"""`dolma-pipe dedup index`: keep of a run what deduplicating later documents needs."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from dolma_pipe.cli.options import (
 )
 
 
-@click.command("dedup-index")
+@click.command("index", short_help="Keep what later runs need to deduplicate against this one.")
 @recipe_argument
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="The folder of the index."

@@ -85,8 +85,9 @@ def deduplicate(
     if context.force or done(work, "dedup", "all", expected) is None:
         withdraw_record(work, "dedup", "all")
         indexed = indexed_shards(context.recipe.dedup_index)
-        for of_some_recipes in ("cuts", "annotations"):
+        for of_some_recipes in ("cuts", "annotations", "indexed"):
             shutil.rmtree(work.dedup / of_some_recipes, ignore_errors=True)
+        (work.dedup / "index_changes.parquet").unlink(missing_ok=True)
         started, before = time.perf_counter(), len(context.timings)
         sign(context, curated)
         summary = deduplicate_shards(

@@ -1,4 +1,4 @@
-"""`dolma-pipe dedup-index`: yesterday's documents take part in today's run, their files gone."""
+"""`dolma-pipe dedup index`: yesterday's documents take part in today's run, their files gone."""
 
 import json
 import shutil
@@ -43,7 +43,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_recipe(root / "both.yaml", [WEB, WIKI], indexes="[]")
     dolma_pipe(root, "run", "both.yaml", "--work", "both", "--workers", 1)
     write_recipe(root / "old.yaml", [WEB], DEDUP.replace("[wiki]", "[]"), "[]")
-    told = dolma_pipe(root, "dedup-index", "old.yaml", "--work", "old", "--out", "index")
+    told = dolma_pipe(root, "dedup", "index", "old.yaml", "--work", "old", "--out", "index")
     assert "index: index, 180 documents, " in told.stdout
     shutil.rmtree(root / "old")
     shutil.rmtree(root / "web")
@@ -80,11 +80,11 @@ def test_reports_tell_of_documents_without_texts(root: Path) -> None:
 
 def test_an_index_that_stands_is_not_made_again(root: Path) -> None:
     for _ in range(2):
-        dolma_pipe(root, "dedup-index", "new.yaml", "--work", "new", "--out", "second")
+        dolma_pipe(root, "dedup", "index", "new.yaml", "--work", "new", "--out", "second")
     assert json.loads((root / "new/timings.json").read_text())["tasks"] == []
     description = json.loads((root / "second/index.json").read_text())
     assert [s["key"] for s in description["shards"]][:2] == ["web/web-0", "web/web-1"]
-    dolma_pipe(root, "dedup-index", "new.yaml", "--work", "new", "--out", "third", "--new-only")
+    dolma_pipe(root, "dedup", "index", "new.yaml", "--work", "new", "--out", "third", "--new-only")
     description = json.loads((root / "third/index.json").read_text())
     assert [s["key"] for s in description["shards"]] == ["wiki/wiki-0", "wiki/wiki-1"]
 
@@ -171,6 +171,6 @@ def test_commands_that_cannot_go_on_are_refused(root: Path) -> None:
 
     new = ("new.yaml", "--work", "new")
     assert "all entries have to run" in refused("dedup", *new, "--method", "minhash")
-    assert "is an index that the recipe reads" in refused("dedup-index", *new, "--out", "index")
-    assert "lies in the work" in refused("dedup-index", *new, "--out", "new/index")
-    assert "not empty" in refused("dedup-index", *new, "--out", "wiki")
+    assert "is an index that the recipe reads" in refused("dedup", "index", *new, "--out", "index")
+    assert "lies in the work" in refused("dedup", "index", *new, "--out", "new/index")
+    assert "not empty" in refused("dedup", "index", *new, "--out", "wiki")
