@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import growth, results
+from benchmarks import growth, results, scale
 from benchmarks.chain import chain
 from benchmarks.checks import with_copies
 from benchmarks.comparisons import COMPARISONS, Comparison, Given, block_list
@@ -22,7 +22,7 @@ from benchmarks.recipe import our_recipe, written
 from benchmarks.whole import OurRuns, beside, run_dolma
 from dolma_pipe.errors import UserError
 
-NAMES = (*COMPARISONS, "dedup", "entries", "chain", "shelf", "growth", "whole", "where")
+NAMES = (*COMPARISONS, "dedup", "entries", "chain", "shelf", "growth", "scale", "whole", "where")
 TOKENIZER = "gpt-neox-olmo"
 
 
@@ -72,6 +72,10 @@ def main(
     if "growth" in chosen:
         sections.append("## Made-up documents\n")
         sections.append(results.growth(growth.all_taggers()))
+        print(sections[-1], flush=True)
+    if "scale" in chosen:
+        hostile = {name: scale.run_apart(corpus) for name, corpus in scale.HOSTILE.items()}
+        sections.append(scale.told(list(scale.growing()), hostile))
         print(sections[-1], flush=True)
     out.write_text("\n".join(sections), encoding="utf-8")
     print(f"written to {out}")

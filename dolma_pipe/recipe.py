@@ -73,6 +73,7 @@ class Recipe(msgspec.Struct, frozen=True):
     seed: int
     sources: tuple[Source, ...]
     dedup: tuple[Entry, ...]
+    dedup_index: tuple[str, ...]
     mix: MixSettings | None
     tokenize: TokenizeSettings | None
     max_bad: float | None

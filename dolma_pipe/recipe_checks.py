@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dolma_pipe.dedup_index import check_indexes
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.mixer import Curve
 from dolma_pipe.recipe import Recipe, Source, TaggerUse
@@ -78,8 +79,20 @@ def _known(place: str, column: str, columns: dict[str, Kind], source: Source) ->
         raise RecipeError(f"{place}: no tagger of source {source.name} makes this column{hint}")
 
 
-def check_names(recipe: Recipe) -> None:
-    """Sources and columns that dedup and mix name are there. Raises RecipeError."""
+def indexed_sources(recipe: Recipe) -> set[str]:
+    """The sources of the indexes of earlier runs, which fit to the recipe. Raises RecipeError."""
+    if recipe.dedup_index and not recipe.dedup:
+        raise RecipeError("dedup_index: the recipe has no dedup section")
+    keys = [shard.key for shard in recipe.inputs()]
+    indexes = check_indexes(recipe.dedup_index, recipe.dedup, keys)
+    return {shard.source for index in indexes for shard in index.shards}
+
+
+def check_names(recipe: Recipe, indexed: set[str]) -> None:
+    """Sources and columns that dedup and mix name are there. Raises RecipeError.
+
+    indexed: sources that only dedup may name as well.
+    """
     names = [source.name for source in recipe.sources]
     mentioned: list[tuple[str, str]] = []
     for i, entry in enumerate(recipe.dedup):
@@ -91,8 +104,9 @@ def check_names(recipe: Recipe) -> None:
         mentioned += [("mix.shares", name) for name in recipe.mix.shares]
         mentioned += [("mix.upsample", name) for name in recipe.mix.upsample]
     for place, name in mentioned:
-        if name not in names:
-            raise RecipeError(f"{place}: unknown source '{name}'{nearest(name, names)}")
+        known = sorted({*names, *indexed}) if place.startswith("dedup") else names
+        if name not in known:
+            raise RecipeError(f"{place}: unknown source '{name}'{nearest(name, known)}")
     if recipe.mix is not None:
         recipe.mix.check(names)
         for name, factor in recipe.mix.upsample.items():

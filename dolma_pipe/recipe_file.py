@@ -14,7 +14,7 @@ from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
 from dolma_pipe.inputs import find_inputs
 from dolma_pipe.mixer import Curve, MixSettings
 from dolma_pipe.recipe import FILTER_STAGES, FilterStage, Mask, Recipe, Rule, Source, TaggerUse
-from dolma_pipe.recipe_checks import check_columns, check_names
+from dolma_pipe.recipe_checks import check_columns, check_names, indexed_sources
 from dolma_pipe.settings import nearest, one_line, settle
 from dolma_pipe.shard import MAX_DOCUMENT_BYTES
 from dolma_pipe.shelf import blamed, find
@@ -59,6 +59,9 @@ class RecipeFile(msgspec.Struct, forbid_unknown_fields=True):
     quality: FilterSection = msgspec.field(default_factory=FilterSection)
     content: FilterSection = msgspec.field(default_factory=FilterSection)
     dedup: list[dict[str, dict[str, Any] | None]] = []
+    dedup_index: str | list[str] = []
+    """Indexes of earlier runs, made by `dolma-pipe dedup index`: their documents come before those
+    of this recipe, without being read again."""
     mix: MixSettings | None = None
     tokenize: TokenizeSettings | None = None
     max_bad: Annotated[float, msgspec.Meta(ge=0)] | None = None
@@ -111,7 +114,7 @@ def _without_empty_sections(given: Any) -> Any:
 
     Not so inside of a source, where no rule at all ({}) and the rules of the stage differ.
     """
-    given = _without_nulls(given, *FILTER_STAGES, "dedup", "mix", "tokenize")
+    given = _without_nulls(given, *FILTER_STAGES, "dedup", "dedup_index", "mix", "tokenize")
     if isinstance(given, dict):
         for stage in FILTER_STAGES:
             if stage in given:
@@ -135,11 +138,13 @@ def _checked(file: RecipeFile) -> Recipe:
         for name, given in file.sources.items()
     }
     entries = tuple(_entries(file.dedup))
+    indexes = file.dedup_index
     recipe = Recipe(
         name=file.name,
         seed=file.seed,
         sources=tuple(_source(name, section, file, entries) for name, section in sections.items()),
         dedup=entries,
+        dedup_index=tuple([indexes] if isinstance(indexes, str) else indexes),
         mix=file.mix,
         tokenize=file.tokenize,
         max_bad=file.max_bad,
@@ -147,7 +152,7 @@ def _checked(file: RecipeFile) -> Recipe:
     )
     if file.mix is not None and file.tokenize is None:
         raise RecipeError("mix: needs a tokenize section, a mix is planned in tokens")
-    check_names(recipe)
+    check_names(recipe, indexed_sources(recipe))
     return recipe
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Literal, get_args
 
+from dolma_pipe.dedup_index import check_method, settled_entries
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curate import curate
@@ -56,6 +57,8 @@ def deduplicate_only(context: Context, method: str | None) -> Summary:
         raise RecipeError("the recipe has no dedup section")
     if method is not None and method not in methods:
         raise RecipeError(f"the recipe has no dedup entry '{method}'{nearest(method, methods)}")
+    settled = settled_entries(context.recipe.dedup)
+    check_method(method, context.recipe.dedup_index, settled)
     curated = curate(context)
     return _reported(context, summarise(context, curated, deduplicate(context, curated, method)))
 

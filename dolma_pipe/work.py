@@ -92,6 +92,10 @@ class Work:
         """uint8 a survivor of curation: 0 kept, k removed by the k-th dedup entry."""
         return self.root / "dedup" / "removed" / f"{key}.u8"
 
+    def indexed(self, key: str) -> Path:
+        """The same of a shard that took part by an index, as after a run over all documents."""
+        return self.root / "dedup" / "indexed" / f"{key}.u8"
+
     def cuts(self, key: str) -> Path:
         """Stretches that dedup entries took out of survivors, see cuts.py; absent where none do."""
         return self.root / "dedup" / "cuts" / f"{key}.i64"

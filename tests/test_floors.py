@@ -25,6 +25,7 @@ FLOORS = {
     "columns": 1,
     "curated": 1,
     "cuts": 1,
+    "dedup_index": 1,
     "document": 1,
     "dolma": 1,
     "embeddings": 1,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from dolma_pipe.cli import dedup_index
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
@@ -34,14 +35,18 @@ class Default(click.Group):
     "dedup",
     cls=Default,
     options_metavar="RECIPE [OPTIONS]",
-    subcommand_metavar="| report [RECIPE] [OPTIONS]",
+    subcommand_metavar="| report [RECIPE] [OPTIONS] | index RECIPE --out DIR",
 )
 def command() -> None:
     """Find the duplicates of RECIPE, or tell what was found.
 
     `dolma-pipe dedup RECIPE` writes dedup/report.json and removed.parquet in its work directory;
-    `dolma-pipe dedup report RECIPE` shows them. A recipe that is called like a command: ./report.
+    `dolma-pipe dedup report RECIPE` shows them, `dolma-pipe dedup index RECIPE` keeps what later
+    recipes need. A recipe that is called like a command: ./report.
     """
+
+
+command.add_command(dedup_index.command)
 
 
 @command.command("run", short_help="Deduplicate; the word `run` may be left out.")

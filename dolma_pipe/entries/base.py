@@ -38,6 +38,9 @@ class Common(
     signed_while_curating: ClassVar[bool] = False
     """Whether its keys are made while the text is at hand for stages 1 to 3."""
 
+    indexable: ClassVar[bool] = False
+    """Whether old documents can take part by an index of their keys and sets, without texts."""
+
     @property
     def method(self) -> str:
         """The key of METHODS, as in the recipe."""
@@ -57,6 +60,11 @@ class Common(
     def changes_text(self) -> bool:
         """Whether entries after this one read other texts."""
         return self.edits and self.action == "remove"
+
+    @property
+    def verifies(self) -> bool:
+        """Whether sets of candidates are compared before a document goes."""
+        return False
 
     def assets(self) -> tuple[str, ...]:
         """Names or paths of the models that it needs. Raises AssetError for an unknown one."""

@@ -9,6 +9,7 @@ class Exact(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, tag=
     """Compared by xxh3-128. By default case and punctuation count: other code is never merged."""
 
     signed_while_curating: ClassVar[bool] = True
+    indexable: ClassVar[bool] = True
 
     normalise: Literal["whitespace", "words", "none"] = "whitespace"
     """whitespace: every run of Unicode white space is one space, none at the ends.

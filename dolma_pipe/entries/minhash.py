@@ -11,6 +11,7 @@ class MinHash(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, ta
     """The default, 14 bands of 8 rows over shingles of 5 words, is FineWeb's (2024)."""
 
     signed_while_curating: ClassVar[bool] = True
+    indexable: ClassVar[bool] = True
 
     bands: Positive = 14
     rows: Positive = 8
@@ -29,6 +30,10 @@ class MinHash(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, ta
     """
 
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)] = 1
+
+    @property
+    def verifies(self) -> bool:
+        return bool(self.verify)
 
     def __post_init__(self) -> None:
         if self.bands * self.rows > 4096:

@@ -14,6 +14,7 @@ class SimHash(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, ta
     """
 
     signed_while_curating: ClassVar[bool] = True
+    indexable: ClassVar[bool] = True
 
     radius: Annotated[int, msgspec.Meta(ge=0, le=6)] = 3
     """A document goes only if its fingerprint is within so many bits of that of a KEPT one."""

@@ -5,7 +5,7 @@ Source: Tarjan and van Leeuwen 1984, Worst-case analysis of set union algorithms
 
 import numpy as np
 
-from dolma_pipe.kernels.jit import I64, U8, inlined, kernel
+from dolma_pipe.kernels.jit import I64, U8, U64, inlined, kernel
 
 
 @inlined
@@ -34,9 +34,48 @@ def join(parents: I64, members: U8, edges: I64) -> None:
 
 
 @kernel
-def roots_of(parents: I64, nodes: I64) -> I64:
-    """int64[len(nodes)]: the smallest node of the component of each node."""
-    roots = np.empty(len(nodes), np.int64)
-    for i in range(len(nodes)):
-        roots[i] = root(parents, nodes[i])
-    return roots
+def pack(parents: I64, members: U8, nodes: int) -> tuple[int, int, int, int]:
+    """Put whole components together in partitions, in the order of their smallest nodes.
+
+    A partition takes those whose first node comes within the next `nodes` nodes of components.
+    parents are rewritten for partition_of: a root has -1 - its partition, a member its root.
+    Returns members, components, members of the largest, partitions.
+    """
+    total = 0
+    for node in range(len(parents)):
+        if members[node]:
+            total += 1
+            parents[node] = root(parents, node)
+    for node in range(len(parents)):  # a root now has minus its size
+        if members[node] and parents[node] == node:
+            parents[node] = -1
+        elif members[node]:
+            parents[parents[node]] -= 1
+    components = largest = before = 0
+    stretch, partition = -1, -1
+    for node in range(len(parents)):
+        if members[node] and parents[node] < 0:
+            size = -parents[node]
+            components, largest = components + 1, max(largest, size)
+            if before // nodes != stretch:
+                stretch, partition = before // nodes, partition + 1
+            parents[node] = -1 - partition
+            before += size
+    return total, components, largest, partition + 1
+
+
+@kernel
+def partition_of(parents: I64, members: U8, first: int, end: int) -> U64:
+    """uint64[members, 3] of the nodes first to end: node, component, partition, after pack."""
+    count = 0
+    for node in range(first, end):
+        count += members[node]
+    table = np.empty((count, 3), np.uint64)
+    row = 0
+    for node in range(first, end):
+        if members[node]:
+            first_node = parents[node] if parents[node] >= 0 else node
+            table[row, 0], table[row, 1] = np.uint64(node), np.uint64(first_node)
+            table[row, 2] = np.uint64(-1 - parents[first_node])
+            row += 1
+    return table

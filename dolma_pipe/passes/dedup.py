@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 
 from dolma_pipe.assets import asset_hash
 from dolma_pipe.cuts import read_cuts
+from dolma_pipe.dedup_index import read_index
 from dolma_pipe.entries import Decontaminate, Semantic
 from dolma_pipe.evaluations import evaluation_hashes
 from dolma_pipe.kernels.jit import I64, U8
@@ -78,22 +80,28 @@ def deduplicate(
         {name: asset_hash(name) for entry in active for name in entry.assets()},
         [evaluation_hashes(entry) for entry in active if isinstance(entry, Decontaminate)],
         method,
+        [read_index(root).fingerprint for root in context.recipe.dedup_index],
     )
     if context.force or done(work, "dedup", "all", expected) is None:
         withdraw_record(work, "dedup", "all")
-        for of_some_recipes in ("cuts", "annotations"):
+        indexed = indexed_shards(context.recipe.dedup_index)
+        for of_some_recipes in ("cuts", "annotations", "indexed"):
             shutil.rmtree(work.dedup / of_some_recipes, ignore_errors=True)
+        (work.dedup / "index_changes.parquet").unlink(missing_ok=True)
         started, before = time.perf_counter(), len(context.timings)
         sign(context, curated)
         summary = deduplicate_shards(
             work,
             entries,
-            [curated_shard(c) for c in curated],
+            [*indexed, *map(curated_shard, curated)],
             WatchedEngine(context, "dedup"),
             method,
         )
         keys = [c.shard.key for c in curated]
         outputs = [work.removed(key) for key in keys]
+        outputs += [work.indexed(shard.key) for shard in indexed]
+        outputs += [work.dedup / "index_changes.parquet"] if indexed else []
+        outputs += [work.annotations(shard.key) for shard in indexed if annotated]
         outputs += [work.cuts(key) for key in keys if edited]
         outputs += [work.annotations(key) for key in keys if annotated]
         outputs += _embeddings(context, curated, method)
@@ -105,6 +113,15 @@ def deduplicate(
         write_record(work, "dedup", "all", expected, outputs, summary)
     shards = [_survivors(work, item, len(entries), edited=edited) for item in curated]
     return Deduplicated(shards, [entry.method for entry in entries])
+
+
+def indexed_shards(roots: Iterable[str]) -> list[CuratedShard]:
+    """The shards of indexes, in their order."""
+    return [
+        CuratedShard(s.key, s.source, s.key.removeprefix(f"{s.source}/"), s.documents, root)
+        for root in roots
+        for s in read_index(root).shards
+    ]
 
 
 def curated_shard(item: CuratedInput) -> CuratedShard:

@@ -15,6 +15,7 @@ from dolma_pipe.kernels.jit import is_compiled
 from dolma_pipe.passes.context import Context, Watch
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.stages.dedup.index import check_probes
 from dolma_pipe.tokenizer import load_tokenizer
 from dolma_pipe.work import Work, atomic_write, remove_temporaries, write_json
 
@@ -34,7 +35,7 @@ def prepared(
     recipe = read_recipe(recipe_path)
     root = work or Path("work") / recipe.name
     _refuse_own_output(recipe, root)
-    with _locked(root):
+    with locked(root):
         remove_temporaries(root)
         for asset in recipe.assets():
             asset_path(asset)
@@ -44,6 +45,8 @@ def prepared(
         _copy(recipe_path, root / "recipe.yaml")
         if not is_compiled():
             watch.say("compiling kernels: only on the first run of this version, a minute or so")
+        if recipe.dedup_index:
+            check_probes(recipe.dedup_index)
         running = new_engine(engine, workers)
         context = Context(recipe, Work(root), running, watch, force)
         started = time.perf_counter()
@@ -94,7 +97,7 @@ def _refuse_own_output(recipe: Recipe, root: Path) -> None:
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[None]:
+def locked(root: Path) -> Iterator[None]:
     """Two runs in one work directory would undo each other's files; a folder of somebody else's
     would lose its own.
     """

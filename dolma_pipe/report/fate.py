@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from dolma_pipe.curated import read_texts
 from dolma_pipe.cuts import read_cuts
+from dolma_pipe.dedup_index import IndexFiles, read_index
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.stages.plan import copies_path
 from dolma_pipe.work import Work
@@ -166,10 +167,15 @@ def _notes(recipe: Recipe, work: Work, key: str, row: int) -> list[Note]:
 def _first(recipe: Recipe, work: Work, cluster: int | None) -> tuple[str | None, str | None]:
     """Source and id of the first of a cluster, from its number: index of the shard << 32 | row."""
     keys = [shard.key for shard in recipe.inputs() if work.removed(shard.key).exists()]
-    if cluster is None or cluster >> 32 >= len(keys):
+    places = [
+        (shard.key, IndexFiles(root).ids(shard.key))
+        for root in recipe.dedup_index
+        for shard in read_index(root).shards
+    ] + [(key, work.columns(key)) for key in keys]
+    if cluster is None or cluster >> 32 >= len(places):
         return None, None
-    key, row = keys[cluster >> 32], cluster & 0xFFFFFFFF
-    ids = pq.read_table(work.columns(key), columns=["id"]).column("id")
+    (key, path), row = places[cluster >> 32], cluster & 0xFFFFFFFF
+    ids = pq.read_table(path, columns=["id"]).column("id")
     return key.partition("/")[0], ids[row].as_py() if row < len(ids) else None
 
 

@@ -20,6 +20,7 @@ def passes(recipe: Recipe) -> str:
         lines += [f"  {line}" for line in _source(source)]
     if recipe.dedup:
         lines.append("pass 2, deduplicate")
+        lines += [f"  after the documents of {root}" for root in recipe.dedup_index]
         for number, entry in enumerate(recipe.dedup, 1):
             given = msgspec.to_builtins(entry)
             if isinstance(entry, MinHash | Ast):

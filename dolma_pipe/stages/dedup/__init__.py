@@ -4,9 +4,13 @@ sign         in the curate pass: keys of every survivor (sign.py); later where t
 a method     the steps between keys and decisions or cuts (methods.py): shuffle, group, components,
              collect, decide, curve, each a task a shard or a partition, never a document shard by
              itself
-mark         a task a shard: what is gone after this entry, and what is cut
+mark         decisions gathered for groups of shards, then a task a shard: what is gone after this
+             entry, and what is cut
 publish      dedup/removed/, dedup/removed.parquet, dedup/cuts/, dedup/annotations/,
              dedup/contamination.parquet, report.json
+
+Shards of earlier runs take part by an index of their keys, sets and ids (index.py): what reads
+these asks the plan where they lie.
 """
 
 from collections.abc import Sequence
@@ -64,10 +68,8 @@ def _enter(engine: Engine, plan: Plan) -> Entered:
     save(plan)
     steps = Steps(engine.under(f"{plan.number} {plan.entry.method}"), plan)
     found = FINDERS[plan.entry.method](steps, plan)
-    shards = range(len(plan.shards))
-    marked = steps.over_shards(
-        "mark:mark_shard", shards, parts=len(found.decided), found=found.cuts
-    )
+    steps.over_parts("decisions:gather_group", len(plan.groups), decided=len(found.decided))
+    marked = steps.over_shards("mark:mark_shard", range(len(plan.shards)), found=found.cuts)
     return Entered(plan, found, marked)
 
 
@@ -84,14 +86,19 @@ def _publish(work: Work, engine: Engine, entered: list[Entered]) -> dict[str, An
         cuts=any(one.plan.entry.changes_text for one in entered),
     )
     plans = [str(one.plan.path("plan.json")) for one in removing]
-    parts = [len(one.found.decided) for one in removing]
-    steps.over_parts("publish:publish_table", 1, plans=plans, all_parts=parts)
+    for one in removing:
+        Steps(engine, one.plan).over_parts("publish:write_rows", len(one.plan.groups))
+    steps.over_parts("publish:publish_table", 1, plans=plans)
+    indexed = [shard.documents for shard in entered[-1].plan.shards if shard.index is not None]
+    changes = steps.over_parts("publish:publish_changes", 1) if indexed else []
     searched = [one.plan for one in entered if isinstance(one.plan.entry, Decontaminate)]
     if searched:
         plans = [str(plan.path("plan.json")) for plan in searched]
         steps.over_parts("contamination:publish_contamination", 1, plans=plans)
     report = {
         "documents": sum(shard.documents for shard in entered[-1].plan.shards),
+        "indexed_documents": sum(indexed),
+        "changed_in_indexes": sum(count["changed"] for count in changes),
         "kept": sum(count["kept"] for count in published),
         "cut_bytes": sum(count["cut_bytes"] for count in published),
         "entries": [entry_report(one, _excerpts(steps, one)) for one in entered],

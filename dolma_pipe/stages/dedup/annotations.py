@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from dolma_pipe.cuts import Cuts
 from dolma_pipe.kernels.jit import I64, U64, Bool
 from dolma_pipe.stages.dedup.decisions import NOBODY, Heads, Placed
+from dolma_pipe.stages.dedup.ids import read_ids
 from dolma_pipe.stages.dedup.plan import Plan
 from dolma_pipe.work import atomic_write
 
@@ -57,7 +58,7 @@ def write_annotations(plan: Plan, shard: int, placed: Placed, heads: Heads, cuts
             pa.array(np.full(len(order), plan.number, np.int32)),
             pa.array([plan.entry.method] * len(order), pa.string()),
             pa.array(rows),
-            _ids(plan, shard, rows),
+            read_ids(plan, shard, rows),
             pa.array(verdicts[order].tolist(), pa.string()),
             pa.array(located(plan, np.where(alone, 0, clusters)), mask=alone),
             pa.array(sizes[order].astype(np.int64), mask=alone),
@@ -87,13 +88,6 @@ def located(plan: Plan, documents: U64) -> U64:
 
 def _path(plan: Plan, shard: int) -> Path:
     return plan.path(f"annotations/{plan.shards[shard].key}.parquet")
-
-
-def _ids(plan: Plan, shard: int, rows: I64) -> pa.Array:
-    if plan.shards[shard].documents == 0:
-        return pa.array([], pa.large_string())
-    column = pq.read_table(plan.work.columns(plan.shards[shard].key), columns=["id"]).column("id")
-    return column.cast(pa.large_string()).take(pa.array(rows)).combine_chunks()
 
 
 def _stretches(cuts: Cuts, rows: I64, cut: Bool) -> pa.Array:

@@ -33,12 +33,17 @@ def write_grouped(path: Path, cells: I64, records: U64, count: int) -> None:
 
 def read_cell(path: Path, cell: int) -> U64:
     """The words of one cell."""
+    return read_cells(path, cell, cell + 1)
+
+
+def read_cells(path: Path, first: int, end: int) -> U64:
+    """The words of consecutive cells."""
     with path.open("rb") as file:
-        first = np.fromfile(file, np.uint64, 1)
-        file.seek(8 * (1 + cell))
-        start, end = np.fromfile(file, np.uint64, 2).tolist()
-        file.seek(8 * (2 + int(first[0]) + start))
-        return np.fromfile(file, np.uint64, end - start)
+        count = int(np.fromfile(file, np.uint64, 1)[0])
+        file.seek(8 * (1 + first))
+        borders = np.fromfile(file, np.uint64, end - first + 1)
+        file.seek(8 * (2 + count + int(borders[0])))
+        return np.fromfile(file, np.uint64, int(borders[-1] - borders[0]))
 
 
 def read_all_cells(path: Path) -> U64:

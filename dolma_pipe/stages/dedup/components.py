@@ -1,12 +1,12 @@
 """Components: documents joined by shared keys, in one task; each goes to one partition."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from dolma_pipe.kernels.components import join, roots_of
-from dolma_pipe.kernels.jit import I64
-from dolma_pipe.stages.dedup.cells import write_grouped
+from dolma_pipe.kernels.components import join, pack, partition_of
+from dolma_pipe.stages.dedup.cells import write_cells
 from dolma_pipe.stages.dedup.plan import load
 
 
@@ -21,26 +21,16 @@ def find_components(args: dict[str, Any]) -> dict[str, int]:
     parents, members = np.arange(total, dtype=np.int64), np.zeros(total, np.uint8)
     for part in range(args["edge_parts"]):
         join(parents, members, np.fromfile(plan.path(f"edges/{part}.u64"), np.int64).reshape(-1, 2))
-    candidates = np.flatnonzero(members)
-    components, component_of, sizes = np.unique(
-        roots_of(parents, candidates), return_inverse=True, return_counts=True
+    candidates, components, largest, partitions = pack(
+        parents, members, args["documents_a_partition"]
     )
-    partition = _partitions(sizes, args["documents_a_partition"])
-    columns = [candidates, components[component_of], partition[component_of]]
-    table = np.stack([column.astype(np.uint64) for column in columns], axis=1)
-    write_grouped(
-        plan.path("candidates.cells"), plan.shard_of(table[:, 0]), table, len(plan.shards)
-    )
+    borders = list(pairwise(plan.firsts.tolist()))
+    sizes = np.array([3 * np.count_nonzero(members[a:b]) for a, b in borders], np.int64)
+    tables = (partition_of(parents, members, a, b) for a, b in borders)
+    write_cells(plan.path("candidates.cells"), sizes, tables)
     return {
-        "candidate_documents": len(candidates),
-        "components": len(components),
-        "largest_component": int(sizes.max(initial=0)),
-        "partitions": int(partition.max(initial=-1)) + 1,
+        "candidate_documents": candidates,
+        "components": components,
+        "largest_component": largest,
+        "partitions": partitions,
     }
-
-
-def _partitions(sizes: I64, documents: int) -> I64:
-    """Consecutive components together; the partition of each."""
-    before = np.cumsum(sizes) - sizes
-    partition: I64 = np.unique(before // documents, return_inverse=True)[1]
-    return partition

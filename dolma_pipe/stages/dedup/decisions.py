@@ -1,12 +1,14 @@
-"""Decisions: which document goes, in favour of which; written by whoever decides, read by shard."""
+"""Decisions: which document goes, in favour of which; written by whoever decides, gathered for
+groups of shards, read by shard."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dolma_pipe.kernels.jit import F64, I64, U64
-from dolma_pipe.stages.dedup.cells import read_cell, write_grouped
-from dolma_pipe.stages.dedup.plan import Plan
+from dolma_pipe.stages.dedup.cells import read_cell, read_cells, write_grouped
+from dolma_pipe.stages.dedup.kept_ids import write_kept_ids
+from dolma_pipe.stages.dedup.plan import Plan, load
 
 EXAMPLES = 10
 """Biggest clusters that a report shows, and how many of their copies."""
@@ -28,6 +30,12 @@ class Decisions(NamedTuple):
     kept: U64
     similarity: F64
     component: U64
+
+    def some(self, rows: slice) -> "Decisions":
+        """Those of these places."""
+        return Decisions(
+            self.removed[rows], self.kept[rows], self.similarity[rows], self.component[rows]
+        )
 
 
 class Placed(NamedTuple):
@@ -57,6 +65,7 @@ NO_DECISIONS = Decisions(
 def write_decisions(plan: Plan, part: int, decisions: Decisions) -> dict[str, Any]:
     """Write decisions/<part>.cells and kept/<part>.cells: a cell a shard of the removed, the kept.
 
+    Records of (removed, kept, bits of similarity, component, rank, size), and of (kept, removed).
     Returns what the report wants to know: clusters (a kept document and those that went for it),
     their sizes, and the biggest. All of a cluster is decided in one part.
     """
@@ -74,8 +83,8 @@ def write_decisions(plan: Plan, part: int, decisions: Decisions) -> dict[str, An
         shards,
     )
     heads, copies = heads[heads != NOBODY], copies[heads != NOBODY]
-    kept = np.stack([heads, (copies + 1).astype(np.uint64)], axis=1)
-    write_grouped(plan.path(f"kept/{part}.cells"), plan.shard_of(heads), kept, shards)
+    pairs = np.stack([decisions.kept, decisions.removed], axis=1)[~alone]
+    write_grouped(plan.path(f"kept/{part}.cells"), plan.shard_of(pairs[:, 0]), pairs, shards)
     biggest = np.lexsort((heads, -copies))[:EXAMPLES]
     return {
         "clusters": len(heads),
@@ -92,21 +101,61 @@ def _places(groups: I64, counts: I64) -> I64:
     return places
 
 
-def read_decisions(plan: Plan, shard: int, parts: int) -> Placed:
-    """All decisions on documents of one shard, in the order of the documents."""
-    cells = [read_cell(plan.path(f"decisions/{part}.cells"), shard) for part in range(parts)]
-    table = np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, 6)
+def gather_group(args: dict[str, Any]) -> None:
+    """Task: in-order/<group>.decisions.cells and .heads.cells, a cell a shard, from all parts.
+
+    In the order of documents; and kept-ids/<group>.arrow (kept_ids.py). args: decided, the number
+    of parts.
+    """
+    plan, group = load(args["plan"]), args["part"]
+    first, end = plan.groups[group]
+    table = _of_all_parts(plan, "decisions", group, args["decided"], 6)
     table = table[np.argsort(table[:, 0])]
+    shards = plan.shard_of(table[:, 0]) - first
+    write_grouped(plan.path(f"in-order/{group}.decisions.cells"), shards, table, end - first)
+    pairs = _of_all_parts(plan, "kept", group, args["decided"], 2)
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    documents, copies = np.unique(pairs[:, 0], return_counts=True)
+    heads = np.stack([documents, (copies + 1).astype(np.uint64)], axis=1)
+    shards = plan.shard_of(documents) - first
+    write_grouped(plan.path(f"in-order/{group}.heads.cells"), shards, heads, end - first)
+    if plan.entry.action == "remove":
+        write_kept_ids(plan, group, pairs)
+
+
+def _of_all_parts(plan: Plan, what: str, group: int, parts: int, width: int) -> U64:
+    paths = [plan.path(f"{what}/{part}.cells") for part in range(parts)]
+    cells = [read_cells(path, *plan.groups[group]) for path in paths]
+    return np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, width)
+
+
+def read_decisions(plan: Plan, shard: int) -> Placed:
+    """All decisions on documents of one shard, in the order of the documents."""
+    return _placed(_gathered(plan, shard, "decisions").reshape(-1, 6))
+
+
+def read_group_decisions(plan: Plan, group: int) -> Placed:
+    """All decisions on documents of the shards of a group, in their order."""
+    first, end = plan.groups[group]
+    path = plan.path(f"in-order/{group}.decisions.cells")
+    return _placed(read_cells(path, 0, end - first).reshape(-1, 6))
+
+
+def _placed(table: U64) -> Placed:
     removed, kept, bits, component, ranks, sizes = np.ascontiguousarray(table.T)
     return Placed(Decisions(removed, kept, bits.view(np.float64), component), ranks, sizes)
 
 
-def read_heads(plan: Plan, shard: int, parts: int) -> Heads:
+def read_heads(plan: Plan, shard: int) -> Heads:
     """Documents of one shard that others went for, in their order."""
-    cells = [read_cell(plan.path(f"kept/{part}.cells"), shard) for part in range(parts)]
-    table = np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, 2)
-    documents, sizes = np.ascontiguousarray(table[np.argsort(table[:, 0])].T)
+    documents, sizes = np.ascontiguousarray(_gathered(plan, shard, "heads").reshape(-1, 2).T)
     return Heads(documents, sizes)
+
+
+def _gathered(plan: Plan, shard: int, what: str) -> U64:
+    [group] = plan.group_of(np.array([shard])).tolist()
+    first, _ = plan.groups[group]
+    return read_cell(plan.path(f"in-order/{group}.{what}.cells"), shard - first)
 
 
 def _histogram(sizes: I64) -> dict[str, int]:

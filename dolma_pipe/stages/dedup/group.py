@@ -15,6 +15,7 @@ def group_equal(args: dict[str, Any]) -> dict[str, Any]:
     """Task of an exact entry: of equal hashes the first stays; decisions/<part>.cells."""
     plan, part = load(args["plan"]), args["part"]
     records = cell_of_all(plan, part, 4)
+    records = records[shared(records[:, 0])]
     order = plan.survivor_order(records[:, 3], records[:, 2], records[:, 0], records[:, 1])
     records = records[order]
     starts, sizes = runs((records[1:, :2] != records[:-1, :2]).any(axis=1), len(records))
@@ -37,6 +38,7 @@ def group_similar(args: dict[str, Any]) -> dict[str, int]:
     """Task of an entry with bands: edges from the first of a key to the rest; edges/<part>.u64."""
     plan, part = load(args["plan"]), args["part"]
     records = cell_of_all(plan, part, 2)
+    records = records[shared(records[:, 0])]
     keys, documents = records[:, 0], records[:, 1]
     order = np.argsort(keys, kind="stable")  # documents come in their order
     keys, documents = keys[order], documents[order]
@@ -55,7 +57,22 @@ def cell_of_all(plan: Plan, part: int, width: int) -> U64:
     """uint64[records, width]: this part of every shard, in the order of the shards."""
     names = [plan.shards[shard].key for shard in plan.taking_part()]
     cells = [read_cell(plan.path(f"shuffled/{name}.cells"), part) for name in names]
-    return np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, width)
+    records, end = np.empty(sum(map(len, cells)), np.uint64), 0
+    for i, cell in enumerate(cells):
+        records[end : end + len(cell)], cells[i] = cell, cell[:0].copy()  # never all twice
+        end += len(cell)
+    return records.reshape(-1, width)
+
+
+def shared(keys: U64) -> I64:
+    """Places of the keys that occur twice or more: few, so that little is left to sort by more."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    equal = ordered[1:] == ordered[:-1]
+    hit = np.zeros(len(keys), np.bool_)
+    hit[1:] |= equal
+    hit[:-1] |= equal
+    return np.sort(order[hit])
 
 
 def runs(changes: Bool, count: int) -> tuple[I64, I64]:

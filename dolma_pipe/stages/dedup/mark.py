@@ -1,11 +1,9 @@
-"""Mark: what an entry did to one shard, and the ids of the documents that decisions name."""
+"""Mark: what an entry did to one shard."""
 
 from collections import Counter
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dolma_pipe.cuts import Cuts, no_cuts, read_cuts, without, write_cuts
 from dolma_pipe.kernels.jit import U64
@@ -16,16 +14,15 @@ from dolma_pipe.work import atomic_write
 
 
 def mark_shard(args: dict[str, Any]) -> dict[str, Any]:
-    """Task: what the next entry finds, and names/<shard>.parquet (document, id).
+    """Task: what the next entry finds.
 
     removed/<shard>.u8; cuts/<shard>.i64 once an entry has edited. An entry that annotates leaves
-    both as they were, and writes annotations/<shard>.parquet. args: parts, of decisions; found:
-    whether there are cuts. Returns counts of documents and bytes: those it found, those removed by
+    both as they were, and writes annotations/<shard>.parquet. args: found, whether there are cuts.
+    Returns counts of documents and bytes: those it found, those removed by
     source of the kept one ("" for none), those cut.
     """
     plan, shard = load(args["plan"]), args["part"]
-    placed = read_decisions(plan, shard, args["parts"])
-    heads = read_heads(plan, shard, args["parts"])
+    placed, heads = read_decisions(plan, shard), read_heads(plan, shard)
     cuts = _found(plan, shard, placed, found=args["found"])
     removed, cut = plan.removed(shard), plan.cuts(shard)
     live = removed == 0
@@ -40,8 +37,6 @@ def mark_shard(args: dict[str, Any]) -> dict[str, Any]:
     if plan.edited or plan.entry.changes_text:
         write_cuts(plan.path(f"cuts/{key}.i64"), cut, durable=False)
     kept = placed.decisions.kept
-    named = np.union1d(placed.decisions.removed, heads.documents)
-    _write_names(plan, shard, np.setdiff1d(named, [NOBODY]))
     lengths, cut_bytes = plan.lengths(shard), cuts.lengths()
     return {
         "documents": int(live.sum()),
@@ -65,16 +60,6 @@ def _found(plan: Plan, shard: int, placed: Placed, *, found: bool) -> Cuts:
     gone = np.zeros(documents, np.bool_)
     gone[_rows(plan, shard, placed.decisions.removed)] = True
     return without(cuts, gone)
-
-
-def _write_names(plan: Plan, shard: int, named: U64) -> None:
-    key = plan.shards[shard].key
-    ids = pa.chunked_array([pa.array([], pa.large_string())])
-    if len(named):
-        column = pq.read_table(plan.work.columns(key), columns=["id"]).column("id")
-        ids = column.cast(pa.large_string()).take(pa.array(_rows(plan, shard, named)))
-    with atomic_write(plan.path(f"names/{key}.parquet"), durable=False) as file:
-        pq.write_table(pa.table({"document": pa.array(named), "id": ids}), file)
 
 
 def _by_kept_source(plan: Plan, shard: int, removed: U64, kept: U64) -> dict[str, list[int]]:

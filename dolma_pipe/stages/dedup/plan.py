@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from dolma_pipe.cuts import Cuts, no_cuts, read_cuts
+from dolma_pipe.dedup_index import IndexFiles
 from dolma_pipe.engine.base import Engine, Task, succeed
 from dolma_pipe.entries import Entry
 from dolma_pipe.kernels.jit import I64, U8, U64
@@ -17,14 +18,21 @@ from dolma_pipe.stages.dedup.keys import key_columns
 from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
 from dolma_pipe.work import Work, write_json
 
+GROUP = 1 << 20
+"""Documents of shards that one task gathers decisions for."""
+
 
 class CuratedShard(msgspec.Struct, frozen=True):
-    """A shard as the curate pass left it. key: <source>/<name>; documents: its survivors."""
+    """A shard as the curate pass left it. key: <source>/<name>; documents: its survivors.
+
+    index: where it lies, if it is of an earlier run and only an index of it is there.
+    """
 
     key: str
     source: str
     name: str
     documents: int
+    index: str | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, dict=True):
@@ -68,10 +76,35 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         """Indexes of the shards that the entry concerns."""
         return [i for i, s in enumerate(self.shards) if self.entry.concerns(s.source)]
 
+    @cached_property
+    def groups(self) -> list[tuple[int, int]]:
+        """First and end of runs of shards that hold together no more than GROUP documents, or one.
+
+        What is exchanged between parts and shards is exchanged with groups: small shards do not
+        multiply the number of files and reads.
+        """
+        groups, first = [], 0
+        for end in range(1, len(self.shards) + 1):
+            full = end == len(self.shards) or self.firsts[end + 1] - self.firsts[first] > GROUP
+            if full:
+                groups.append((first, end))
+                first = end
+        return groups
+
+    def group_of(self, shards: I64) -> I64:
+        """The index of the group of each shard."""
+        ends = np.array([end for _, end in self.groups], np.int64)
+        return np.searchsorted(ends, shards, side="right")
+
     def priorities(self, documents: U64) -> I64:
         """How late the source of each document comes in `prefer`."""
-        of_shards = np.array([self.entry.preference(s.source) for s in self.shards], np.int64)
-        return of_shards[self.shard_of(documents)]
+        if not self.entry.prefer:
+            return np.zeros(len(documents), np.int64)
+        return self._preferences[self.shard_of(documents)]
+
+    @cached_property
+    def _preferences(self) -> I64:
+        return np.array([self.entry.preference(s.source) for s in self.shards], np.int64)
 
     def survivor_order(self, documents: U64, ranks: U64, *groups: U64) -> I64:
         """Places that sort documents by groups, and in each by who stays before whom."""
@@ -108,7 +141,7 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
 
     def lengths(self, shard: int) -> U64:
         """uint64[documents]: bytes of text, as the entry finds it."""
-        whole = np.fromfile(lengths_path(self.work.signatures(self.shards[shard].key)), np.uint64)
+        whole = np.fromfile(lengths_path(self._signed(shard)), np.uint64)
         return whole - self.cuts(shard).lengths().astype(np.uint64)
 
     def keys(self, shard: int) -> U64:
@@ -127,8 +160,13 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
 
     def signatures(self, shard: int) -> Path:
         """Prefix of the files with the keys and ranks of this entry."""
-        key = self.shards[shard].key
-        return self.path(f"signatures/{key}") if self.late else self.work.signatures(key)
+        late = self.path(f"signatures/{self.shards[shard].key}")
+        return late if self.late else self._signed(shard)
+
+    def _signed(self, shard: int) -> Path:
+        """Prefix of what was signed while curating, now or for the index."""
+        of = self.shards[shard]
+        return (self.work if of.index is None else IndexFiles(of.index)).signatures(of.key)
 
     def _state(self, what: str, shard: int, ending: str) -> Path:
         """After the entry before."""
@@ -153,7 +191,13 @@ def save(plan: Plan) -> None:
 
 
 def load(path: str) -> Plan:
-    """The plan that a task was given."""
+    """The plan that a task was given, parsed once a process: it names all shards."""
+    stat = Path(path).stat()
+    return _loaded(path, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
+
+
+@lru_cache(maxsize=8)
+def _loaded(path: str, version: tuple[int, ...]) -> Plan:  # noqa: ARG001  a plan may be replaced
     return msgspec.json.decode(Path(path).read_bytes(), type=Plan)
 
 

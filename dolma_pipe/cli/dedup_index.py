@@ -1,0 +1,54 @@
+"""`dolma-pipe dedup index`: keep of a run what deduplicating later documents needs."""
+
+from pathlib import Path
+
+import click
+
+from dolma_pipe.cli.options import (
+    engine_options,
+    force_option,
+    opened,
+    recipe_argument,
+    work_option,
+)
+
+
+@click.command("index", short_help="Keep what later runs need to deduplicate against this one.")
+@recipe_argument
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The folder of the index."
+)
+@click.option(
+    "--new-only",
+    is_flag=True,
+    help="Without the documents of the indexes in RECIPE: a later recipe names them all.",
+)
+@work_option
+@engine_options
+@force_option
+def command(
+    recipe: Path,
+    out: Path,
+    new_only: bool,
+    work: Path | None,
+    workers: int | None,
+    engine: str,
+    force: bool,
+) -> None:
+    """Index the documents of RECIPE, so that later recipes deduplicate against them.
+
+    A later recipe names the folder in `dedup_index`; neither the texts nor the work directory of
+    this one are needed then.
+    """
+    with opened(recipe, work, workers, engine, force) as context:
+        from dolma_pipe.passes.dedup_index import index
+        from dolma_pipe.passes.prepare import locked
+
+        with locked(out):
+            told = index(context, out, new_only=new_only)
+        counts = told.counts
+        each = counts["bytes"] / max(1, counts["documents"])
+        click.echo(
+            f"index: {out}, {counts['documents']:,} documents, {counts['bytes'] / 1e6:,.1f} MB,"
+            f" {each:,.0f} bytes a document"
+        )
