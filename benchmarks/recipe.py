@@ -80,12 +80,7 @@ def dolma_stages(corpus: Corpus, work: Path, tokenizer: str) -> dict[str, dict[s
 
     dolma writes beside its input: links to the documents stand in `work`.
     """
-    folder = work / "data" / "documents"
-    folder.mkdir(parents=True)
-    for source, paths in corpus.sources.items():
-        for path in paths:
-            (folder / f"{source}-{path.name}").symlink_to(path)
-    documents = [f"{folder}/*"]
+    documents = _linked(corpus, work)
     paragraphs = sum(text.count("\n") + 1 for text in corpus.texts)
     return {
         "tag": {"documents": documents, "taggers": TAGGERS, "experiment": "whole", "processes": 1}
@@ -99,6 +94,16 @@ def dolma_stages(corpus: Corpus, work: Path, tokenizer: str) -> dict[str, dict[s
         "mix": {"processes": 1, "streams": [_stream(documents, work)]},
         "tokens": _tokens(work, tokenizer),
     }
+
+
+def _linked(corpus: Corpus, work: Path) -> list[str]:
+    """The pattern of links to all documents, in a folder where dolma may write."""
+    folder = work / "data" / "documents"
+    folder.mkdir(parents=True)
+    for source, paths in corpus.sources.items():
+        for path in paths:
+            (folder / f"{source}-{path.name}").symlink_to(path)
+    return [f"{folder}/*"]
 
 
 def _dedupe(
@@ -121,12 +126,7 @@ def dolma_dedupe(corpus: Corpus, work: Path) -> dict[str, dict[str, Any]]:
 
     dolma writes beside its input: links to the documents stand in `work`.
     """
-    folder = work / "data" / "documents"
-    folder.mkdir(parents=True)
-    for source, paths in corpus.sources.items():
-        for path in paths:
-            (folder / f"{source}-{path.name}").symlink_to(path)
-    documents = [f"{folder}/*"]
+    documents = _linked(corpus, work)
     found = {"documents": {"key": "$.text"}}
     stream = _stream(documents, work)
     stream |= {

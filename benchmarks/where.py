@@ -31,7 +31,7 @@ DOORS = (
     ("write columns", "dolma_pipe.attributes", "ParquetRows.add"),
     ("write columns", "dolma_pipe.attributes", "ParquetRows.close"),
     ("sign: exact, survivor order", "dolma_pipe.stages.dedup.sign", "Signatures.add"),
-    ("sign: MinHash", "dolma_pipe.stages.dedup.sign", "band_keys"),
+    ("sign: MinHash", "dolma_pipe.stages.dedup.keys", "band_keys"),
     ("encode", "dolma_pipe.tokenizer", "Tokenizer.encode"),
     ("encode: check of a sample", "dolma_pipe.tokenizer", "Tokenizer.encode_reference"),
 )

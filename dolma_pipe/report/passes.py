@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dolma_pipe.entries import MinHash
+from dolma_pipe.entries import Ast, MinHash
 from dolma_pipe.mixer import Curve
 from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.report.settings import settings_told
@@ -22,10 +22,10 @@ def passes(recipe: Recipe) -> str:
         lines.append("pass 2, deduplicate")
         lines += [f"  after the documents of {root}" for root in recipe.dedup_index]
         for number, entry in enumerate(recipe.dedup, 1):
-            settings = settings_told(msgspec.to_builtins(entry), type(entry))
-            if isinstance(entry, MinHash) and entry.threshold is not None:
-                chosen = banding_of(entry)
-                settings += f", chosen: bands {chosen.bands}, rows {chosen.rows}"
+            given = msgspec.to_builtins(entry)
+            if isinstance(entry, MinHash | Ast):
+                given |= banding_of(entry)._asdict()  # those that a threshold chooses
+            settings = settings_told(given, type(entry))
             told = f"{number} {entry.method} {settings}".rstrip()
             lines += textwrap.wrap(told, 98, initial_indent="  ", subsequent_indent="    ")
     if recipe.tokenize is not None:
