@@ -57,12 +57,12 @@ LANGUAGE_FIELDS = (
 MAX_BYTES = 1 << 17
 """Longer documents are not parsed, so that hostile ones take seconds and not minutes."""
 SLOW_SCANNERS = {
-    "julia": 64 << 10,
+    "julia": 24 << 10,
     "kotlin": 32 << 10,
     "lua": 32 << 10,
     "ruby": 32 << 10,
     "rust": 64 << 10,
-    "scala": 64 << 10,
+    "scala": 32 << 10,
     "shell": 32 << 10,
     "swift": 32 << 10,
 }
