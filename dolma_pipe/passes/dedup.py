@@ -83,6 +83,7 @@ def deduplicate(
         withdraw_record(work, "dedup", "all")
         for of_some_recipes in ("cuts", "annotations"):
             shutil.rmtree(work.dedup / of_some_recipes, ignore_errors=True)
+        (work.dedup / "contamination.parquet").unlink(missing_ok=True)
         started, before = time.perf_counter(), len(context.timings)
         sign(context, curated)
         summary = deduplicate_shards(
