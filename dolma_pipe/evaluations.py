@@ -1,6 +1,7 @@
 """Evaluation sets: the questions, answers and passages that training texts must not hold."""
 
 import glob
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,9 +45,9 @@ def evaluation_files(entry: Decontaminate, name: str) -> list[str]:
 
 
 def check_evaluations(entry: Decontaminate) -> None:
-    """Raise InputError for a file that cannot be read, and for a set without a question."""
+    """Raise InputError for a file or line that cannot be read, and for a set without a question."""
     for name in entry.evaluations:
-        if not any(item.question for item in read_evaluation(entry, name)):
+        if not sum(bool(item.question) for item in read_evaluation(entry, name)):  # reads all
             names = ", ".join(_listed(entry.fields_of(name).question))
             raise InputError(f"evaluations.{name}: there is no question in it (field: {names})")
 
@@ -111,18 +112,18 @@ def _is_json(path: str) -> bool:
 
 
 def _json_items(path: str, fields: Fields) -> Iterator[tuple[str, str, str]]:
-    for line in read_lines(ByteStream(path), MAX_ITEM_BYTES):
-        if line.content is None:
-            raise _WrongLine(f"{line.number} is {line.fault}")
+    for number, content in _lines(path):
         try:
-            if not isinstance(msgspec.json.decode(line.content), dict):
-                raise _WrongLine(f"{line.number} is no JSON object")
+            if not isinstance(msgspec.json.decode(content), dict):
+                raise _WrongLine(f"{number} is no JSON object")
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _WrongLine(f"{line.number} is no JSON: {error}") from None
+            raise _WrongLine(f"{number} is no JSON: {error}") from None
+        except RecursionError:
+            raise _WrongLine(f"{number} is nested too deeply") from None
         yield (
-            _part(line.content, fields.question),
-            _part(line.content, fields.answer),
-            _part(line.content, fields.passage),
+            _part(content, fields.question),
+            _part(content, fields.answer),
+            _part(content, fields.passage),
         )
 
 
@@ -141,20 +142,28 @@ def _told(value: Any) -> str:
 
 def _paragraphs(path: str) -> Iterator[tuple[str, str, str]]:
     """Paragraphs are apart by blank lines; each is a question by itself."""
-    number, held = 0, list[str]()
-    for line in read_lines(ByteStream(path), MAX_ITEM_BYTES):
-        if line.content is None:
-            raise _WrongLine(f"{line.number} is {line.fault}")
-        if line.number > number + 1 and held:  # blank lines are passed over
+    last, held = 0, list[str]()
+    for number, content in _lines(path):
+        if number > last + 1 and held:  # blank lines are passed over
             yield "\n".join(held), "", ""
             held = []
         try:
-            held.append(line.content.decode())
+            held.append(content.decode())
         except UnicodeDecodeError:
-            raise _WrongLine(f"{line.number} is not UTF-8") from None
-        number = line.number
+            raise _WrongLine(f"{number} is not UTF-8") from None
+        last = number
     if held:
         yield "\n".join(held), "", ""
+
+
+def _lines(path: str) -> Iterator[tuple[int, bytes]]:
+    """Numbers and bytes of the lines that are not blank, without a byte order mark."""
+    for line in read_lines(ByteStream(path), MAX_ITEM_BYTES):
+        if line.content is None:
+            raise _WrongLine(f"{line.number} is {line.fault}")
+        content = line.content.removeprefix(BOM_UTF8) if line.number == 1 else line.content
+        if content.strip():
+            yield line.number, content
 
 
 def _listed(names: Names) -> tuple[str, ...]:

@@ -56,9 +56,19 @@ LANGUAGE_FIELDS = (
 
 MAX_BYTES = 1 << 17
 """Longer documents are not parsed, so that hostile ones take seconds and not minutes."""
-SLOW_SCANNERS = {"ruby": 32 << 10, "rust": 64 << 10, "shell": 32 << 10}
-"""Bytes of a document at most: for heredocs, raw strings and the like the grammar's own scanner
-takes time that grows with their square (Perl's does for much more, and is not here)."""
+SLOW_SCANNERS = {
+    "julia": 24 << 10,
+    "kotlin": 32 << 10,
+    "lua": 32 << 10,
+    "ruby": 32 << 10,
+    "rust": 64 << 10,
+    "scala": 32 << 10,
+    "shell": 32 << 10,
+    "swift": 32 << 10,
+}
+"""Bytes of a document at most: for heredocs, raw strings, nested comments and errors without end
+these grammars take time that grows with the square of the length (Perl's does for much more, and is
+not here), or 20 KB of memory a byte."""
 STEPS, BYTES_A_STEP = 1000, 16
 """Reports of progress before a parse is given up, and bytes for one more; code takes 5 to 25 a KB,
 tables of numbers 60. A bound that, unlike seconds, is the same on every machine."""

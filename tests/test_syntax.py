@@ -143,10 +143,13 @@ def test_nodes_is_the_least_size() -> None:
         (b"(" * 100_000, "python"),
         (b"[" * 50_000 + b"]" * 50_000, "javascript"),
         (b"a<" * 60_000, "java"),
-        (b"[" * 100_000, "lua"),
+        (b"[" * 30_000, "lua"),
+        (b"~" * 40_000, "lua"),
+        (b"val x=" + b"/*" * 60_000, "kotlin"),
+        (b"let x=" + b"#" * 120_000, "swift"),
         (b"var a=1;" * 125_000, "javascript"),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_what_has_no_structure(text: bytes, language: str | None) -> None:
     assert subtree_hashes(text, language, 8) is None

@@ -58,8 +58,8 @@ class Structure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Decontaminate(
     Common, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="decontaminate"
 ):
-    """By n-grams, scored as by decon's SIMPLE (Ai2, 2025), over folded words; by meaning and, code,
-    by structure where asked for."""
+    """By n-grams, scored as by decon's SIMPLE (Ai2, 2025), over folded words; where asked for also
+    by meaning, and code by structure."""
 
     edits: ClassVar[bool] = True
 

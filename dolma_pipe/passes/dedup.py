@@ -87,7 +87,8 @@ def deduplicate(
         indexed = indexed_shards(context.recipe.dedup_index)
         for of_some_recipes in ("cuts", "annotations", "indexed"):
             shutil.rmtree(work.dedup / of_some_recipes, ignore_errors=True)
-        (work.dedup / "index_changes.parquet").unlink(missing_ok=True)
+        for of_some_recipes in ("index_changes.parquet", "contamination.parquet"):
+            (work.dedup / of_some_recipes).unlink(missing_ok=True)
         started, before = time.perf_counter(), len(context.timings)
         sign(context, curated)
         summary = deduplicate_shards(

@@ -87,7 +87,7 @@ def read_report(
         raise WorkError(f"deduplication in {work.root} has not ended: run it again")
     report = read_json(path)
     entries = report["entries"]
-    methods = [one["method"] for one in entries]
+    methods = list(dict.fromkeys(one["method"] for one in entries))
     numbers = [one["entry"] for one in entries]
     if method is not None and method not in methods:
         raise UserError(f"{path} has no entry '{method}'{nearest(method, methods)}")

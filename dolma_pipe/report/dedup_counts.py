@@ -35,7 +35,7 @@ def counts_told(entry: dict[str, Any], width: int) -> list[str]:
 
 
 def tables_of_counts(entry: dict[str, Any]) -> Iterator[list[str]]:
-    """What a method tells by rows: of every dataset, of every language, ..."""
+    """What a method tells by rows: of every dataset, of every language, ...; names come first."""
     for name, value in _others(entry).items():
         if not _is_table(value):
             continue
@@ -44,6 +44,8 @@ def tables_of_counts(entry: dict[str, Any]) -> Iterator[list[str]]:
             rows = [{"": key, **_row(told)} for key, told in value.items()]
         rows = [_row(row) for row in rows]
         head = list(dict.fromkeys(key for row in rows for key in row))
+        head = [key for key in head if not any(_has_rows(row.get(key)) for row in rows)]
+        head.sort(key=lambda key: not any(isinstance(row.get(key), str) for row in rows))
         cells = [[value_told(row.get(key)) for key in head] for row in rows[:ROWS]]
         head[0] = head[0] or _words(name)
         yield table([_words(key) for key in head], cells) + more_rows(rows)
@@ -61,8 +63,12 @@ def _others(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _is_table(value: Any) -> bool:
     """A dict or list of dicts."""
-    inside = list(value.values()) if isinstance(value, dict) else value
-    return isinstance(inside, list) and any(isinstance(one, dict) for one in inside)
+    return _has_rows(list(value.values()) if isinstance(value, dict) else value)
+
+
+def _has_rows(value: Any) -> bool:
+    """A list of dicts, which has no room in a cell."""
+    return isinstance(value, list) and any(isinstance(one, dict) for one in value)
 
 
 def _row(told: Any) -> dict[str, Any]:

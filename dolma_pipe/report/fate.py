@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 from dolma_pipe.curated import read_texts
 from dolma_pipe.cuts import read_cuts
 from dolma_pipe.dedup_index import IndexFiles, read_index
+from dolma_pipe.manifest import read_record
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.stages.plan import copies_path
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, read_json
 
 AROUND = 30
 """Code points before and after a stretch that are shown."""
@@ -78,8 +79,8 @@ def fate_of(recipe: Recipe, work: Work, key: str, line: int, name: str) -> Fate:
     cuts: list[Stretch] = []
     notes: list[Note] = []
     table = work.dedup / "removed.parquet"
-    if recipe.dedup and table.exists():
-        duplicate, kept_for = _removed(recipe, table, key, name)
+    if recipe.dedup and read_record(work, "dedup", "all") is not None:
+        duplicate, kept_for = _removed(work, table, key, name)
         row = _row(work, key, line)
         if row is not None:
             cuts = [] if duplicate else _cuts(work, key, row)
@@ -87,16 +88,17 @@ def fate_of(recipe: Recipe, work: Work, key: str, line: int, name: str) -> Fate:
     return Fate(duplicate, kept_for, cuts, notes, _copies(work, key, line))
 
 
-def _removed(recipe: Recipe, table: Path, key: str, name: str) -> tuple[Duplicate | None, int]:
+def _removed(work: Work, table: Path, key: str, name: str) -> tuple[Duplicate | None, int]:
     """The entry that removed it, and how many went for it."""
     duplicate, kept_for = None, 0
+    entries = read_json(work.dedup / "report.json")["entries"]  # the recipe may be another by now
+    methods = {entry["entry"]: entry["method"] for entry in entries}
     for rows in _matching(table, name):
         for told in rows.to_pylist():
             if told["removed_shard"] == key and told["removed_id"] == name:
                 number = told["entry"]
-                method = recipe.dedup[number - 1].method if number <= len(recipe.dedup) else "?"
                 kept = told["kept_source"], told["kept_id"]
-                duplicate = Duplicate(number, method, *kept, told["similarity"])
+                duplicate = Duplicate(number, methods[number], *kept, told["similarity"])
             kept_for += told["kept_shard"] == key and told["kept_id"] == name
     return duplicate, kept_for
 

@@ -18,6 +18,8 @@ from dolma_pipe.mixer import Mixer
 from dolma_pipe.shelf import find, load, names
 from dolma_pipe.tagger import Tagger
 
+WIDTH = 76
+
 
 def shelves(what: str | None = None) -> str:
     """The listing as text; what: taggers, mixers, dedup, configs or None for all."""
@@ -90,9 +92,14 @@ def _settings(kind: type[Any], without: Sequence[str]) -> Iterator[str]:
         if field.default_factory is not msgspec.NODEFAULT:
             given = field.default_factory()
         default = "needed" if given is msgspec.NODEFAULT else msgspec.json.encode(given).decode()
+        default = default.replace('","', '", "')  # so that lists can be wrapped
         lead = f"  {field.encode_name}: {default}"
         about = helps.get(field.name, "")
-        yield from _wrapped(about, f"{lead}  ", "      ") if about else [lead]
+        if len(lead) > WIDTH - 20:  # a long default has its lines, and so has what it means
+            yield from _wrapped(lead.lstrip(), "  ", "      ")
+            yield from _wrapped(about, "      ", "      ")
+        else:
+            yield from _wrapped(about, f"{lead}  ", "      ") if about else [lead]
 
 
 def _helps(kind: type[Any]) -> dict[str, str]:
@@ -114,4 +121,4 @@ def _wrapped(text: str, indent: str, further: str | None = None) -> list[str]:
     """indent: of the first line; further: of all others, four columns more by default."""
     further = f"{indent}    " if further is None else further
     joined = " ".join(text.split())
-    return textwrap.wrap(joined, 76, initial_indent=indent, subsequent_indent=further)
+    return textwrap.wrap(joined, WIDTH, initial_indent=indent, subsequent_indent=further)

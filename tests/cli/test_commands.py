@@ -52,6 +52,14 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert "Usage: " in done.stdout
 
 
+def test_list_dedup_breaks_no_word(tmp_path: Path) -> None:
+    told = dolma_pipe(tmp_path, "list", "dedup").stdout
+    assert max(map(len, told.splitlines())) <= 78
+    for method in METHODS:
+        assert f"\n  {method}: " in told
+    assert '"typescript"]\n        Languages that are parsed; ' in told
+
+
 def test_list_shows_what_lies_on_the_shelves(tmp_path: Path) -> None:
     told = dolma_pipe(tmp_path, "list").stdout
     for name in [*names("taggers"), *names("mixers"), *METHODS]:

@@ -55,6 +55,15 @@ def test_a_changed_set_is_looked_for_again(root: Path) -> None:
     assert tree(root / "work") == tree(root / "fresh")
 
 
+def test_what_another_recipe_found_is_not_told_as_this_ones(root: Path) -> None:
+    dolma_pipe(root, "dedup", "mix.yaml", "--work", "work")
+    (root / "mix.yaml").write_text(RECIPE.replace("dedup:\n", "dedup:\n  - exact: {}\n"))
+    told = dolma_pipe(root, "explain", "mix.yaml", "d1", "--work", "work").stdout
+    assert "removed by dedup entry 1 (decontaminate)" in told
+    dolma_pipe(root, "dedup", "mix.yaml", "--work", "work", "--method", "exact")
+    assert not (root / "work" / "dedup" / "contamination.parquet").exists()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

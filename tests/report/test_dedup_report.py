@@ -353,7 +353,13 @@ def test_a_count_that_nobody_knows_is_told_in_a_readable_way(work: Work) -> None
         "false_positive_rate": 0.0123456,
         "embedding_model": "mini\x1b[2J",
         "evaluations": [
-            {"name": "gsm8k", "documents": 1234, "score": 0.87654321, "inner": {"a": 1}},
+            {
+                "documents": 1234,
+                "examples": [{"id": "x"}],
+                "name": "gsm8k",
+                "score": 0.87654321,
+                "inner": {"a": 1},
+            },
             {"name": "mmlu", "documents": 7, "extra": None},
         ],
         "by_language": {"python": {"files": 10, "failed": 1}, "c": {"files": 2000}},

@@ -2,6 +2,7 @@
 
 import gzip
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dolma_pipe.entries.decontaminate import EvaluationSet, Fields
 from dolma_pipe.errors import InputError
 from dolma_pipe.evaluations import check_evaluations, evaluation_hashes, read_items
 from dolma_pipe.shard import write_shard
-from dolma_pipe.stages.dedup import deduplicate
+from dolma_pipe.stages.dedup import deduplicate, evaluation_index
 from dolma_pipe.work import Work
 from tests.embeddings.models import write_tiny_static
 from tests.stages.curated import Document, InProcess, Result, curate, documents_of, run
@@ -158,6 +159,32 @@ def test_boilerplate_is_left_out_copies_of_items_are_not(tmp_path: Path) -> None
     assert result.masks["web/001"] == [1] * 130
 
 
+def test_an_index_half_written_is_finished_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_set(tmp_path / "set.jsonl", [{"question": words(1, 30)}])
+    finish, write, stopped = evaluation_index.finish_index, evaluation_index.write_array, []
+
+    def stop_once(plan: Any, name: str, values: Any) -> None:
+        if name == "question.offsets" and not stopped:
+            stopped.append(name)
+            raise MemoryError
+        write(plan, name, values)
+
+    def again(args: dict[str, Any]) -> dict[str, int]:
+        with suppress(MemoryError):
+            return finish(args)
+        return finish(args)
+
+    monkeypatch.setattr(evaluation_index, "write_array", stop_once)
+    monkeypatch.setattr(evaluation_index, "finish_index", again)
+    corpus = {"web": [documents_of([words(1, 30)] * 2 + [words(1, 5)] * 150)]}
+    result = run(tmp_path / "w", corpus, [Decontaminate(evaluations={"set": path})])
+    assert stopped
+    assert result.report["entries"][0]["common_ngrams"] == 1
+    assert result.masks["web/000"] == [1, 1] + [0] * 150
+
+
 def test_only_live_texts_of_the_sources_named_are_looked_at(tmp_path: Path, quiz: str) -> None:
     corpus = {name: [documents_of([asked(0), asked(0)])] for name in ("web", "code")}
     entries: list[Entry] = [Exact(), Decontaminate(evaluations={"quiz": quiz}, sources=("web",))]
@@ -262,6 +289,13 @@ def test_sets_are_read_as_they_lie(tmp_path: Path, ending: str) -> None:
     ]
 
 
+def test_a_byte_order_mark_belongs_to_no_item(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfeins\r\n\r\nzwei\r\n")
+    (tmp_path / "b.jsonl").write_bytes(b'\xef\xbb\xbf{"question": "Q"}\r\n')
+    entry = Decontaminate(evaluations={"both": str(tmp_path / "*")})
+    assert [item.question for item in read_items(entry)] == ["eins", "zwei", "Q"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "pattern", "message"),
     [
@@ -270,6 +304,8 @@ def test_sets_are_read_as_they_lie(tmp_path: Path, ending: str) -> None:
         ("a.jsonl", b"", "a.jsonl", "there is no question in it"),
         ("a.jsonl", b'{"question": "q"}\n[1]', "a.jsonl", "a.jsonl:2 is no JSON object"),
         ("a.jsonl", b"{question", "a.jsonl", "a.jsonl:1 is no JSON"),
+        ("a.jsonl", b'{"question": "q"}\n' * 9 + b"[1]", "a.jsonl", "a.jsonl:10 is no JSON object"),
+        ("a.jsonl", b"[" * 100_000, "a.jsonl", "a.jsonl:1 is nested too deeply"),
         ("a.txt", b"\xff\xfe", "a.txt", "a.txt:1 is not UTF-8"),
         ("a.parquet", b"PAR1", "a.parquet", "neither .jsonl nor .txt"),
         ("a.jsonl.gz", b"{}", "a.jsonl.gz", "is no gzip file"),
@@ -282,14 +318,9 @@ def test_wrong_sets_are_one_line(
     (tmp_path / name).write_bytes(content)
     entry = Decontaminate(evaluations={"quiz": str(tmp_path / pattern)})
     with pytest.raises(InputError) as raised:
-        _check_and_read(entry)
+        check_evaluations(entry)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
-
-
-def _check_and_read(entry: Decontaminate) -> None:
-    check_evaluations(entry)
-    list(read_items(entry))
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ from dolma_pipe.stages.dedup.plan import Plan, Steps, load
 from dolma_pipe.work import atomic_write
 
 PARTS = ("question", "answer", "passage")
+EVERY = "every_question"
+"""The n-grams of questions before the common ones are left out."""
 FEW = 100
 """Documents that an n-gram may stand in whatever the share: copies of an item are no boilerplate.
 """
@@ -74,8 +76,9 @@ def build_index(args: dict[str, Any]) -> dict[str, Any]:
     write_array(plan, "short", _short(words[1], lengths[:, 1]))
     for (part, size), folded in zip(_sizes(entry), words, strict=True):
         hashes, offsets = distinct_grams(*folded, size)
-        write_array(plan, f"{part}.hashes", hashes)
-        write_array(plan, f"{part}.offsets", offsets)
+        name = EVERY if part == "question" else part
+        write_array(plan, f"{name}.hashes", hashes)
+        write_array(plan, f"{name}.offsets", offsets)
         if part == "question":
             grams = np.unique(hashes)
             write_array(plan, "grams", grams)
@@ -232,8 +235,8 @@ def _save_texts(plan: Plan, items: list[Item]) -> None:
 
 
 def _drop(plan: Plan, common: U64) -> None:
-    """Take common n-grams out of the questions."""
-    hashes, offsets = read_array(plan, "question.hashes"), read_array(plan, "question.offsets")
+    """The n-grams of questions without the common ones."""
+    hashes, offsets = read_array(plan, f"{EVERY}.hashes"), read_array(plan, f"{EVERY}.offsets")
     keep = ~np.isin(hashes, common)
     kept_before = np.concatenate([[0], np.cumsum(keep)])
     write_array(plan, "question.hashes", hashes[keep])
