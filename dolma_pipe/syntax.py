@@ -81,7 +81,7 @@ MAX_ERROR_SHARE = 0.2
 
 _CHUNK = 1 << 9
 """Bytes that the parser reads at once. It reads anew at each byte while it looks for the end of an
-error, and py-tree-sitter 0.26 frees none of what it was given there: hence small, and remembered."""
+error, and py-tree-sitter 0.26 frees none of what it is given there: few bytes, and remembered."""
 _CONTROLS = bytes(32 if c < 32 and c not in b"\t\n\f\r" else c for c in range(256))
 _STACK_A_BYTE = 1 << 10
 """tree-sitter writes a tree with one call a level, and a byte can be two or three levels."""
