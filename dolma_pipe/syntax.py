@@ -57,7 +57,7 @@ LANGUAGE_FIELDS = (
 MAX_BYTES = 1 << 17
 """Longer documents are not parsed, so that hostile ones take seconds and not minutes."""
 SLOW_SCANNERS = {
-    "julia": 24 << 10,
+    "julia": 32 << 10,
     "kotlin": 32 << 10,
     "lua": 32 << 10,
     "ruby": 32 << 10,
@@ -68,18 +68,20 @@ SLOW_SCANNERS = {
 }
 """Bytes of a document at most: for heredocs, raw strings, nested comments and errors without end
 these grammars take time that grows with the square of the length (Perl's does for much more, and is
-not here), or 20 KB of memory a byte."""
+not here)."""
 STEPS, BYTES_A_STEP = 1000, 16
 """Reports of progress before a parse is given up, and bytes for one more; code takes 5 to 25 a KB,
 tables of numbers 60. A bound that, unlike seconds, is the same on every machine."""
 MAX_NESTING, MAX_ANGLES = 5000, 500
-"""Brackets open at once, and < of one statement. Of a deeper text that ends in an error the parser
-takes memory with the square of its depth: 20 GB for 128 KiB of "[" in Lua, of "a<" in Java."""
+"""Brackets open at once, and < of one statement in languages of ANGLES. There "a<a<a<" that ends in
+an error takes memory with the square of its length, 50 GB for 128 KiB."""
 ANGLES = ("c#", "java")
 MAX_ERROR_SHARE = 0.2
 """Of the bytes of a document, in pieces that do not parse; with more it has no structure."""
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 9
+"""Bytes that the parser reads at once. It reads anew at each byte while it looks for the end of an
+error, and py-tree-sitter 0.26 frees none of what it is given there: few bytes, and remembered."""
 _CONTROLS = bytes(32 if c < 32 and c not in b"\t\n\f\r" else c for c in range(256))
 _STACK_A_BYTE = 1 << 10
 """tree-sitter writes a tree with one call a level, and a byte can be two or three levels."""
@@ -129,8 +131,13 @@ def parsed(text: bytes, language: str, max_bytes: int = MAX_BYTES) -> Any:
         left -= 1
         return left < 0
 
+    chunks: dict[int, bytes] = {}
+
     def read(at: int, _: object) -> bytes:
-        return text[at : at + _CHUNK]
+        chunk = chunks.get(at)
+        if chunk is None:
+            chunk = chunks[at] = text[at : at + _CHUNK]
+        return chunk
 
     parser = parser_of(language)
     parser.reset()

@@ -69,8 +69,8 @@ class CodeComments(Tagger, frozen=True):
 
     max_bytes: Annotated[int, msgspec.Meta(ge=1, le=1 << 20)] = MAX_BYTES
     """Longer documents are not parsed, so that hostile ones take seconds and not minutes; files of
-    source code are hardly ever longer. Julia: 24 KiB at most, Kotlin,
-    Lua, Ruby, Scala, shell and Swift: 32, Rust: 64."""
+    source code are hardly ever longer. Julia, Kotlin, Lua, Ruby,
+    Scala, shell and Swift: 32 KiB at most, Rust: 64."""
 
     def columns(self) -> tuple[str, ...]:
         return ("share", "parsed")

@@ -1,5 +1,7 @@
 """Structure of source code: what copies share in every language, and what hostile text does."""
 
+import resource
+
 import pytest
 
 from dolma_pipe import syntax
@@ -204,3 +206,13 @@ def test_a_batch_keeps_its_order() -> None:
 def test_every_grammar_loads() -> None:
     for language in syntax.GRAMMARS:
         assert syntax.parsed(b"x", language) is not None
+
+
+def test_memory_that_hostile_text_takes_is_given_back() -> None:
+    """py-tree-sitter keeps what it reads while it looks for the end of an error: 500 MB each."""
+    text = b"~" * 32_000
+    syntax.parsed(text, "lua")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(2):
+        syntax.parsed(text, "lua")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 << 10

@@ -49,8 +49,8 @@ class Ast(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="a
     """
 
     max_bytes: Annotated[int, msgspec.Meta(ge=1, le=1 << 18)] = MAX_BYTES
-    """Longer documents are not parsed. Julia: 24 KiB at most, Kotlin, Lua, Ruby, Scala, shell and
-    Swift: 32, Rust: 64."""
+    """Longer documents are not parsed. Julia, Kotlin, Lua, Ruby, Scala, shell and Swift: 32 KiB at
+    most, Rust: 64."""
 
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)] = 1
 
