@@ -56,7 +56,8 @@ def _embed(plan: Plan, shard: int, path: Path, expected: bytes) -> None:
     width = 2 * embedder.dimensions
     with atomic_write(path) as file:
         file.write(expected + np.uint64(embedder.dimensions).tobytes())
-        file.truncate(HEADER + plan.shards[shard].documents * width)  # zeros for those that are gone
+        # those that are gone have zeros
+        file.truncate(HEADER + plan.shards[shard].documents * width)
         for texts in read_live(plan, shard):
             vectors = embedder.embed(texts.text, texts.offsets)
             borders = np.flatnonzero(np.diff(texts.rows) != 1) + 1
