@@ -4,6 +4,7 @@ Source: Devlin et al. 2019; mean pooling: Reimers and Gurevych 2019. The only mo
 train/ that imports torch; it is imported when somebody embeds with it, and not before.
 """
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -38,10 +39,25 @@ class Bert:
             raise AssetError(f"{name} is not a BERT model ({error})") from error
         self._heads = heads
         self._layers = sum(key.endswith("attention.self.query.weight") for key in self._weights)
-        self.dimensions = self._words.shape[1]
+        self.vocabulary, self.dimensions = self._words.shape
         self.positions = self._places.shape[0]
         if self.device.type == "cpu":
             torch.set_num_threads(1)  # the engine decides how many cores work
+        self._try(name)
+
+    def _try(self, name: str) -> None:
+        """Embed a token, so that what is missing or does not fit is told in one line."""
+        if not self._layers or self._heads < 1 or self.dimensions % self._heads:
+            raise AssetError(
+                f"{name} is not a BERT model ({self._layers} layers of {self.dimensions} "
+                f"dimensions in {self._heads} heads)"
+            )
+        try:
+            self.embed(np.zeros((1, 1), np.int64), np.ones(1, np.int64))
+        except KeyError as error:
+            raise AssetError(f"{name} is not a BERT model (there is no {error})") from error
+        except RuntimeError as error:
+            raise AssetError(f"{name} is not a BERT model ({error!s:.100})") from error
 
     @torch.inference_mode()
     def embed(self, tokens: I64, lengths: I64) -> F32:

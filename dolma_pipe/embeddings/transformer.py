@@ -6,7 +6,7 @@ import numpy as np
 
 from dolma_pipe.embeddings.base import Embedder
 from dolma_pipe.embeddings.word_pieces import WordPieces
-from dolma_pipe.errors import RecipeError
+from dolma_pipe.errors import AssetError, RecipeError
 from dolma_pipe.kernels.jit import I16, I32, I64, U8
 from dolma_pipe.kernels.vectors import unit_vectors
 
@@ -26,6 +26,10 @@ class TransformerEmbedder(Embedder):
         """chunk: tokens with [CLS] and [SEP]; chunks: at most in a document."""
         if chunk > bert.positions:
             raise RecipeError(f"model {name} takes {bert.positions} tokens, chunk is {chunk}")
+        if len(pieces.spelling) > bert.vocabulary:
+            raise AssetError(
+                f"model {name} has {bert.vocabulary} vectors for {len(pieces.spelling)} tokens"
+            )
         self._bert, self._pieces = bert, pieces
         self._chunk, self._chunks = chunk - 2, chunks
         self.name, self.fingerprint, self.dimensions = name, fingerprint, bert.dimensions

@@ -87,18 +87,19 @@ def join_similar(vectors: I16, lengths: F64, members: I64, threshold: float, par
     return compared
 
 
-def decide_by_cosine(vectors: I16, borders: I64, threshold: float) -> Verdicts:
+def decide_by_cosine(vectors: I16, order: I64, borders: I64, threshold: float) -> Verdicts:
     """Who stays in each component, greedily.
 
-    vectors: int16[n, d], by component, then survivor order; borders: int64[components + 1]. Places
-    of kept_by are those of vectors; similarity is the cosine, rounded to 1e-6.
+    vectors: int16[n, d], which may be mapped; order: int64[n], their places by component, then
+    survivor order; borders: int64[components + 1], of order. kept_by has places in order;
+    similarity is the cosine, rounded to 1e-6.
     """
-    return Verdicts(*_decide(vectors, lengths_of(vectors), borders, threshold))
+    return Verdicts(*_decide(vectors, lengths_of(vectors), order, borders, threshold))
 
 
 @kernel
 def _decide(
-    vectors: I16, lengths: F64, borders: I64, threshold: float
+    vectors: I16, lengths: F64, order: I64, borders: I64, threshold: float
 ) -> tuple[I64, F64, int, int]:
     bar = np.floor(threshold * SCALE + 0.5)
     kept_by, similarity = np.full(len(vectors), -1, np.int64), np.full(len(vectors), np.nan)
@@ -107,10 +108,12 @@ def _decide(
     for c in range(len(borders) - 1):
         n = 0
         for i in range(borders[c], borders[c + 1]):
+            one = order[i]
             best = bar - 1.0
             for place in range(n):
                 j = kept[place]
-                cosine = dot_product(vectors[i], vectors[j]) / (lengths[i] * lengths[j])
+                other = order[j]
+                cosine = dot_product(vectors[one], vectors[other]) / (lengths[one] * lengths[other])
                 rounded = np.floor(cosine * SCALE + 0.5)
                 similar += rounded >= bar
                 if rounded >= bar and rounded > best:

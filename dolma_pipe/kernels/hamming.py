@@ -10,6 +10,7 @@ from math import comb
 
 import numpy as np
 
+from dolma_pipe.errors import UserError
 from dolma_pipe.kernels.hashing import mixed64
 from dolma_pipe.kernels.jit import I32, I64, U64, inlined, kernel
 
@@ -40,6 +41,7 @@ def join_near(fingerprints: U64, starts: I64, ends: I64, radius: int) -> I64:
     fingerprints: distinct within a bucket fingerprints[starts[i]:ends[i]]. Returns int64[edges, 2],
     places of the ends, at most the size of a bucket minus 1 for each.
     """
+    _refuse_more(starts, ends)
     parents = np.arange(len(fingerprints))
     several = np.flatnonzero(ends - starts > 1)
     edges = np.empty((int((ends - starts - 1)[several].sum()), 2), np.int64)
@@ -49,6 +51,16 @@ def join_near(fingerprints: U64, starts: I64, ends: I64, radius: int) -> I64:
         args = (starts[several][some], ends[several][some], radius, patterns)
         count = _join(fingerprints, *args, parents, edges, count)
     return edges[:count]
+
+
+def _refuse_more(starts: I64, ends: I64) -> None:
+    """Places in the tables are int32."""
+    largest = int((ends - starts).max(initial=0))
+    if largest >= (1 << 31) - 1:
+        raise UserError(
+            f"{largest:,} fingerprints hang together: remove equal documents first, or take a "
+            "smaller radius"
+        )
 
 
 def _by_size(fingerprints: U64, starts: I64, ends: I64, radius: int) -> list[tuple[int, int, U64]]:
@@ -176,6 +188,7 @@ def decide_components(fingerprints: U64, starts: I64, ends: I64, radius: int) ->
     int64[fingerprints] twice: the place of the nearest kept one (of equals the first), -1 for a
     kept one; and the distance to it in bits, 0 for a kept one.
     """
+    _refuse_more(starts, ends)
     kept_by = np.full(len(fingerprints), -1, np.int64)
     apart = np.zeros(len(fingerprints), np.int64)
     large = ends - starts > FEW
@@ -224,12 +237,13 @@ def _decide(
 ) -> None:
     """One component, whose places start at `first`. Kept ones stand in a table a piece.
 
-    Memory: 12 bytes a fingerprint and piece, and as many again for the tables' slack.
+    Memory: 12 to 20 bytes a fingerprint and piece, and 8 to 16 a fingerprint.
     """
     n, tables = len(fingerprints), len(pieces)
     size = _table_size(n)
     whole = np.zeros(size, np.int32)  # kept ones by the whole fingerprint
-    heads, lengths = np.zeros((tables, size), np.int32), np.zeros((tables, size), np.int32)
+    chains = size // 2
+    heads, lengths = np.zeros((tables, chains), np.int32), np.zeros((tables, chains), np.int32)
     following = np.empty((n, tables), np.int32)
     slots = np.empty(tables, np.int64)
     for d in range(n):
@@ -240,7 +254,7 @@ def _decide(
             continue
         chained = np.int64(0)
         for t in range(tables):
-            slots[t] = np.int64(mixed64(own & pieces[t]) & np.uint64(size - 1))
+            slots[t] = np.int64(mixed64(own & pieces[t]) & np.uint64(chains - 1))
             chained += np.int64(lengths[t, slots[t]])
         best, nearest = np.int64(radius + 1), np.int64(-1)
         if len(patterns) > 0 and chained > LOOKUP * len(patterns):

@@ -72,6 +72,7 @@ def _decide_exactly(
     table, counts = _count_members(values, starts, ends)
     _find_prefixes(values, starts, ends, needed, table, counts, firsts, slots, positions)
     size = len(table)
+    del table, counts  # what follows takes as much
     index = size, firsts, slots, positions
     return _decide(values, starts, ends, threshold, limit, *index, kept_by, similarity)
 

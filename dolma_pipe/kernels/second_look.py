@@ -10,6 +10,7 @@ from math import ceil, log
 
 import numpy as np
 
+from dolma_pipe.errors import UserError
 from dolma_pipe.kernels.hashing import mixed64
 from dolma_pipe.kernels.jit import F64, I32, I64, U32, U64, kernel
 from dolma_pipe.kernels.minhash import EMPTY, fill_bands, lower_signature, permutations
@@ -45,10 +46,15 @@ def decide_by_bands(
     """Decide documents `first` and later, in place, where those before are decided.
 
     As jaccard.decide_greedily. Returns pairs compared, and how many reached the threshold. Memory:
-    600 bytes a kept document.
+    600 bytes a kept document. Raises UserError beyond 33 million documents.
     """
     rows = rows_for(threshold)
     entries = len(starts) * BANDS
+    if entries >= 1 << 31:  # links are int32
+        raise UserError(
+            f"{len(starts):,} documents hang together by what they share, above "
+            f"{(1 << 31) // BANDS:,}: remove equal ones first, or take more rows or longer shingles"
+        )
     size = 1 << max(6, (entries // 4).bit_length())
     multipliers, addends = permutations(BANDS * rows, 1)
     return _decide(

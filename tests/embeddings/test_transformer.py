@@ -1,6 +1,7 @@
 """Transformers: the network against one by the book, chunks, and what a vector depends on."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,3 +118,47 @@ def test_what_is_no_bert_is_named(tiny: str, tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(AssetError, match=r"model.safetensors is not a BERT model"):
         load_embedder(str(folder), "cpu", chunk=16)
+
+
+def _without_layers(weights: dict[str, Any]) -> dict[str, Any]:
+    return {name: w for name, w in weights.items() if "layer." not in name}
+
+
+def _without_one(weights: dict[str, Any]) -> dict[str, Any]:
+    return {name: w for name, w in weights.items() if name != "encoder.layer.1.output.dense.bias"}
+
+
+def _of_another_width(weights: dict[str, Any]) -> dict[str, Any]:
+    name = "embeddings.position_embeddings.weight"
+    return {**weights, name: weights[name][:, :8].copy()}
+
+
+def _of_few_tokens(weights: dict[str, Any]) -> dict[str, Any]:
+    name = "embeddings.word_embeddings.weight"
+    return {**weights, name: weights[name][:20].copy()}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_without_layers, "0 layers"),
+        (_without_one, "there is no 'encoder.layer.1.output.dense.bias'"),
+        (_of_another_width, "is not a BERT model"),
+        (_of_few_tokens, "has 20 vectors for 109 tokens"),
+    ],
+)
+def test_weights_that_do_not_fit_are_told(tmp_path: Path, change: Any, told: str) -> None:
+    from safetensors.numpy import save_file
+
+    folder = write_tiny_bert(tmp_path)
+    save_file(change(bert_weights(16, 32)), tmp_path / "model.safetensors")
+    with pytest.raises(AssetError, match=told):
+        load_embedder(folder, "cpu", chunk=32)
+
+
+@pytest.mark.parametrize("heads", [0, 3])
+def test_heads_that_do_not_fit_are_told(tmp_path: Path, heads: int) -> None:
+    folder = write_tiny_bert(tmp_path)
+    (tmp_path / "config.json").write_text(f'{{"num_attention_heads": {heads}}}')
+    with pytest.raises(AssetError, match=f"16 dimensions in {heads} heads"):
+        load_embedder(folder, "cpu", chunk=32)

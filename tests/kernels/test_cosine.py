@@ -63,11 +63,13 @@ def test_add_members(vectors: F64, clusters: int) -> None:
     assert sums.tolist() == expected
 
 
-@given(directions, st.sampled_from([0.3, 0.5, 0.8, 0.95, 0.999999]))
-def test_decide_by_cosine(vectors: F64, threshold: float) -> None:
-    units = there(vectors)
+@given(directions, st.sampled_from([0.3, 0.5, 0.8, 0.95, 0.999999]), st.integers(0, 9))
+def test_decide_by_cosine(vectors: F64, threshold: float, seed: int) -> None:
+    unordered = there(vectors)
+    order = np.random.default_rng(seed).permutation(len(unordered))
+    units = unordered[order]
     half = len(units) // 2
-    verdicts = decide_by_cosine(units, np.array([0, half, len(units)]), threshold)
+    verdicts = decide_by_cosine(unordered, order, np.array([0, half, len(units)]), threshold)
     found = [
         None if kept < 0 else (kept, similarity)
         for kept, similarity in zip(
@@ -104,7 +106,7 @@ def test_a_cosine_at_the_threshold_counts() -> None:
     """4 / 5 exactly; vectors of 3 and 4 fifths have whole numbers only in multiples of 5."""
     vectors: I16 = np.array([[5000, 0], [4000, 3000]], np.int16)
     for threshold, gone in ((0.8, 1), (0.800001, 0)):
-        verdicts = decide_by_cosine(vectors, np.array([0, 2]), threshold)
+        verdicts = decide_by_cosine(vectors, np.arange(2), np.array([0, 2]), threshold)
         assert int((verdicts.kept_by >= 0).sum()) == gone
         assert verdicts.compared == 1
 

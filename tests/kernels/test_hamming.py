@@ -2,12 +2,14 @@
 
 import random
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dolma_pipe.errors import UserError
 from dolma_pipe.kernels import hamming
 from dolma_pipe.kernels.hamming import decide_components, distance, join_near, patterns_within
 from dolma_pipe.kernels.jit import I64, U64
@@ -124,3 +126,9 @@ def test_a_hundred_thousand_alike_take_no_square(bits: int) -> None:
     assert (kept_by[kept_by[gone]] == -1).all()
     assert apart.max() <= 3
     assert (np.bitwise_count(fingerprints[gone] ^ fingerprints[kept_by[gone]]) == apart[gone]).all()
+
+
+@pytest.mark.parametrize("function", [join_near, decide_components])
+def test_more_fingerprints_than_places_can_number_are_refused(function: Any) -> None:
+    with pytest.raises(UserError, match="2,147,483,647 fingerprints hang together"):
+        function(np.empty(0, np.uint64), np.array([0]), np.array([(1 << 31) - 1]), 3)

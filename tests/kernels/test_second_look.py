@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from dolma_pipe.errors import UserError
 from dolma_pipe.kernels import jaccard
 from dolma_pipe.kernels.jaccard import Verdicts, decide_greedily
 from dolma_pipe.kernels.jit import U64
-from dolma_pipe.kernels.second_look import BANDS, COMPARED, rows_for
+from dolma_pipe.kernels.second_look import BANDS, COMPARED, decide_by_bands, rows_for
 
 
 def decide(rows: list[U64], threshold: float = 0.8) -> Verdicts:
@@ -125,3 +126,10 @@ def test_a_document_meets_a_bounded_number_of_others(monkeypatch: pytest.MonkeyP
     rows = just_under(2000)
     verdicts = decide(rows, 0.8)
     assert verdicts.compared <= COMPARED * len(rows)
+
+
+def test_more_documents_than_links_can_number_are_refused() -> None:
+    """A view of one number stands for them."""
+    many = np.broadcast_to(np.int64(0), (1 << 31) // BANDS)
+    with pytest.raises(UserError, match="33,554,432 documents hang together"):
+        decide_by_bands(np.empty(0, np.uint64), many, many, 0.8, 0, many, many)

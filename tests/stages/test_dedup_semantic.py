@@ -12,6 +12,7 @@ from dolma_pipe.embeddings import load_embedder
 from dolma_pipe.entries import Entry, Exact, Semantic
 from dolma_pipe.stages.dedup import clusters, vectors
 from dolma_pipe.stages.dedup.clusters import find_centroids, join_in_cluster, nearest_of
+from dolma_pipe.work import Work
 from tests.embeddings.models import WORDS, write_tiny_bert, write_tiny_static
 from tests.slow import cosine as slow
 from tests.stages.curated import Document, Result, documents_of, run
@@ -186,6 +187,16 @@ def test_other_documents_are_embedded_again(tmp_path: Path, model: str) -> None:
         [Exact(), entry],
     )
     assert later.kept_for == {"d1": "d0"}
+
+
+def test_rows_of_removed_documents_are_zeros(tmp_path: Path, model: str) -> None:
+    texts = ["the cat", "the cat", "blue river", "blue river", "dog", "a tree", "dog", "dog"]
+    run(tmp_path, {"web": [documents_of(texts)]}, [Exact(), Semantic(model=model)])
+    path = vectors.vectors_path(Work(tmp_path), "web/000", 2)
+    found = np.fromfile(path, np.int16, offset=vectors.HEADER).reshape(len(texts), -1)
+    expected = load_embedder(model).embed(*packed(texts))
+    expected[[1, 3, 6, 7]] = 0
+    assert found.tolist() == expected.tolist()
 
 
 def test_a_transformer_in_chunks(tmp_path: Path) -> None:

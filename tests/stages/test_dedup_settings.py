@@ -63,6 +63,8 @@ def test_a_threshold_chooses_bands_as_datasketch_does() -> None:
     assert banding_of(MinHash()) == (14, 8)
     assert banding_of(MinHash(bands=16, rows=8, threshold=0.5)) == (25, 5)
     assert banding_of(MinHash(bands=1, rows=1, threshold=0.5)) == (1, 1)
+    assert banding_of(MinHash(bands=1, rows=2, threshold=0.9)) == (1, 2)
+    assert banding_of(MinHash(threshold=0.999)) == (1, 112)  # datasketch finds it, and refuses it
 
 
 def ranks(keep: str, created: list[str | None], scores: list[float]) -> list[int]:

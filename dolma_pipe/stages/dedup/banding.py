@@ -37,7 +37,13 @@ def _chosen(threshold: float, permutations: int) -> Banding:
     """The least sum of false positives and false negatives over all Jaccards."""
     from datasketch import MinHashLSH  # brings scipy: wanted only where a recipe gives a threshold
 
-    if permutations == 1:
-        return Banding(1, 1)  # datasketch refuses so few
-    chosen = MinHashLSH(threshold=threshold, num_perm=permutations)
+    try:
+        chosen = MinHashLSH(threshold=threshold, num_perm=permutations)
+    except ValueError:  # it refuses to band when the least sum is that of a single band
+        return Banding(1, _rows_of_one_band(threshold, permutations))
     return Banding(chosen.b, chosen.r)
+
+
+def _rows_of_one_band(threshold: float, most: int) -> int:
+    """The same for one band: s ** r below the threshold and 1 - s ** r above, both integrated."""
+    return min(range(1, most + 1), key=lambda r: (2 * threshold ** (r + 1) - 1) / (r + 1))

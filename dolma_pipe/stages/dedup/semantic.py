@@ -153,9 +153,10 @@ def decide_partition(args: dict[str, Any]) -> dict[str, Any]:
     candidates = read_candidates(plan, part, args["blocks"])
     order = plan.survivor_order(candidates.documents, candidates.ranks, candidates.components)
     documents, components = candidates.documents[order], candidates.components[order]
-    vectors = candidates.values.reshape(len(order), -1)[order].view(np.int16)
+    vectors = candidates.values.reshape(len(order), -1).view(np.int16)  # mapped where they are many
     starts, _ = runs(np.diff(components) != 0, len(order))
-    verdicts = decide_by_cosine(vectors, np.append(starts, len(order)), plan.entry.threshold)
+    borders = np.append(starts, len(order))
+    verdicts = decide_by_cosine(vectors, order, borders, plan.entry.threshold)
     gone = verdicts.kept_by >= 0
     kept = documents[verdicts.kept_by[gone]]
     decisions = Decisions(documents[gone], kept, verdicts.similarity[gone], components[gone])

@@ -53,17 +53,18 @@ def _embed(plan: Plan, shard: int, path: Path, expected: bytes) -> None:
     entry = plan.entry
     assert isinstance(entry, Semantic)
     embedder = load_embedder(entry.model, entry.device, chunk=entry.chunk, chunks=entry.chunks)
+    width = 2 * embedder.dimensions
     with atomic_write(path) as file:
         file.write(expected + np.uint64(embedder.dimensions).tobytes())
-        done = 0
+        # those that are gone have zeros
+        file.truncate(HEADER + plan.shards[shard].documents * width)
         for texts in read_live(plan, shard):
             vectors = embedder.embed(texts.text, texts.offsets)
-            block = np.zeros((int(texts.rows[-1]) + 1 - done, embedder.dimensions), np.int16)
-            block[texts.rows - done] = vectors
-            file.write(block.data)
-            done += len(block)
-        left = plan.shards[shard].documents - done
-        file.write(bytes(2 * left * embedder.dimensions))
+            borders = np.flatnonzero(np.diff(texts.rows) != 1) + 1
+            firsts = texts.rows[np.append(0, borders)].tolist()
+            for first, some in zip(firsts, np.split(vectors, borders), strict=True):
+                file.seek(HEADER + first * width)
+                file.write(some.data)
 
 
 def _made_from(plan: Plan, shard: int) -> str:
