@@ -13,6 +13,7 @@ from dolma_pipe.document import parse
 from dolma_pipe.kernels.jit import U64, Bool
 from dolma_pipe.stages.dedup.annotations import located, publish_annotations
 from dolma_pipe.stages.dedup.decisions import NOBODY, read_decisions
+from dolma_pipe.stages.dedup.names import read_names
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.work import atomic_write
 
@@ -93,10 +94,7 @@ def _write(writer: pq.ParquetWriter, held: list[pa.Table]) -> None:
 
 def _rows(plan: Plan, parts: int) -> Iterator[pa.Table]:
     """The rows of one entry, a table a shard."""
-    paths = [plan.path(f"names/{shard.key}.parquet") for shard in plan.shards]
-    names = pa.concat_tables([pq.read_table(path) for path in paths])
-    documents = names.column("document").to_numpy()
-    ids = names.column("id").combine_chunks()
+    documents, ids = read_names(plan)
     for shard in range(len(plan.shards)):
         decisions = read_decisions(plan, shard, parts).decisions
         if not len(decisions.removed):
