@@ -20,6 +20,9 @@ from dolma_pipe.shard import MAX_DOCUMENT_BYTES
 from dolma_pipe.shelf import blamed, find
 from dolma_pipe.tokenizer import TokenizeSettings
 
+MOST_ENTRIES = 255
+"""Of dedup: a byte a document says which one removed it."""
+
 METADATA = "metadata"
 """The tagger of fields that documents bring with them, and the prefix of its columns."""
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", max_length=100)]
@@ -58,7 +61,9 @@ class RecipeFile(msgspec.Struct, forbid_unknown_fields=True):
     language: FilterSection = msgspec.field(default_factory=FilterSection)
     quality: FilterSection = msgspec.field(default_factory=FilterSection)
     content: FilterSection = msgspec.field(default_factory=FilterSection)
-    dedup: list[dict[str, dict[str, Any] | None]] = []
+    dedup: Annotated[
+        list[dict[str, dict[str, Any] | None]], msgspec.Meta(max_length=MOST_ENTRIES)
+    ] = []
     dedup_index: str | list[str] = []
     """Indexes of earlier runs, made by `dolma-pipe dedup index`: their documents come before those
     of this recipe, without being read again."""

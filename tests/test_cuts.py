@@ -1,5 +1,6 @@
 """Cuts against cutting characters out of lists, one text after the other."""
 
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -70,3 +71,13 @@ def test_some_documents_and_none(tmp_path: Path) -> None:
         assert np.array_equal(kept, read)
     write_cuts(tmp_path / "y.i64", no_cuts(2))
     assert read_cuts(tmp_path / "y.i64", 2).lengths().tolist() == [0, 0]
+
+
+def test_one_document_costs_the_same_in_a_large_shard() -> None:
+    """An export takes the cuts of each document by itself."""
+    found = no_cuts(1_000_000)
+    tracemalloc.start()
+    found.of(np.array([500_000]))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000

@@ -93,6 +93,11 @@ WRONG = [
         "mask.pii.count: is a number, only spans can be masked",
     ),
     ("- exact: {}", "- exakt: {}", "dedup.0: unknown method 'exakt' (did you mean 'exact'?)"),
+    (
+        "- exact: {}",
+        "- exact: {}\n" + "  - exact: {}\n" * 254,
+        "dedup: expected `array` of length <= 255",
+    ),
     ("bands: 20", "bends: 20", "dedup.1.minhash: unknown key 'bends' (did you mean 'bands'?)"),
     ("bands: 20", "bands: 0", "dedup.1.minhash.bands: expected `int` >= 1"),
     ("keep: longest", "keep: biggest", "dedup.1.minhash.keep"),
