@@ -27,7 +27,7 @@ LONGEST = 40
 def counts_told(entry: dict[str, Any], width: int) -> list[str]:
     """Every count that has no place of its own, as name and value."""
     told = []
-    for name, value in _others(entry).items():
+    for name, value in _flat(_others(entry)):
         if not _is_table(value):
             told.append(f"{_words(name)} {value_told(value)}".replace(" ", JOINED))
     lines = textwrap.wrap(", ".join(told), width, break_on_hyphens=False)
@@ -49,6 +49,15 @@ def tables_of_counts(entry: dict[str, Any]) -> Iterator[list[str]]:
         cells = [[value_told(row.get(key)) for key in head] for row in rows[:ROWS]]
         head[0] = head[0] or _words(name)
         yield table([_words(key) for key in head], cells) + more_rows(rows)
+
+
+def _flat(counts: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Counts; of a few that belong together each by itself: filter bits, filter hashes."""
+    for name, value in counts.items():
+        if isinstance(value, dict) and len(value) <= ROWS and not _is_table(value):
+            yield from ((f"{name} {key}", one) for key, one in value.items())
+        else:
+            yield name, value
 
 
 def has_curve(entry: dict[str, Any]) -> bool:
