@@ -72,10 +72,11 @@ not here)."""
 STEPS, BYTES_A_STEP = 1000, 16
 """Reports of progress before a parse is given up, and bytes for one more; code takes 5 to 25 a KB,
 tables of numbers 60. A bound that, unlike seconds, is the same on every machine."""
-MAX_NESTING, MAX_ANGLES = 5000, 500
-"""Brackets open at once, and < of one statement in languages of ANGLES. There "a<a<a<" that ends in
-an error takes memory with the square of its length, 50 GB for 128 KiB."""
-ANGLES = ("c#", "java")
+MAX_NESTING, MAX_ANGLES, MAX_ARROWS = 5000, 500, 500
+"""Brackets open at once, < of one statement in languages of ANGLES, => in those of ARROWS. There
+"a<a<a<" or "a=>a=>" that ends in an error takes memory with the square of its length, 50 GB for 128
+KiB."""
+ANGLES, ARROWS = ("c#", "java"), ("c", "java")
 MAX_ERROR_SHARE = 0.2
 """Of the bytes of a document, in pieces that do not parse; with more it has no structure."""
 
@@ -120,8 +121,10 @@ def parsed(text: bytes, language: str, max_bytes: int = MAX_BYTES) -> Any:
     limit = min(max_bytes, SLOW_SCANNERS.get(language, max_bytes))
     if language not in GRAMMARS or not 0 < len(text) <= limit:
         return None
-    brackets, angles = deepest(np.frombuffer(text, np.uint8))
+    brackets, angles, arrows = deepest(np.frombuffer(text, np.uint8))
     if brackets > MAX_NESTING or (angles > MAX_ANGLES and language in ANGLES):
+        return None
+    if arrows > MAX_ARROWS and language in ARROWS:
         return None
     text = text.translate(_CONTROLS)
     left = STEPS + len(text) // BYTES_A_STEP

@@ -11,10 +11,11 @@ from dolma_pipe.entries.base import Chooser, Positive, Similarity
 class Semantic(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="semantic"):
     """Clusters by k-means; pairs inside a cluster are compared."""
 
-    threshold: Similarity = 0.95
+    threshold: Similarity | None = None
     """A document goes only if its cosine with a KEPT one reaches this.
 
-    0.95 is meant for minilm; with static it takes one topic for copies: 0.97 (docs/dedup.md).
+    By default 0.95, and 0.97 for `static`, which takes one topic for copies at 0.95
+    (docs/dedup.md).
     """
 
     model: str = "minilm"
@@ -36,6 +37,11 @@ class Semantic(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, t
 
     probes: Annotated[int, msgspec.Meta(ge=1, le=8)] = 2
     """Nearest clusters that a document is compared in."""
+
+    @property
+    def cosine(self) -> float:
+        """The threshold, or that of the model."""
+        return self.threshold or (0.97 if self.model == "static" else 0.95)
 
     def assets(self) -> tuple[str, ...]:
         return model_assets(self.model)

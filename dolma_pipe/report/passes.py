@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dolma_pipe.entries import Ast, MinHash
+from dolma_pipe.entries import Ast, MinHash, Semantic
 from dolma_pipe.mixer import Curve
 from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.report.settings import settings_told
@@ -25,6 +25,8 @@ def passes(recipe: Recipe) -> str:
             given = msgspec.to_builtins(entry)
             if isinstance(entry, MinHash | Ast):
                 given |= banding_of(entry)._asdict()  # those that a threshold chooses
+            if isinstance(entry, Semantic):
+                given["threshold"] = entry.cosine
             settings = settings_told(given, type(entry))
             told = f"{number} {entry.method} {settings}".rstrip()
             lines += textwrap.wrap(told, 98, initial_indent="  ", subsequent_indent="    ")

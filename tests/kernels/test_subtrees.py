@@ -67,14 +67,15 @@ def test_any_bytes_end(tree: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "brackets", "angles"),
+    ("text", "brackets", "angles", "arrows"),
     [
-        ("", 0, 0),
-        ("([{}])", 3, 0),
-        (")(()", 2, 0),
-        ("a<b<c>>; d<e", 0, 2),
-        ("a<b;a<b{a<b}a<b", 1, 1),
+        ("", 0, 0, 0),
+        ("([{}])", 3, 0, 0),
+        (")(()", 2, 0, 0),
+        ("a<b<c>>; d<e", 0, 2, 0),
+        ("a<b;a<b{a<b}a<b", 1, 1, 0),
+        ("a=>b=>c;a=>b >= = >", 0, 0, 2),
     ],
 )
-def test_nesting(text: str, brackets: int, angles: int) -> None:
-    assert deepest(np.frombuffer(text.encode(), np.uint8)) == (brackets, angles)
+def test_nesting(text: str, brackets: int, angles: int, arrows: int) -> None:
+    assert deepest(np.frombuffer(text.encode(), np.uint8)) == (brackets, angles, arrows)

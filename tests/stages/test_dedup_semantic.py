@@ -58,6 +58,12 @@ def by_hand(
     }
 
 
+def test_the_threshold_is_that_of_the_model_unless_given() -> None:
+    assert Semantic().cosine == 0.95
+    assert Semantic(model="static").cosine == 0.97
+    assert Semantic(model="static", threshold=0.9).cosine == 0.9
+
+
 @pytest.mark.parametrize("keep", ["first", "longest"])
 @pytest.mark.parametrize("threshold", [0.9, 0.95])
 def test_equals_the_greedy_pass_over_all_pairs(

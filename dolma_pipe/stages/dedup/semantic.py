@@ -55,7 +55,7 @@ def find_alike(steps: Steps, plan: Plan) -> Found:
     decided: list[dict[str, Any]] = []
     if partitions:
         collected = steps.over_shards(
-            "collect:collect_shard", shards, partitions=partitions, threshold=entry.threshold
+            "collect:collect_shard", shards, partitions=partitions, threshold=entry.cosine
         )
         blocks = [collect["blocks"] for collect in collected]
         decided = steps.over_parts("semantic:decide_partition", partitions, blocks=blocks)
@@ -63,7 +63,7 @@ def find_alike(steps: Steps, plan: Plan) -> Found:
     counts["largest_kmeans_cluster"] = max((one["largest"] for one in joined), default=0)
     counts["joining_pairs"] = total(joined, ["compared"])["compared"]
     counts |= total(decided, ("compared_pairs", "verified_pairs"))
-    return Found(counts, decided)
+    return Found({"least_cosine": entry.cosine, **counts}, decided)
 
 
 def train(args: dict[str, Any]) -> dict[str, int]:
@@ -130,7 +130,7 @@ def join_clusters(args: dict[str, Any]) -> dict[str, int]:
     for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
         members = order[start : start + size]
         vectors = np.ascontiguousarray(records[members, 2:]).view(np.int16)
-        firsts, pairs = join_in_cluster(vectors, plan.entry.threshold, plan.entry.probes)
+        firsts, pairs = join_in_cluster(vectors, plan.entry.cosine, plan.entry.probes)
         other = np.flatnonzero(firsts != np.arange(size))
         documents = records[members, 1]
         edges.append(np.stack([documents[firsts[other]], documents[other]], axis=1))
@@ -156,7 +156,7 @@ def decide_partition(args: dict[str, Any]) -> dict[str, Any]:
     vectors = candidates.values.reshape(len(order), -1).view(np.int16)  # mapped where they are many
     starts, _ = runs(np.diff(components) != 0, len(order))
     borders = np.append(starts, len(order))
-    verdicts = decide_by_cosine(vectors, order, borders, plan.entry.threshold)
+    verdicts = decide_by_cosine(vectors, order, borders, plan.entry.cosine)
     gone = verdicts.kept_by >= 0
     kept = documents[verdicts.kept_by[gone]]
     decisions = Decisions(documents[gone], kept, verdicts.similarity[gone], components[gone])
