@@ -272,7 +272,12 @@ def test_interrupted_leaves_nothing(sides: Path) -> None:
         *("--epochs", "10000", "--dim", "512", "--buckets", "1000"),
     )
     with subprocess.Popen(
-        arguments, stderr=subprocess.PIPE, text=True, start_new_session=True
+        arguments,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # a background job inherits that SIGINT is ignored, and ignores it, too
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
