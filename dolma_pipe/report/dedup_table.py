@@ -13,7 +13,7 @@ from dolma_pipe.report.dedup_blocks import (
     pairs_block,
     phases_block,
 )
-from dolma_pipe.report.dedup_counts import counts_told, tables_of_counts
+from dolma_pipe.report.dedup_counts import counts_told, only_some, tables_of_counts
 from dolma_pipe.report.dedup_tokens import Rates
 from dolma_pipe.report.layout import bars, beside, table
 from dolma_pipe.report.settings import settings_told
@@ -30,6 +30,7 @@ def dedup_table(
 ) -> str:
     """All of it, or (entries) some of the report's entries."""
     head = textwrap.wrap(_head(report, place), width, subsequent_indent="  ")
+    head += [told] if (told := only_some(report)) else []
     lines = [*head, "", *_overview(report, rates)]
     for entry in entries:
         lines += ["", *_entry(entry, rates, times, width)]
