@@ -16,11 +16,12 @@ import pytest
 from dolma_pipe.cuts import cuts_of, write_cuts
 from dolma_pipe.passes.phases import Phase, phases_of, read_dedup_times
 from dolma_pipe.recipe_file import read_recipe
-from dolma_pipe.report.cluster_texts import cluster_texts, cut_texts
+from dolma_pipe.report.cluster_texts import _with_cuts, cluster_texts, cut_texts
 from dolma_pipe.report.clusters import largest_noted, largest_removed
 from dolma_pipe.report.dedup import read_report
 from dolma_pipe.report.dedup_table import dedup_table
 from dolma_pipe.report.dedup_tokens import Rates, _Count, _rates, token_rates
+from dolma_pipe.report.difference import marked
 from dolma_pipe.report.explain import explain
 from dolma_pipe.report.explain_table import explain_table
 from dolma_pipe.report.layout import display_width
@@ -328,6 +329,14 @@ def test_cuts_are_shown_in_context(work: Work) -> None:
     assert lines[1].startswith("  web/a row 0: 52 of ")
     assert lines[2].split("-]")[0].split("[-")[1].replace(" ", "") == words[8:60].replace(" ", "")
     assert list(cut_texts(Work("nowhere"), 3, 80, colour=False)) == []
+
+
+def test_a_long_cut_is_one_stretch() -> None:
+    words = [f"w{i}" for i in range(600)]
+    text = " ".join(["before", *words, "after"]).encode()
+    told = " ".join(marked(_with_cuts(text, [(7, len(text) - 6)]), 500, colour=False))
+    assert told.startswith("before [-w0 ") and told.endswith(" w599-] after")
+    assert " w24 ... 550 words ... w575 " in told
 
 
 def note(work: Work, key: str, **row: Any) -> None:
