@@ -20,12 +20,9 @@ def status(recipe: Recipe, work: Work) -> str:
     for stage, wanted in passes.items():
         there = sum(read_record(work, stage, key) is not None for key in wanted)
         lines.append(_line(stage, there, len(wanted), state if there else "recorded"))
-        if (
-            stage == "dedup"
-            and there
-            and (some := only_some(read_json(work.dedup / "report.json")))
-        ):
-            lines[-1] += f": {some}"
+        if stage == "dedup" and there:
+            some = only_some(read_json(work.dedup / "report.json"))
+            lines[-1] += f": {some}" if some else ""
     if (work.tokens / "manifest.json").exists():
         lines.append(f"  tokens   {work.tokens}")
     return "\n".join(lines)
