@@ -25,7 +25,7 @@ from dolma_pipe.report.difference import (
     marked,
     words_of,
 )
-from dolma_pipe.report.layout import shortened
+from dolma_pipe.report.layout import counted, shortened
 from dolma_pipe.report.terminal import harmless
 from dolma_pipe.work import Work
 
@@ -144,7 +144,7 @@ def _cuts(work: Work, cuts: list[Cut], width: int, *, edited: bool, colour: bool
         text = _without_cuts(work, cut.place, texts[cut.place]) if edited else texts[cut.place]
         yield (
             f"  {harmless(key)} row {row}: {cut.bytes:,} of {len(text):,} bytes in "
-            f"{len(cut.stretches):,} stretches"
+            f"{counted(len(cut.stretches), 'stretch', 'stretches')}"
         )
         pieces = _with_cuts(text, cut.stretches)
         for line in marked(pieces, width - len(INDENT), colour=colour):

@@ -11,7 +11,7 @@ from dolma_pipe.manifest import read_record
 from dolma_pipe.passes.phases import read_dedup_times
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.report.cluster_texts import cluster_texts, cut_texts
-from dolma_pipe.report.dedup_table import dedup_table, removed_tokens
+from dolma_pipe.report.dedup_table import cut_tokens, dedup_table, removed_tokens
 from dolma_pipe.report.dedup_tokens import token_rates
 from dolma_pipe.settings import nearest
 from dolma_pipe.work import Work, read_json
@@ -50,6 +50,10 @@ class DedupReport:
             "counted_in": rates.origin,
             "removed": [
                 {"entry": entry["entry"], "tokens": removed_tokens(entry, rates)}
+                for entry in self._entries
+            ],
+            "cut": [
+                {"entry": entry["entry"], "tokens": cut_tokens(entry, rates)}
                 for entry in self._entries
             ],
         }

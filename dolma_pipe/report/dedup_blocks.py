@@ -6,8 +6,10 @@ from typing import Any
 from dolma_pipe.passes.phases import DedupTimes, Phase
 from dolma_pipe.report.dedup_counts import ROWS, has_curve, more_rows, value_told
 from dolma_pipe.report.dedup_tokens import Rates
-from dolma_pipe.report.layout import table
+from dolma_pipe.report.layout import counted, table
 
+FEWEST = 5
+"""Pairs below which a part of them that was found says nothing."""
 SHORTEST = 0.05
 """Seconds below which a phase has no speed."""
 
@@ -19,8 +21,7 @@ def pairs_block(entry: dict[str, Any], rates: Rates) -> list[str]:
         return []
     rows = []
     for pair in pairs[:ROWS]:
-        rate = rates.by_source.get(pair["removed"])
-        tokens = "-" if rate is None else f"{round(pair['bytes'] * rate):,}"
+        tokens = _tokens(pair["removed"], pair["bytes"], rates)
         kept = pair["kept"] or "-"
         size = megabytes(pair["bytes"])
         rows.append((pair["removed"], kept, f"{pair['documents']:,}", size, tokens))
@@ -29,12 +30,22 @@ def pairs_block(entry: dict[str, Any], rates: Rates) -> list[str]:
     return table((*names, "docs", "MB", "tokens"), rows, left=2) + more_rows(pairs)
 
 
-def cuts_block(entry: dict[str, Any]) -> list[str]:
+def cuts_block(entry: dict[str, Any], rates: Rates) -> list[str]:
     rows = [
-        (cut["source"], f"{cut['documents']:,}", megabytes(cut["bytes"]))
+        (
+            cut["source"],
+            f"{cut['documents']:,}",
+            megabytes(cut["bytes"]),
+            _tokens(cut["source"], cut["bytes"], rates),
+        )
         for cut in entry["cut_by_sources"]
     ]
-    return table(("cut out of", "docs", "MB"), rows) if rows else []
+    return table(("cut out of", "docs", "MB", "tokens"), rows) if rows else []
+
+
+def _tokens(source: str, size: int, rates: Rates) -> str:
+    rate = rates.by_source.get(source)
+    return "-" if rate is None else f"{round(size * rate):,}"
 
 
 def curve_block(entry: dict[str, Any]) -> list[str]:
@@ -53,20 +64,27 @@ def curve_block(entry: dict[str, Any]) -> list[str]:
             f"{one['shared_bands']:.2f}",
             f"{one['expected_shared_bands']:.2f}",
             f"{one['standard_error']:.2f}",
-            "-" if one["found"] is None else f"{one['found']:.1%}",
-            f"{one['expected_found']:.1%}",
+            "-" if one["found"] is None or _too_few(one) else f"{one['found']:.1%}",
+            "-" if _too_few(one) else f"{one['expected_found']:.1%}",
         )
         for one in curve["bins"]
     ]
     names = ("Jaccard", "copies", "shared bands", "theory", "+-", "found", "theory")
     lines = [head, *table(names, rows)]
-    if curve["recall"] is not None:
+    if curve["recall"] is not None and not _too_few(curve):
         theory = f"{curve['expected_recall']:.1%} by theory"
         lines.append(f"of such copies the bands find about {curve['recall']:.1%}, {theory}")
     verdict = "SEE BELOW" if curve["remarks"] else "as theory says, within chance"
+    if _too_few(curve):
+        verdict = "too few pairs to tell"
     others = curve["pairs_through_others"]
     through = f"; {others:,} more met through others" if others else ""
-    return [*lines, f"{curve['pairs']:,} pairs looked at{through}: {verdict}"]
+    return [*lines, f"{counted(curve['pairs'], 'pair', 'pairs')} looked at{through}: {verdict}"]
+
+
+def _too_few(curve: dict[str, Any]) -> bool:
+    """Of an S-curve, or one of its bins."""
+    return bool(curve["pairs"] < FEWEST)
 
 
 def phases_block(

@@ -24,6 +24,15 @@ LONGEST = 40
 """Columns of a name or value."""
 
 
+def only_some(report: dict[str, Any]) -> str:
+    """That entries of the recipe did not run, as `dedup RECIPE --method M` leaves it; else ""."""
+    ran = report["entries"]
+    whole = report.get("entries_of_recipe", len(ran))
+    if len(ran) == whole:
+        return ""
+    return f"{len(ran)} of {whole} entries ran (--method {ran[0]['method']})"
+
+
 def counts_told(entry: dict[str, Any], width: int) -> list[str]:
     """Every count that has no place of its own, as name and value."""
     told = []

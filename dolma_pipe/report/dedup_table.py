@@ -13,7 +13,7 @@ from dolma_pipe.report.dedup_blocks import (
     pairs_block,
     phases_block,
 )
-from dolma_pipe.report.dedup_counts import counts_told, tables_of_counts
+from dolma_pipe.report.dedup_counts import counts_told, only_some, tables_of_counts
 from dolma_pipe.report.dedup_tokens import Rates
 from dolma_pipe.report.layout import bars, beside, table
 from dolma_pipe.report.settings import settings_told
@@ -30,7 +30,9 @@ def dedup_table(
 ) -> str:
     """All of it, or (entries) some of the report's entries."""
     head = textwrap.wrap(_head(report, place), width, subsequent_indent="  ")
+    head += [told] if (told := only_some(report)) else []
     lines = [*head, "", *_overview(report, rates)]
+    lines += textwrap.wrap(f"tokens: {harmless(rates.missing)}", width) if rates.missing else []
     for entry in entries:
         lines += ["", *_entry(entry, rates, times, width)]
     if len(entries) == len(report["entries"]):
@@ -60,14 +62,22 @@ def _overview(report: dict[str, Any], rates: Rates) -> list[str]:
     head += ["docs cut", "MB cut"] if cuts else []
     rows = []
     for entry in report["entries"]:
-        noted = " (only notes)" if entry["settings"]["action"] == "annotate" else ""
-        row = [entry_name(entry) + noted, *_amounts(entry, rates), f"{entry['clusters']:,}"]
-        row += [f"{entry['cut_documents']:,}", megabytes(entry["cut_bytes"])] if cuts else []
-        rows.append(row)
+        came, *went = _amounts(entry, rates)
+        cut = [f"{entry['cut_documents']:,}", megabytes(entry["cut_bytes"])] if cuts else []
+        name = entry_name(entry)
+        if entry["settings"]["action"] == "annotate":
+            name += " (notes)"
+            went, cut = _in_brackets(went), _in_brackets(cut)
+        rows.append([name, came, *went, f"{entry['clusters']:,}", *cut])
     removing = _removing(report)
     if len(removing) > 1:
         rows.append(_total(report, removing, rates, cuts=cuts))
     return table(head, rows)
+
+
+def _in_brackets(cells: list[str]) -> list[str]:
+    """What did not happen; parts of a whole stay as they are."""
+    return [cell if cell == "-" or cell.endswith("%") else f"({cell})" for cell in cells]
 
 
 def _total(
@@ -79,14 +89,13 @@ def _total(
         "removed_documents": sum(entry["removed_documents"] for entry in removing),
         "removed_bytes": sum(entry["removed_bytes"] for entry in removing),
         "removed_by_sources": [pair for e in removing for pair in e["removed_by_sources"]],
-        "cut_by_sources": [cut for e in removing for cut in e["cut_by_sources"]],
     }
     total = ["all that remove", *_amounts(whole, rates), ""]
     return total + (["", megabytes(sum(e["cut_bytes"] for e in removing))] if cuts else [])
 
 
 def _amounts(entry: dict[str, Any], rates: Rates) -> list[str]:
-    """Documents in and removed, megabytes removed, tokens removed and cut."""
+    """Documents in; documents, megabytes and tokens removed, without cuts."""
     removed, size = entry["removed_documents"], entry["removed_bytes"]
     tokens = removed_tokens(entry, rates)
     return [
@@ -100,9 +109,17 @@ def _amounts(entry: dict[str, Any], rates: Rates) -> list[str]:
 
 
 def removed_tokens(entry: dict[str, Any], rates: Rates) -> int | None:
-    """An estimate for all that the entry removed and cut; None where a source has no rate."""
+    """An estimate for the documents that the entry removed; None where a source has no rate."""
     lost = [(pair["removed"], pair["bytes"]) for pair in entry["removed_by_sources"]]
-    lost += [(cut["source"], cut["bytes"]) for cut in entry["cut_by_sources"]]
+    return _tokens(lost, rates)
+
+
+def cut_tokens(entry: dict[str, Any], rates: Rates) -> int | None:
+    """The same for what it cut out of the rest."""
+    return _tokens([(cut["source"], cut["bytes"]) for cut in entry["cut_by_sources"]], rates)
+
+
+def _tokens(lost: list[tuple[str, int]], rates: Rates) -> int | None:
     if any(source not in rates.by_source for source, _ in lost) or not rates.by_source:
         return None
     return round(sum(float(size * rates.by_source[source]) for source, size in lost))
@@ -119,7 +136,7 @@ def _entry(
         yield f"  {line}"
     blocks = [
         pairs_block(entry, rates),
-        cuts_block(entry),
+        cuts_block(entry, rates),
         bars(entry["cluster_sizes"], "cluster", "clusters") if entry["clusters"] else [],
         *tables_of_counts(entry),
         curve_block(entry),

@@ -21,13 +21,15 @@ SAMPLED_SHARDS, SAMPLED_DOCUMENTS, SAMPLED_BYTES = 3, 50, 1 << 18
 
 
 class Rates(NamedTuple):
-    """Tokens a byte by source. origin: counted in encoded/, or in a sample of survivors.
+    """Tokens a byte by source. origin: counted in encoded/, or in a sample of survivors; or why
+    there is neither.
 
     A source of which nothing is left has the mean of the others.
     """
 
     by_source: dict[str, float]
     origin: Literal["encoded", "sample"] | None
+    missing: str = ""
 
 
 def token_rates(work: Work, keys: Iterable[str], recipe: Recipe | None) -> Rates:
@@ -40,7 +42,7 @@ def token_rates(work: Work, keys: Iterable[str], recipe: Recipe | None) -> Rates
         return Rates(_rates(encoded), "encoded")
     tokenizer = _tokenizer(recipe)
     if tokenizer is None:
-        return Rates({}, None)
+        return Rates({}, None, _missing(recipe))
     sampled = {source: _sampled(work, listed, tokenizer) for source, listed in by_source.items()}
     return Rates(_rates(sampled), "sample")
 
@@ -92,6 +94,14 @@ def _survivors(work: Work, key: str) -> tuple[I64, Cuts | None]:
     removed = np.fromfile(work.removed(key), np.uint8)
     cuts = read_cuts(work.cuts(key), len(removed)) if work.cuts(key).exists() else None
     return np.flatnonzero(removed == 0), cuts
+
+
+def _missing(recipe: Recipe | None) -> str:
+    if recipe is None:
+        return "the recipe cannot be read"
+    if recipe.tokenize is None:
+        return "the recipe has no tokenize section"
+    return f"{recipe.tokenize.tokenizer} is not at hand"
 
 
 def _tokenizer(recipe: Recipe | None) -> Tokenizer | None:

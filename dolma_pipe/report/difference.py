@@ -106,12 +106,14 @@ def _short(pieces: Sequence[Piece]) -> Iterator[Piece]:
         if len(piece.words) <= first + last + 3:
             yield piece
             continue
-        told = f"[{len(piece.words) - first - last:,} words]"
-        yield from (
-            Piece(piece.kind, piece.words[:first]),
-            Piece("left out", [Word(told, glued=False)]),
-            Piece(piece.kind, piece.words[len(piece.words) - last :]),
-        )
+        beginning, end = piece.words[:first], piece.words[len(piece.words) - last :]
+        count = f"{len(piece.words) - first - last:,} words"
+        if piece.kind == "same":
+            left_out = Piece("left out", [Word(f"[{count}]", glued=False)])
+            yield from (Piece("same", beginning), left_out, Piece("same", end))
+        else:  # within the marks: what is left out here is not in both texts
+            left_out_words = [Word(f"... {count} ...", glued=False)]
+            yield Piece(piece.kind, [*beginning, *left_out_words, *end])
 
 
 def _broken(pieces: list[Piece], width: int, *, colour: bool) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dolma_pipe.report.explain import Explained, Score, Verdict
 from dolma_pipe.report.fate import Note, Stretch
+from dolma_pipe.report.layout import counted
 from dolma_pipe.report.terminal import excerpt, harmless
 
 NAMES = 56
@@ -34,7 +35,7 @@ def _document(document: Explained) -> Iterator[str]:
     for cut in document.cuts[:CUTS]:
         yield f"cut     {cut.start}-{cut.end}: {_context(cut)}"
     if len(document.cuts) > CUTS:
-        yield f"        and {len(document.cuts) - CUTS:,} more stretches"
+        yield f"        and {counted(len(document.cuts) - CUTS, 'more stretch', 'more stretches')}"
     if document.verdicts:
         yield ""
         yield f"{'rule':{NAMES}} {'value':>12}  verdict"
@@ -101,7 +102,8 @@ def _note(note: Note) -> str:
     by = f"dedup entry {note.entry} ({note.method}), which only notes"
     if note.verdict == "cut":
         size = sum(end - start for start, end in note.stretches)
-        return f"{by}: would cut {size:,} bytes in {len(note.stretches):,} stretches"
+        stretches = counted(len(note.stretches), "stretch", "stretches")
+        return f"{by}: would cut {size:,} bytes in {stretches}"
     if note.size is None:
         return f"{by}: would go without regard to another document"
     if note.verdict == "first":

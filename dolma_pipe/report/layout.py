@@ -38,6 +38,11 @@ def padded(text: str, columns: int) -> str:
     return text + " " * (columns - display_width(text))
 
 
+def counted(number: int, one: str, more: str) -> str:
+    """1 pair, 2 pairs."""
+    return f"{number:,} {one if number == 1 else more}"
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:
     """Columns as wide as they must be, the first `left` of them flush left, all others right."""
     listed = [head, *rows]

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dolma_pipe.manifest import InputHashes, fingerprint, read_record
 from dolma_pipe.passes.curate import curated_record, source_fingerprint
 from dolma_pipe.recipe import Recipe
-from dolma_pipe.work import Work
+from dolma_pipe.report.dedup_counts import only_some
+from dolma_pipe.work import Work, read_json
 
 
 def status(recipe: Recipe, work: Work) -> str:
@@ -19,6 +20,9 @@ def status(recipe: Recipe, work: Work) -> str:
     for stage, wanted in passes.items():
         there = sum(read_record(work, stage, key) is not None for key in wanted)
         lines.append(_line(stage, there, len(wanted), state if there else "recorded"))
+        if stage == "dedup" and there:
+            some = only_some(read_json(work.dedup / "report.json"))
+            lines[-1] += f": {some}" if some else ""
     if (work.tokens / "manifest.json").exists():
         lines.append(f"  tokens   {work.tokens}")
     return "\n".join(lines)

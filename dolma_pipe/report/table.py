@@ -33,10 +33,14 @@ def _flows(summary: Summary) -> Iterator[str]:
         )
         most = sorted(flow.dropped.items(), key=lambda item: (-item[1], item[0]))
         reasons = [f"{rule} {number:,}" for rule, number in most if number]
-        reasons += [f"cut out of the rest {flow.cut_bytes / 1e6:.2f} MB"] if flow.cut_bytes else []
+        reasons += [f"cut out of the rest {_size(flow.cut_bytes)}"] if flow.cut_bytes else []
         told = ", ".join(reason.replace(" ", JOINED) for reason in reasons)
         for line in textwrap.wrap(told, WIDTH - 10, break_on_hyphens=False):
             yield f"{'':10}{line.replace(JOINED, ' ')}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.2f} MB" if size >= 10_000 else f"{size:,} B"
 
 
 def _intake(summary: Summary) -> Iterator[str]:

@@ -16,15 +16,19 @@ import pytest
 from dolma_pipe.cuts import cuts_of, write_cuts
 from dolma_pipe.passes.phases import Phase, phases_of, read_dedup_times
 from dolma_pipe.recipe_file import read_recipe
-from dolma_pipe.report.cluster_texts import cluster_texts, cut_texts
+from dolma_pipe.report.cluster_texts import _with_cuts, cluster_texts, cut_texts
 from dolma_pipe.report.clusters import largest_noted, largest_removed
 from dolma_pipe.report.dedup import read_report
-from dolma_pipe.report.dedup_table import dedup_table
+from dolma_pipe.report.dedup_blocks import curve_block
+from dolma_pipe.report.dedup_table import cut_tokens, dedup_table, removed_tokens
 from dolma_pipe.report.dedup_tokens import Rates, _Count, _rates, token_rates
+from dolma_pipe.report.difference import marked
 from dolma_pipe.report.explain import explain
 from dolma_pipe.report.explain_table import explain_table
 from dolma_pipe.report.layout import display_width
 from dolma_pipe.report.settings import settings_told
+from dolma_pipe.report.summary import Flow, Summary
+from dolma_pipe.report.table import told as table_told
 from dolma_pipe.stages.dedup.annotations import ANNOTATIONS
 from dolma_pipe.work import Work
 from tests.corpus import dolma_pipe, text, write_shard, write_tokenizer
@@ -121,15 +125,16 @@ def test_the_numbers_add_up(root: Path) -> None:
 def test_the_table_tells_them_and_keeps_to_the_width(work: Work, root: Path, width: int) -> None:
     recipe = read_recipe(root / "mix.yaml")
     table = read_report(work, recipe).table(width)
-    assert all(display_width(line) <= width for line in table.splitlines())
+    assert [line for line in table.splitlines() if display_width(line) > width] == []
     report = json.loads((work.dedup / "report.json").read_text())
     gone = sum(entry["removed_documents"] for entry in report["entries"][:2])
     overview = table.split("\n\n")[1]
     rows = {line.split("  ")[0]: line for line in overview.splitlines()}
     for entry in report["entries"]:
         name = f"{entry['entry']} {entry['method']}"
-        name += " (only notes)" if entry["entry"] == 3 else ""
-        numbers = f"{entry['documents']:,} {entry['removed_documents']:,}"
+        name += " (notes)" if entry["entry"] == 3 else ""
+        removed = f"{entry['removed_documents']:,}"
+        numbers = f"{entry['documents']:,} " + (f"({removed})" if entry["entry"] == 3 else removed)
         assert numbers in " ".join(rows[name].split())
     assert f"{report['documents']:,} {gone:,} " in " ".join(rows["all that remove"].split())
     assert "as theory says, within chance" in table
@@ -175,6 +180,15 @@ def test_a_recipe_may_be_called_like_a_command(root: Path) -> None:
     assert [entry["method"] for entry in entries] == ["exact"]
 
 
+def test_entries_that_did_not_run_are_told(root: Path) -> None:
+    assert "entries ran" not in told(root, "mix.yaml")
+    assert "entries ran" not in dolma_pipe(root, "status", "mix.yaml").stdout
+    dolma_pipe(root, "dedup", "mix.yaml", "--method", "exact", "--workers", 1)
+    some = "1 of 3 entries ran (--method exact)"
+    assert told(root, "mix.yaml").splitlines()[1] == some
+    assert f"tasks recorded: {some}\n" in dolma_pipe(root, "status", "mix.yaml").stdout
+
+
 def test_times_are_those_of_the_run_that_made_the_report(root: Path, work: Work) -> None:
     times = read_dedup_times(work)
     assert times is not None
@@ -215,7 +229,7 @@ def test_tokens_are_counted_where_they_are_encoded_and_sampled_elsewhere(
 ) -> None:
     recipe = read_recipe(root / "mix.yaml")
     keys = ["web/a", "web/b", "wiki/a", "wiki/b"]
-    assert token_rates(work, keys, None) == Rates({}, None)
+    assert token_rates(work, keys, None) == Rates({}, None, "the recipe cannot be read")
     sampled = token_rates(work, keys, recipe)
     assert (sampled.origin, set(sampled.by_source)) == ("sample", {"web", "wiki"})
     assert token_rates(work, keys, recipe) == sampled
@@ -238,6 +252,52 @@ def test_tokens_are_counted_where_they_are_encoded_and_sampled_elsewhere(
     told_json = json.loads(told(root, "mix.yaml", "--json"))["estimated_tokens"]
     assert told_json["counted_in"] == "encoded"
     assert told_json["removed"][0]["tokens"] > 100
+
+
+def test_why_there_are_no_tokens_is_told_below_the_table(root: Path) -> None:
+    recipe = root / "mix.yaml"
+    assert "tokens: the recipe" not in told(root, "mix.yaml")
+    recipe.write_text(RECIPE.replace("tokenize: {tokenizer: tokenizer.json}\n", ""))
+    overview = told(root, "mix.yaml").split("\n\n")[1]
+    assert overview.splitlines()[-1] == "tokens: the recipe has no tokenize section"
+
+
+def with_cuts(work: Work) -> dict[str, Any]:
+    """The report, as if entries 1 and 3 had cut 3,000 bytes out of 2 documents of web."""
+    report: dict[str, Any] = json.loads((work.dedup / "report.json").read_text())
+    cut = {"source": "web", "documents": 2, "bytes": 3000}
+    for entry in (report["entries"][0], report["entries"][2]):
+        entry |= {"cut_documents": 2, "cut_bytes": 30_000, "cut_by_sources": [cut]}
+    return report
+
+
+def test_tokens_of_cuts_stand_apart_and_notes_in_brackets(work: Work) -> None:
+    report = with_cuts(work)
+    rates = Rates({"web": 0.5, "wiki": 0.5}, "sample")
+    table = dedup_table(report, "work", rates, None, report["entries"], 100)
+    rows = {line.split("  ")[0]: line.split() for line in table.split("\n\n")[1].splitlines()}
+    exact, _, noted = report["entries"]
+    tokens = round(exact["removed_bytes"] * 0.5)
+    assert rows["1 exact"][-4:] == [f"{tokens:,}", f"{exact['clusters']:,}", "2", "0.03"]
+    assert rows["3 minhash (notes)"][-3:] == [f"{noted['clusters']:,}", "(2)", "(0.03)"]
+    assert f"({noted['removed_documents']:,})" in rows["3 minhash (notes)"]
+    assert re.search(r"\bweb +2 +0\.00 +1,500\b", table)
+    assert (removed_tokens(exact, rates), cut_tokens(exact, rates)) == (tokens, 1500)
+
+
+def test_a_curve_of_few_pairs_tells_nothing(work: Work) -> None:
+    report = json.loads((work.dedup / "report.json").read_text())
+    entry = report["entries"][1]
+    a_bin = entry["s_curve"]["bins"][0] | {"pairs": 1, "found": 0.0, "expected_found": 0.936}
+    entry["s_curve"] |= {"pairs": 1, "bins": [a_bin], "recall": 0.0, "pairs_through_others": 0}
+    few = "\n".join(curve_block(entry))
+    assert few.endswith("\n1 pair looked at: too few pairs to tell")
+    assert few.splitlines()[2].split()[-2:] == ["-", "-"]
+    assert "%" not in few
+    a_bin["pairs"] = entry["s_curve"]["pairs"] = 5
+    enough = "\n".join(curve_block(entry))
+    assert enough.endswith("\n5 pairs looked at: as theory says, within chance")
+    assert enough.splitlines()[2].split()[-2:] == ["0.0%", "93.6%"]
 
 
 def test_a_source_of_which_nothing_is_left_has_the_mean() -> None:
@@ -321,6 +381,15 @@ def test_cuts_are_shown_in_context(work: Work) -> None:
     assert list(cut_texts(Work("nowhere"), 3, 80, colour=False)) == []
 
 
+def test_a_long_cut_is_one_stretch() -> None:
+    words = [f"w{i}" for i in range(600)]
+    text = " ".join(["before", *words, "after"]).encode()
+    told = " ".join(marked(_with_cuts(text, [(7, len(text) - 6)]), 500, colour=False))
+    assert told.startswith("before [-w0 ")
+    assert told.endswith(" w599-] after")
+    assert " w24 ... 550 words ... w575 " in told
+
+
 def note(work: Work, key: str, **row: Any) -> None:
     """One more annotation of entry 3."""
     made = dict.fromkeys(ANNOTATIONS.names) | {"entry": 3, "method": "minhash"} | row
@@ -372,9 +441,9 @@ def test_a_count_that_nobody_knows_is_told_in_a_readable_way(work: Work) -> None
         "bands 20",
         "false positive rate 0.01235",
         "embedding model mini\\x1b[2J",
-        '{"0":1,"1":2}',
+        "histogram 0 1, histogram 1 2",
     ):
-        assert line in table
+        assert line in " ".join(table.split())
     cells = [line.split() for line in table.splitlines()]
     assert any(c[:4] == ["name", "documents", "score", "inner"] for c in cells)
     assert any(c[:4] == ["gsm8k", "1,234", "0.8765", '{"a":1}'] for c in cells)
@@ -403,6 +472,17 @@ def test_the_end_table_tells_entries_and_peaks(root: Path) -> None:
     assert all(len(line) <= 80 for line in table.splitlines())
 
 
+def test_a_tiny_cut_is_told_in_bytes() -> None:
+    told = [
+        table_told(
+            Summary("demo", [], [Flow("dedup", "web", 2, 2, 99, 9, {}, cut)], [], [], {}, {})
+        )
+        for cut in (40, 10_000)
+    ]
+    assert "cut out of the rest 40 B" in told[0]
+    assert "cut out of the rest 0.01 MB" in told[1]
+
+
 def test_explain_tells_notes_cuts_and_who_went_alone(root: Path, work: Work) -> None:
     recipe = read_recipe(root / "mix.yaml")
     noted = largest_noted(work, 3, 1)[0]
@@ -423,7 +503,7 @@ def test_explain_tells_notes_cuts_and_who_went_alone(root: Path, work: Work) -> 
     shown = explain_table([found])
     assert f"cut     8-60: {corpus()['web'][0][:8]}>>>" in shown
     assert "52 bytes cut out of it" in shown
-    assert "would cut 7 bytes in 1 stretches" in shown
+    assert "would cut 7 bytes in 1 stretch" in shown
     assert "would go without regard to another document" in shown
     alone = others[0] | {name: None for name in others[0] if name.startswith("kept_")}
     rows = [*others, alone | {"removed_id": "web-0", "removed_shard": "web/a"}]

@@ -51,6 +51,17 @@ def test_differences_are_marked_and_equal_stretches_are_short() -> None:
     assert shown("今天天气好", "今天气很好") == ["今天[-天-]气{+很+}好"]
 
 
+def test_what_is_left_out_of_a_difference_stands_within_its_marks() -> None:
+    words = [f"w{i}" for i in range(1300)]
+    for one, other, opening, closing in ((words, [], "[-", "-]"), ([], words, "{+", "+}")):
+        told = " ".join(shown(" ".join(["a", *one, "z"]), " ".join(["a", *other, "z"])))
+        assert told.startswith(f"a {opening}w0 w1 ")
+        assert " w24 ... 950 words ... w975 " in told  # of the first 1,000
+        assert f" w999{closing} [" in told
+        assert " words] w" not in told
+        assert told.count(opening) == told.count(closing) == 1
+
+
 def test_colours_are_the_same_text_and_end_with_the_line() -> None:
     one = " ".join(f"w{i}" for i in range(80))
     other = " ".join(f"w{i}" if i % 3 else f"other{i}" for i in range(80))

@@ -58,7 +58,7 @@ def deduplicate(
                 partition_bytes=partition_bytes,
             )
             entered.append(_enter(engine, plan))
-    report = _publish(work, engine, entered)
+    report = _publish(work, engine, entered, len(entries))
     clear_scratch(work)
     return report
 
@@ -73,8 +73,8 @@ def _enter(engine: Engine, plan: Plan) -> Entered:
     return Entered(plan, found, marked)
 
 
-def _publish(work: Work, engine: Engine, entered: list[Entered]) -> dict[str, Any]:
-    """Results under their final names, the report last."""
+def _publish(work: Work, engine: Engine, entered: list[Entered], entries: int) -> dict[str, Any]:
+    """Results under their final names, the report last. entries: of the recipe."""
     steps = Steps(engine, entered[-1].plan)
     shards = range(len(entered[-1].plan.shards))
     noted = [one for one in entered if one.plan.entry.action == "annotate"]
@@ -101,6 +101,7 @@ def _publish(work: Work, engine: Engine, entered: list[Entered]) -> dict[str, An
         "changed_in_indexes": sum(count["changed"] for count in changes),
         "kept": sum(count["kept"] for count in published),
         "cut_bytes": sum(count["cut_bytes"] for count in published),
+        "entries_of_recipe": entries,
         "entries": [entry_report(one, _excerpts(steps, one)) for one in entered],
     }
     write_json(work.dedup / "report.json", report)
