@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from dolma_pipe.entries import Entry
+from dolma_pipe.entries import METHODS, Entry
 from dolma_pipe.errors import RecipeError, WorkError
 
 FORMAT = 1
@@ -98,12 +98,22 @@ def read_index(root: str) -> Description:
     return described
 
 
+def check_indexable(entries: Sequence[Entry]) -> None:
+    """All of them decide by keys and sets. Raises RecipeError."""
+    able = [name for name, method in METHODS.items() if method.indexable]
+    for i, entry in enumerate(entries):
+        if not entry.indexable:
+            raise RecipeError(
+                f"dedup.{i}.{entry.method}: dedup_index has none of this method, which needs the"
+                f" old texts ({', '.join(able[:-1])} and {able[-1]} have one)"
+            )
+
+
 def check_entries(entries: Sequence[Entry], root: str, index: Description) -> None:
     """The index holds what these entries need. Raises RecipeError, naming the setting."""
+    check_indexable(entries)
     for i, entry in enumerate(entries):
         place = f"dedup.{i}.{entry.method}"
-        if not entry.indexable:
-            raise RecipeError(f"{place}: cannot go by an index, it needs the old texts")
         made = index.entries[i] if i < len(index.entries) else None
         if made is None or made.method != entry.method:
             told = "no such entry" if made is None else made.method

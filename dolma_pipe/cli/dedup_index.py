@@ -44,8 +44,8 @@ def command(
         from dolma_pipe.passes.dedup_index import index
         from dolma_pipe.passes.prepare import locked
 
-        with locked(out):
-            told = index(context, out, new_only=new_only)
+        with locked(out, "index", "--out"):
+            told = index(context, recipe, out, new_only=new_only)
         counts = told.counts
         each = counts["bytes"] / max(1, counts["documents"])
         click.echo(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dolma_pipe.dedup_index import Description, read_index
+from dolma_pipe.dedup_index import Description, check_indexable, read_index
 from dolma_pipe.errors import RecipeError, UserError, WorkError
 from dolma_pipe.manifest import fingerprint, read_record
 from dolma_pipe.passes.context import Context, WatchedEngine
@@ -11,17 +11,19 @@ from dolma_pipe.passes.dedup import curated_shard, deduplicate, indexed_shards
 from dolma_pipe.stages.dedup.index import write_index
 
 
-def index(context: Context, out: Path, *, new_only: bool = False) -> Description:
+def index(context: Context, path: Path, out: Path, *, new_only: bool = False) -> Description:
     """Stages 1 to 4 where they are not done, then the index of their documents in `out`.
 
-    new_only: without the documents of the indexes that the recipe names. Raises UserError.
+    path: of the recipe. new_only: without the documents of the indexes that the recipe names.
+    Raises UserError.
     """
     recipe, work = context.recipe, context.work
-    for i, entry in enumerate(recipe.dedup):
-        if not entry.indexable:
-            raise RecipeError(f"dedup.{i}.{entry.method}: has no index, it needs the old texts")
     if not recipe.dedup:
-        raise RecipeError("the recipe has no dedup section")
+        raise RecipeError(f"{path}: dedup: is missing, an index is made of what it has decided")
+    try:
+        check_indexable(recipe.dedup)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
     if any(Path(root).resolve() == out.resolve() for root in recipe.dedup_index):
         raise RecipeError(f"--out {out} is an index that the recipe reads: choose another folder")
     if out.resolve().is_relative_to(work.root.resolve()):

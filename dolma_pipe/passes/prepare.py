@@ -97,22 +97,22 @@ def _refuse_own_output(recipe: Recipe, root: Path) -> None:
 
 
 @contextmanager
-def locked(root: Path) -> Iterator[None]:
+def locked(root: Path, kind: str = "work directory", option: str = "--work") -> Iterator[None]:
     """Two runs in one work directory would undo each other's files; a folder of somebody else's
-    would lose its own.
+    would lose its own. kind, option: what the folder is for, and what names it.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
         if not (root / LOCK).exists() and any(root.iterdir()):
             raise WorkError(
-                f"{root} is not empty and no work directory of ours: choose another with --work"
+                f"{root} is not empty and no {kind} of ours: choose another with {option}"
             )
         lock = (root / LOCK).open("wb")
     except OSError as error:
-        raise WorkError(f"cannot use work directory {root}: {error.strerror or error}") from error
+        raise WorkError(f"cannot use {kind} {root}: {error.strerror or error}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise WorkError(f"another run uses the work directory {root}") from None
+            raise WorkError(f"another run uses the {kind} {root}") from None
         yield

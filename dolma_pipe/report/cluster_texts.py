@@ -34,6 +34,7 @@ KEPT_LINES = 3
 """Of the kept document, and of one that went alone."""
 NAME = 60
 """Columns of an id."""
+NO_TEXT = "(of an earlier run, whose index has no texts)"
 
 
 def cluster_texts(
@@ -94,13 +95,16 @@ def _cluster(work: Work, name: str, cluster: Cluster, width: int, *, colour: boo
     yield f"{name}: {cluster.size:,} documents, copies in {harmless(sources)}"
     members = [cluster.kept, *cluster.copies]
     texts = texts_at(work, [member.place for member in members])
-    kept = texts[cluster.kept.place].decode(errors="replace")
-    words = words_of(kept)
+    kept = _text(cluster.kept, texts)
     yield f"  kept  {_told(cluster.kept, texts)}"
-    yield from _beginning(words, width)
+    yield from _beginning(words_of(kept or ""), width)
     for copy in cluster.copies:
-        text = texts[copy.place].decode(errors="replace")
-        pieces = differences(words, words_of(text))
+        text = _text(copy, texts)
+        if kept is None or text is None:  # nothing to compare
+            yield f"  copy  {_told(copy, texts)}"
+            yield from _beginning(words_of(text or ""), width)
+            continue
+        pieces = differences(words_of(kept), words_of(text))
         gone, new = changed(pieces)
         change = f"  -{gone:,} +{new:,} words" if gone or new else ""
         yield f"  copy  {_told(copy, texts)}{change}"
@@ -115,11 +119,19 @@ def _cluster(work: Work, name: str, cluster: Cluster, width: int, *, colour: boo
     yield ""
 
 
+def _text(member: Member, texts: dict[Place, bytes]) -> str | None:
+    """None of a document of an index."""
+    text = texts.get(member.place)
+    return None if text is None else text.decode(errors="replace")
+
+
 def _told(member: Member, texts: dict[Place, bytes]) -> str:
     key, row = member.place
     alike = "" if member.similarity is None else f"  similarity {member.similarity:.3g}"
     name = shortened(harmless(member.name), NAME)
-    return f"{name}  {harmless(key)} row {row}  {len(texts[member.place]):,} B{alike}"
+    text = texts.get(member.place)
+    size = NO_TEXT if text is None else f"{len(text):,} B"
+    return f"{name}  {harmless(key)} row {row}  {size}{alike}"
 
 
 def _beginning(words: list[Word], width: int) -> Iterator[str]:

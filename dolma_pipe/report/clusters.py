@@ -23,8 +23,6 @@ ROWS = 1 << 17
 Place = tuple[str, int]
 """Key of a shard, and row."""
 
-NO_TEXT = b"(of an earlier run, whose index has no texts)"
-
 
 class Member(NamedTuple):
     """A document. similarity: to the kept one, None where not known."""
@@ -209,17 +207,16 @@ def _keys(folder: Path, ending: str) -> list[str]:
 
 
 def texts_at(work: Work, places: Iterable[Place]) -> dict[Place, bytes]:
-    """Texts of documents as curation left them, each shard read once; NO_TEXT where an index
-    stands for them."""
+    """Texts of documents as curation left them, each shard read once; none where an index stands
+    for them."""
     by_shard: dict[str, set[int]] = {}
     for key, row in places:
         by_shard.setdefault(key, set()).add(row)
     found: dict[Place, bytes] = {}
     for key, wanted in by_shard.items():
-        rows: I64 = np.array(sorted(wanted), np.int64)
         if work.indexed(key).exists():
-            found |= {(key, row): NO_TEXT for row in wanted}
             continue
+        rows: I64 = np.array(sorted(wanted), np.int64)
         for texts in read_texts(work.curated(key), rows):
             borders: Sequence[int] = texts.offsets.tolist()
             for i, row in enumerate(texts.rows.tolist()):

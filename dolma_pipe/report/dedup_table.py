@@ -31,6 +31,8 @@ def dedup_table(
     """All of it, or (entries) some of the report's entries."""
     head = textwrap.wrap(_head(report, place), width, subsequent_indent="  ")
     head += [told] if (told := only_some(report)) else []
+    for line in _indexed(report):
+        head += textwrap.wrap(line, width, initial_indent="  ", subsequent_indent="  ")
     lines = [*head, "", *_overview(report, rates)]
     lines += textwrap.wrap(f"tokens: {harmless(rates.missing)}", width) if rates.missing else []
     for entry in entries:
@@ -48,6 +50,22 @@ def _head(report: dict[str, Any], place: str) -> str:
     return (
         f"{place}: {whole:,} documents, {megabytes(read)} MB; "
         f"kept {kept:,} ({percent(kept, whole)}), {megabytes(left)} MB ({percent(left, read)})"
+    )
+
+
+def _indexed(report: dict[str, Any]) -> Iterator[str]:
+    """What of the counts is of indexes, and what of the run itself."""
+    old = report.get("indexed_documents")
+    if not old or "kept_in_indexes" not in report:  # as of an earlier version
+        return
+    gone = report["gone_from_indexes"]
+    back = report["changed_in_indexes"] - gone
+    new, kept = report["documents"] - old, report["kept"] - report["kept_in_indexes"]
+    again = f" and {back:,} come back" if back else ""
+    yield f"new documents: {new:,}, kept {kept:,} ({percent(kept, new)})"
+    yield (
+        f"the other {old:,} are of an index, of which {gone:,} now go{again} "
+        "(dedup/index_changes.parquet); all that follows counts both"
     )
 
 

@@ -1,9 +1,11 @@
 """`dolma-pipe dedup index`: yesterday's documents take part in today's run, their files gone."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -73,9 +75,32 @@ def test_reports_tell_of_documents_without_texts(root: Path) -> None:
     write_recipe(root / "noted.yaml", [WIKI], "[{exact: {}}, {minhash: {action: annotate}}]")
     dolma_pipe(root, "dedup", "noted.yaml", "--work", "noted")
     told = dolma_pipe(root, "dedup", "report", "noted.yaml", "--work", "noted", "--clusters", 2)
-    assert "(of an earlier run, whose index has no texts)" in told.stdout
+    members = re.findall(r"^  (kept|copy)  \S+  (web|wiki)/\S+ row \d+  (.*)$", told.stdout, re.M)
+    kinds = {member[:2] for member in members}
+    assert kinds == {("kept", "web"), ("copy", "web"), ("copy", "wiki")}
+    for _, source, size in members:
+        assert size.startswith("(of an earlier run, whose index has no texts)") == (source == "web")
+        assert bool(re.match(r"[\d,]+ B", size)) == (source == "wiki")
+    assert not re.search(r"[-+][\d,]+ words", told.stdout)  # there is nothing to compare with
+    assert "the same" not in told.stdout
     told = dolma_pipe(root, "explain", "noted.yaml", "nweb0-0", "--work", "noted")
     assert " web0-0 of web" in told.stdout
+
+
+def test_the_report_tells_new_documents_from_old_ones(root: Path) -> None:
+    dolma_pipe(root, "run", "new.yaml", "--work", "new")
+    told = dolma_pipe(root, "dedup", "report", "new.yaml", "--work", "new").stdout.split("\n\n")[0]
+    removed = [
+        np.fromfile(root / f"new/dedup/removed/wiki/wiki-{i}.u8", np.uint8) for i in range(2)
+    ]
+    new, kept = sum(map(len, removed)), sum(int((one == 0).sum()) for one in removed)
+    changed = pq.read_table(root / "new/dedup/index_changes.parquet").to_pylist()
+    gone = sum(row["after"] > 0 for row in changed)
+    assert gone > 0
+    assert f"  new documents: {new}, kept {kept} ({kept / new:.1%})\n" in told
+    assert f"the other 180 are of an index, of which {gone} now go" in " ".join(told.split())
+    told = dolma_pipe(root, "dedup", "report", "--work", "both").stdout
+    assert "new documents" not in told
 
 
 def test_an_index_that_stands_is_not_made_again(root: Path) -> None:
@@ -173,4 +198,17 @@ def test_commands_that_cannot_go_on_are_refused(root: Path) -> None:
     assert "all entries have to run" in refused("dedup", *new, "--method", "minhash")
     assert "is an index that the recipe reads" in refused("dedup", "index", *new, "--out", "index")
     assert "lies in the work" in refused("dedup", "index", *new, "--out", "new/index")
-    assert "not empty" in refused("dedup", "index", *new, "--out", "wiki")
+    told = "wiki is not empty and no index of ours: choose another with --out"
+    assert told in refused("dedup", "index", *new, "--out", "wiki")
+    write_recipe(root / "lines.yaml", [WIKI], "[{exact: {}}, {lines: {}}]", "[]")
+    needs_texts = (
+        "lines.yaml: dedup.1.lines: dedup_index has none of this method, which needs the old texts"
+        " (exact, minhash and simhash have one)\n"
+    )
+    told = refused("dedup", "index", "lines.yaml", "--work", "lines", "--out", "fourth")
+    assert told == f"dolma-pipe: {needs_texts}"
+    write_recipe(root / "lines.yaml", [WIKI], "[{exact: {}}, {lines: {}}]")
+    assert refused("dedup", "lines.yaml", "--work", "lines") == f"dolma-pipe: {needs_texts}"
+    write_recipe(root / "none.yaml", [WIKI], "[]", "[]")
+    told = refused("dedup", "index", "none.yaml", "--work", "lines", "--out", "fourth")
+    assert told.startswith("dolma-pipe: none.yaml: dedup: is missing")

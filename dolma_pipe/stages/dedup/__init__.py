@@ -89,7 +89,8 @@ def _publish(work: Work, engine: Engine, entered: list[Entered], entries: int) -
     for one in removing:
         Steps(engine, one.plan).over_parts("publish:write_rows", len(one.plan.groups))
     steps.over_parts("publish:publish_table", 1, plans=plans)
-    indexed = [shard.documents for shard in entered[-1].plan.shards if shard.index is not None]
+    both = zip(entered[-1].plan.shards, published, strict=True)
+    indexed = [(shard, count) for shard, count in both if shard.index is not None]
     changes = steps.over_parts("publish:publish_changes", 1) if indexed else []
     searched = [one.plan for one in entered if isinstance(one.plan.entry, Decontaminate)]
     if searched:
@@ -97,8 +98,10 @@ def _publish(work: Work, engine: Engine, entered: list[Entered], entries: int) -
         steps.over_parts("contamination:publish_contamination", 1, plans=plans)
     report = {
         "documents": sum(shard.documents for shard in entered[-1].plan.shards),
-        "indexed_documents": sum(indexed),
+        "indexed_documents": sum(shard.documents for shard, _ in indexed),
+        "kept_in_indexes": sum(count["kept"] for _, count in indexed),
         "changed_in_indexes": sum(count["changed"] for count in changes),
+        "gone_from_indexes": sum(count["gone"] for count in changes),
         "kept": sum(count["kept"] for count in published),
         "cut_bytes": sum(count["cut_bytes"] for count in published),
         "entries_of_recipe": entries,

@@ -171,7 +171,9 @@ def publish_changes(args: dict[str, Any]) -> dict[str, int]:
     path = plan.work.dedup / "index_changes.parquet"
     indexed = (i for i, shard in enumerate(plan.shards) if shard.index is not None)
     tables = (_changes(plan, shard) for shard in indexed)
-    return {"changed": _write(path, CHANGES, tables, durable=True)}
+    changed = _write(path, CHANGES, tables, durable=True)
+    after = pq.read_table(path, columns=["after"]).column("after").to_numpy()
+    return {"changed": changed, "gone": int(np.count_nonzero(after))}
 
 
 def _changes(plan: Plan, shard: int) -> pa.Table:
