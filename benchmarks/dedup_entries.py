@@ -49,7 +49,7 @@ def entries_alone(corpus: Corpus, empty: Corpus, scratch: Path) -> list[Alone]:
         if "decontaminate" in entry:
             entry = {"decontaminate": {"evaluations": {"drawn": str(items)}}}
         source = ONLY.get(name)
-        chosen = _only(documents, source)
+        chosen = _only(corpus, source) if source else documents  # the language is in the metadata
         if source and source not in chosen.sources:
             found.append(Alone(name, refused=f"no source is called {source}"))
             continue
@@ -78,9 +78,7 @@ def _alone(
     )
 
 
-def _only(corpus: Corpus, source: str | None) -> Corpus:
-    if source is None:
-        return corpus
+def _only(corpus: Corpus, source: str) -> Corpus:
     chosen = Corpus(corpus.folder)
     chosen.__dict__["sources"] = {n: paths for n, paths in corpus.sources.items() if n == source}
     return chosen
