@@ -15,12 +15,12 @@ from dolma_pipe.tokens import (
     TokenArrays,
     TokenizerStamp,
     TokenSource,
-    _verify_rows,
     read_manifest,
     verify,
     write_manifest,
     write_tokens,
 )
+from dolma_pipe.tokens.check import _verify_rows
 
 EOS = 9
 U16 = np.dtype("<u2")

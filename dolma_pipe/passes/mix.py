@@ -13,9 +13,9 @@ from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_re
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.encode import EncodedInput
 from dolma_pipe.shelf import find, names
-from dolma_pipe.stages.assemble import ENDINGS, assembly_tasks, finish_tokens, withdraw_manifest
+from dolma_pipe.stages.assemble import assembly_tasks, finish_tokens, withdraw_manifest
 from dolma_pipe.stages.plan import Plan, copies_path, plan_path, read_plan
-from dolma_pipe.tokens import MANIFEST, TOKEN_BYTES
+from dolma_pipe.tokens import ENDINGS, MANIFEST, TOKEN_BYTES
 
 
 def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -> Plan:

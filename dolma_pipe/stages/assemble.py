@@ -15,6 +15,7 @@ from dolma_pipe.stages.copies import copy_hashes
 from dolma_pipe.stages.plan import SourcePlan, copies_path, read_plan
 from dolma_pipe.tokenizer import TokenizeSettings, load_tokenizer
 from dolma_pipe.tokens import (
+    ENDINGS,
     MANIFEST,
     TOKEN_BYTES,
     Manifest,
@@ -26,8 +27,6 @@ from dolma_pipe.tokens import (
     write_tokens,
 )
 from dolma_pipe.work import Work, atomic_write
-
-ENDINGS = (".npy", ".offsets.u64", ".csv.gz")
 
 
 class _Chosen(NamedTuple):

@@ -1,0 +1,42 @@
+"""Token arrays: raw ids on disk, a manifest that says what they are, writer, reader and check.
+
+    manifest.json                     order of sources and shards, dtype, special ids, sha256
+    token_bytes.u16                   uint16[vocabulary]: bytes of text behind each token
+    <source>/part-00000.npy           raw little-endian ids without a header, what np.memmap reads
+    <source>/part-00000.offsets.u64   uint64[documents + 1]
+    <source>/part-00000.csv.gz        start,end,id,src,loc: a row a document
+
+Needs numpy and msgspec only: the trainer imports this.
+"""
+
+from dolma_pipe.tokens.arrays import TokenArrays, Tokens
+from dolma_pipe.tokens.check import verify
+from dolma_pipe.tokens.manifest import (
+    ENDINGS,
+    MANIFEST,
+    TOKEN_BYTES,
+    Manifest,
+    TokenizerStamp,
+    TokenShard,
+    TokenSource,
+    read_manifest,
+    write_manifest,
+)
+from dolma_pipe.tokens.writer import TokenWriter, write_tokens
+
+__all__ = [
+    "ENDINGS",
+    "MANIFEST",
+    "TOKEN_BYTES",
+    "Manifest",
+    "TokenArrays",
+    "TokenShard",
+    "TokenSource",
+    "TokenWriter",
+    "TokenizerStamp",
+    "Tokens",
+    "read_manifest",
+    "verify",
+    "write_manifest",
+    "write_tokens",
+]

@@ -1,0 +1,81 @@
+"""The manifest of token arrays: all that a reader needs to know, and the only source of order."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dolma_pipe.errors import TokensError
+from dolma_pipe.work import write_json
+
+FORMAT = "dolma-pipe tokens"
+VERSION = 1
+MANIFEST = "manifest.json"
+TOKEN_BYTES = "token_bytes.u16"
+ENDINGS = (".npy", ".offsets.u64", ".csv.gz")
+"""Of the files of a shard: ids, where documents start, where they come from."""
+
+
+class TokenShard(msgspec.Struct, frozen=True, kw_only=True):
+    """One array. file is relative to the manifest; sha256 is that of its bytes."""
+
+    file: str
+    documents: int
+    tokens: int
+    max_token_id: int
+    sha256: str
+
+
+class TokenSource(msgspec.Struct, frozen=True, kw_only=True):
+    """The arrays of one source, in order."""
+
+    name: str
+    documents: int
+    tokens: int
+    shards: tuple[TokenShard, ...]
+
+
+class TokenizerStamp(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tokenizer made the ids: its name or path in the recipe, and the sha256 of its json."""
+
+    name: str
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a reader needs to know; the only source of order.
+
+    counts: what every stage before let through, as the run tells it.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    dtype: str
+    vocab_size: int
+    eos_id: int
+    pad_id: int | None
+    tokenizer: TokenizerStamp
+    token_bytes_sha256: str
+    seed: int
+    fingerprint: str
+    documents: int
+    tokens: int
+    sources: tuple[TokenSource, ...]
+    counts: dict[str, Any] = {}
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Last of all: without it a folder holds no token arrays."""
+    write_json(folder / MANIFEST, manifest)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises TokensError where there is none, or it is not one that this version reads."""
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TokensError(f"no token arrays in {folder}: {MANIFEST}: {error}") from None
+    if manifest.format != FORMAT or manifest.version != VERSION:
+        found = f"{manifest.format} {manifest.version}"
+        raise TokensError(f"{folder / MANIFEST} is {found}, not {FORMAT} {VERSION}")
+    return manifest

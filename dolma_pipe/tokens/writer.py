@@ -1,0 +1,101 @@
+"""Write one array of token ids with its offsets and rows; the files appear whole or not at all."""
+
+import csv
+import gzip
+import hashlib
+import io
+from array import array
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from dolma_pipe.errors import TokensError
+from dolma_pipe.tokens.arrays import Tokens
+from dolma_pipe.tokens.manifest import TokenShard
+from dolma_pipe.work import atomic_write
+
+BUFFERED_TOKENS = 1 << 20
+
+
+class TokenWriter:
+    """Appends documents to one array; use `write_tokens`."""
+
+    def __init__(
+        self, ids: IO[bytes], rows: IO[str], dtype: np.dtype[Any], vocab_size: int, eos_id: int
+    ) -> None:
+        self._file = ids
+        self._rows = csv.writer(rows, lineterminator="\n")
+        # the csv module leaves a lone carriage return bare, and readers end the row there
+        self._quoted_rows = csv.writer(rows, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self._dtype = dtype
+        self._vocab_size = vocab_size
+        self._eos_id = eos_id
+        self._held: list[Tokens] = []
+        self._held_tokens = 0
+        self._hash = hashlib.sha256()
+        self.ends = array("Q", [0])
+        self.max_token_id = 0
+
+    def add(self, ids: Tokens, document_id: str, src: str, loc: int) -> None:
+        """Append one document, ids[tokens] with its EOS; it came from line loc of src."""
+        if not len(ids) or ids[-1] != self._eos_id:
+            raise TokensError(f"document {document_id} does not end with token {self._eos_id}")
+        start = self.ends[-1]
+        self.ends.append(start + len(ids))
+        rows = self._quoted_rows if "\r" in document_id + src else self._rows
+        rows.writerow((start, self.ends[-1], document_id, src, loc))
+        self._held.append(ids)
+        self._held_tokens += len(ids)
+        if self._held_tokens >= BUFFERED_TOKENS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held. Raises TokensError for an id outside of the vocabulary."""
+        if not self._held:
+            return
+        ids = np.concatenate(self._held)
+        self.max_token_id = max(self.max_token_id, int(ids.max()))
+        if self.max_token_id >= self._vocab_size:
+            raise TokensError(f"token id {self.max_token_id} in a vocabulary of {self._vocab_size}")
+        content = ids.astype(self._dtype, copy=False).tobytes()
+        self._hash.update(content)
+        self._file.write(content)
+        self._held, self._held_tokens = [], 0
+
+    def shard(self, file: str) -> TokenShard:
+        """The manifest's entry, after all was flushed."""
+        return TokenShard(
+            file=file,
+            documents=len(self.ends) - 1,
+            tokens=self.ends[-1],
+            max_token_id=self.max_token_id,
+            sha256=self._hash.hexdigest(),
+        )
+
+
+@contextmanager
+def write_tokens(
+    prefix: Path, dtype: np.dtype[Any], vocab_size: int, eos_id: int
+) -> Iterator[TokenWriter]:
+    """Write prefix.npy, .offsets.u64 and .csv.gz; they appear when the block ends well.
+
+    Raises TokensError for an empty shard: np.memmap cannot read one.
+    """
+    with ExitStack() as files:
+        file = files.enter_context(atomic_write(prefix.with_name(prefix.name + ".npy")))
+        offsets = files.enter_context(atomic_write(prefix.with_name(prefix.name + ".offsets.u64")))
+        packed = files.enter_context(atomic_write(prefix.with_name(prefix.name + ".csv.gz")))
+        # no time and no name in the gzip header: the same bytes on every run
+        unpacked = files.enter_context(
+            gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0)
+        )
+        rows = files.enter_context(io.TextIOWrapper(unpacked, "utf-8", newline=""))
+        writer = TokenWriter(file, rows, dtype, vocab_size, eos_id)
+        yield writer
+        writer.flush()
+        if len(writer.ends) == 1:
+            raise TokensError(f"{prefix}: no document in it")
+        offsets.write(np.array(writer.ends, "<u8").tobytes())
