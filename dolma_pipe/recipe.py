@@ -9,7 +9,7 @@ from dolma_pipe.entries import Entry
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import Input
-from dolma_pipe.mixer import MixSettings
+from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.settings import nearest, settle
 from dolma_pipe.shelf import Found, load
 from dolma_pipe.tagger import Tagger

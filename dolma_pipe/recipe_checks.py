@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dolma_pipe.dedup_index import check_indexes
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.mixer import Curve
+from dolma_pipe.mix_settings import Curve
 from dolma_pipe.recipe import Recipe, Source, TaggerUse
 from dolma_pipe.settings import nearest
 from dolma_pipe.shelf import blamed

@@ -12,7 +12,7 @@ from dolma_pipe.evaluations import check_evaluations
 from dolma_pipe.extends import read_extended
 from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
 from dolma_pipe.inputs import find_inputs
-from dolma_pipe.mixer import Curve, MixSettings
+from dolma_pipe.mix_settings import Curve, MixSettings
 from dolma_pipe.recipe import FILTER_STAGES, FilterStage, Mask, Recipe, Rule, Source, TaggerUse
 from dolma_pipe.recipe_checks import check_columns, check_names, indexed_sources
 from dolma_pipe.settings import nearest, one_line, settle

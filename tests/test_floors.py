@@ -19,6 +19,7 @@ FLOORS = {
     "tokens": 1,
     "tagger": 1,
     "mixer": 1,
+    "mix_settings": 1,
     "assets": 1,
     "attributes": 1,
     "codepoints": 1,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from dolma_pipe.entries import Ast, MinHash, Semantic
-from dolma_pipe.mixer import Curve
+from dolma_pipe.mix_settings import Curve
 from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.report.settings import settings_told
 from dolma_pipe.stages.decide import NamedTagger, by_cost

@@ -13,16 +13,8 @@ import pyarrow.parquet as pq
 
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.kernels.jit import I64, U16, U64, Bool
-from dolma_pipe.mixer import (
-    Budget,
-    Curve,
-    Mixer,
-    MixSettings,
-    Portions,
-    Supply,
-    largest_remainder,
-    supply_of,
-)
+from dolma_pipe.mix_settings import Curve, MixSettings
+from dolma_pipe.mixer import Budget, Mixer, Portions, Supply, largest_remainder, supply_of
 from dolma_pipe.shelf import find, load
 from dolma_pipe.stages.copies import (
     CODES,

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.mixer import Budget, MixSettings, largest_remainder
+from dolma_pipe.mix_settings import MixSettings
+from dolma_pipe.mixer import Budget, largest_remainder
 from tests.mixers.made import mixer, supply
 
 

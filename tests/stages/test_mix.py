@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.mixer import Curve, MixSettings
+from dolma_pipe.mix_settings import Curve, MixSettings
 from dolma_pipe.stages.assemble import (
     assemble_part,
     assembly_tasks,
