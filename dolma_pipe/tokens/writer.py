@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.arrays import Tokens
@@ -19,14 +20,22 @@ from dolma_pipe.work import atomic_write
 
 BUFFERED_TOKENS = 1 << 20
 
+Lengths = npt.NDArray[np.int64]
+
 
 class TokenWriter:
     """Appends documents to one array; use `write_tokens`."""
 
     def __init__(
-        self, ids: IO[bytes], rows: IO[str], dtype: np.dtype[Any], vocab_size: int, eos_id: int
+        self,
+        ids: IO[bytes],
+        rows: io.TextIOWrapper,
+        dtype: np.dtype[Any],
+        vocab_size: int,
+        eos_id: int,
     ) -> None:
         self._file = ids
+        self._text = rows
         self._rows = csv.writer(rows, lineterminator="\n")
         # the csv module leaves a lone carriage return bare, and readers end the row there
         self._quoted_rows = csv.writer(rows, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -47,6 +56,20 @@ class TokenWriter:
         self.ends.append(start + len(ids))
         rows = self._quoted_rows if "\r" in document_id + src else self._rows
         rows.writerow((start, self.ends[-1], document_id, src, loc))
+        self._held.append(ids)
+        self._held_tokens += len(ids)
+        if self._held_tokens >= BUFFERED_TOKENS:
+            self.flush()
+
+    def extend(self, ids: Tokens, lengths: Lengths, rows: bytes) -> None:
+        """Append many documents: ids[tokens], of which each has lengths[document] with its EOS, and
+        their rows of the csv, start, end, id, src and loc."""
+        ends = np.cumsum(lengths)
+        if len(ids) != ends[-1] or not (ids[ends - 1] == self._eos_id).all():
+            raise TokensError(f"a document does not end with token {self._eos_id}")
+        self.ends.frombytes((ends + self.ends[-1]).astype(np.uint64).tobytes())
+        self._text.flush()
+        self._text.buffer.write(rows)
         self._held.append(ids)
         self._held_tokens += len(ids)
         if self._held_tokens >= BUFFERED_TOKENS:
