@@ -79,11 +79,11 @@ class TokenWriter:
         """Write what is held. Raises TokensError for an id outside of the vocabulary."""
         if not self._held:
             return
-        ids = np.concatenate(self._held)
+        ids = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
         self.max_token_id = max(self.max_token_id, int(ids.max()))
         if self.max_token_id >= self._vocab_size:
             raise TokensError(f"token id {self.max_token_id} in a vocabulary of {self._vocab_size}")
-        content = ids.astype(self._dtype, copy=False).tobytes()
+        content = np.ascontiguousarray(ids, self._dtype).data
         self._hash.update(content)
         self._file.write(content)
         self._held, self._held_tokens = [], 0
@@ -113,7 +113,7 @@ def write_tokens(
         packed = files.enter_context(atomic_write(prefix.with_name(prefix.name + ".csv.gz")))
         # no time and no name in the gzip header: the same bytes on every run
         unpacked = files.enter_context(
-            gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0)
+            gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=packed, mtime=0)
         )
         rows = files.enter_context(io.TextIOWrapper(unpacked, "utf-8", newline=""))
         writer = TokenWriter(file, rows, dtype, vocab_size, eos_id)
