@@ -6,6 +6,7 @@
         ├── AssetError       a model or tokenizer cannot be had, or is not the one that was pinned
         ├── InputError       documents cannot be read, or too many of them are bad
         ├── WorkError        the work directory cannot be used
+        ├── StoreError       an object store, or a folder for output, refuses or cannot be reached
         ├── TokensError      a token array is missing, damaged or not what its manifest says
         └── MissingExtra     an optional dependency is not installed
 
@@ -35,6 +36,10 @@ class InputError(UserError):
 
 class WorkError(UserError):
     """The work directory cannot be used."""
+
+
+class StoreError(UserError):
+    """An object store, or a folder for output, refuses or cannot be reached."""
 
 
 class TokensError(UserError):

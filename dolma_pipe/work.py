@@ -50,7 +50,12 @@ def remove_temporaries(folder: Path) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write value as readable JSON with sorted keys, atomically."""
     with atomic_write(path) as file:
-        file.write(readable_json(value).encode() + b"\n")
+        file.write(json_file(value))
+
+
+def json_file(value: Any) -> bytes:
+    """What a file of readable JSON holds."""
+    return readable_json(value).encode() + b"\n"
 
 
 def readable_json(value: Any) -> str:
@@ -130,6 +135,15 @@ class Work:
     @property
     def tokens(self) -> Path:
         return self.root / "tokens"
+
+    @property
+    def spool(self) -> Path:
+        """Token arrays on their way to somewhere else, a file a worker."""
+        return self.root / "spool"
+
+    def published(self, key: str) -> Path:
+        """The receipt of what was put there."""
+        return self.root / "published" / f"{key}.json"
 
     @property
     def held_out(self) -> Path:

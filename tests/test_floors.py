@@ -38,6 +38,7 @@ FLOORS = {
     "formats": 1,
     "lists": 1,
     "settings": 1,
+    "store": 1,
     "stored": 1,
     "stream": 1,
     "syntax": 1,

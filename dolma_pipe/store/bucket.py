@@ -1,0 +1,160 @@
+"""A bucket on S3, or on whatever speaks its protocol, as a store. boto3 finds credentials, region
+and AWS_ENDPOINT_URL in the usual places; botocore tries again with backoff."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from dolma_pipe.errors import MissingExtra, StoreError, WorkError
+from dolma_pipe.store.base import Stamp, Store
+from dolma_pipe.store.refusals import is_missing, reason
+
+ATTEMPTS = 6
+"""With the waits of botocore's standard mode some 15 s until a store counts as dead, unless the
+environment has AWS_MAX_ATTEMPTS or AWS_RETRY_MODE."""
+PIECE = 16 << 20
+"""Of a multipart upload; boto3 takes larger ones where 10,000 are not enough."""
+UPLOADS_AT_ONCE = 4
+SHA256 = "sha256"
+"""Metadata of each object: what is in it is known without fetching it, whatever its etag is."""
+
+
+class _There(NamedTuple):
+    stamp: Stamp
+    sha256: str | None
+
+
+class Bucket(Store):
+    """s3://bucket/prefix."""
+
+    def __init__(self, uri: str) -> None:
+        self.place = uri.rstrip("/")
+        self._bucket, _, prefix = self.place.removeprefix("s3://").partition("/")
+        self._prefix = f"{prefix}/" if prefix else ""
+
+    def put(self, file: IO[bytes], name: str) -> Stamp:
+        digest, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+        there = self._there(name)
+        if there is None or (there.sha256, there.stamp.size) != (digest, size):
+            file.seek(0)
+            self._upload(file, name, digest)
+            there = self._there(name)
+        if there is None or (there.sha256, there.stamp.size) != (digest, size):
+            raise StoreError(f"{self.place}/{name}: somebody else writes there, too")
+        return there.stamp
+
+    def get(self, name: str, path: Path) -> None:
+        try:
+            with self._asked(name) as client:
+                client.download_file(self._bucket, self._prefix + name, str(path))
+        except OSError as error:
+            raise WorkError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def read(self, name: str) -> bytes | None:
+        with self._asked(name) as client, _or_none() as found:
+            answer = client.get_object(Bucket=self._bucket, Key=self._prefix + name)
+            found.append(answer["Body"].read())
+        return found[0] if found else None
+
+    def head(self, name: str) -> Stamp | None:
+        there = self._there(name)
+        return there and there.stamp
+
+    def list(self, folder: str) -> dict[str, Stamp]:
+        found = {}
+        prefix = f"{self._prefix}{folder.rstrip('/')}/"
+        with self._asked(folder) as client:
+            pages = client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                for item in page.get("Contents", ()):
+                    name = item["Key"][len(self._prefix) :]
+                    found[name] = Stamp(item["Size"], item["ETag"].strip('"'))
+        return dict(sorted(found.items()))
+
+    def delete(self, name: str) -> None:
+        with self._asked(name) as client:
+            client.delete_object(Bucket=self._bucket, Key=self._prefix + name)
+
+    def remove_unfinished(self, folder: str) -> None:
+        """Uploads in several pieces that were not finished: nobody sees them, everybody pays."""
+        prefix = f"{self._prefix}{folder.rstrip('/')}/"
+        with self._asked(folder) as client:
+            pages = client.get_paginator("list_multipart_uploads")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                for upload in page.get("Uploads", ()):
+                    client.abort_multipart_upload(
+                        Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                    )
+
+    def _there(self, name: str) -> _There | None:
+        with self._asked(name) as client, _or_none() as found:
+            answer = client.head_object(Bucket=self._bucket, Key=self._prefix + name)
+            stamp = Stamp(answer["ContentLength"], answer["ETag"].strip('"'))
+            found.append(_There(stamp, answer["Metadata"].get(SHA256)))
+        return found[0] if found else None
+
+    def _upload(self, file: IO[bytes], name: str, digest: str) -> None:
+        """boto3 aborts an upload in pieces that fails; the object appears when the last is in."""
+        from boto3.s3.transfer import TransferConfig
+
+        config = TransferConfig(
+            multipart_threshold=PIECE, multipart_chunksize=PIECE, max_concurrency=UPLOADS_AT_ONCE
+        )
+        with self._asked(name) as client:
+            client.upload_fileobj(
+                file,
+                self._bucket,
+                self._prefix + name,
+                ExtraArgs={"Metadata": {SHA256: digest}},
+                Config=config,
+            )
+
+    @contextmanager
+    def _asked(self, name: str) -> Iterator[Any]:
+        """The client; what it is refused becomes one line."""
+        with _told(f"{self.place}/{name}"):
+            yield _client()
+
+
+@contextmanager
+def _or_none() -> Iterator[list[Any]]:
+    """Somewhere to put an answer; it stays empty where the object is not there."""
+    from botocore.exceptions import ClientError
+
+    found: list[Any] = []
+    try:
+        yield found
+    except ClientError as error:
+        if not is_missing(error):
+            raise
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    try:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        raise MissingExtra("s3", "boto3") from None
+    try:
+        yield
+    except (BotoCoreError, ClientError, Boto3Error) as error:
+        raise StoreError(f"{place}: {reason(error)}") from error
+
+
+@lru_cache(maxsize=1)
+def _client() -> Any:
+    """One a process: making it takes longer than most requests."""
+    import boto3
+    from botocore.config import Config
+
+    retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
+    own = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
+    try:
+        return boto3.client("s3", config=Config(retries=None if own else retries))
+    except ValueError:  # botocore says it with the address, which may hold a password
+        raise StoreError("AWS_ENDPOINT_URL is no address: http://host:port") from None

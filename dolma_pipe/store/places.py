@@ -1,0 +1,44 @@
+"""From what a recipe or a command line says to a store."""
+
+import importlib.util
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dolma_pipe.errors import MissingExtra, RecipeError
+from dolma_pipe.store.base import Store
+from dolma_pipe.store.bucket import Bucket
+from dolma_pipe.store.folder import Folder
+
+
+def open_store(place: str) -> Store:
+    """The store of a folder or of s3://bucket/prefix; nothing is asked of it yet."""
+    return Bucket(place) if "://" in place else Folder(place)
+
+
+def check_place(place: str) -> None:
+    """Whether files can be stored there at all, without asking anybody.
+
+    Raises RecipeError; MissingExtra where the package is not installed.
+    """
+    parts = urlsplit(place)
+    if "@" in parts.netloc:  # before anything that shows the address
+        raise RecipeError(
+            "credentials do not belong into an address: they come from the environment,"
+            " ~/.aws, or the machine's role"
+        )
+    if not place or "\0" in place:
+        raise RecipeError(f"{place!a} is no folder")
+    if not parts.scheme:
+        return
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+        raise RecipeError(f"{place} is neither a folder nor s3://bucket/prefix")
+    if importlib.util.find_spec("boto3") is None:
+        raise MissingExtra("s3", "boto3")
+
+
+def is_within(uri: str, folder: str) -> bool:
+    """Whether a file or folder lies in another, or is it."""
+    if "://" in uri or "://" in folder:
+        return f"{uri}/".startswith(f"{folder.rstrip('/')}/")
+    return Path(os.path.realpath(uri)).is_relative_to(os.path.realpath(folder))
