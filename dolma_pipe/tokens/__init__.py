@@ -11,6 +11,7 @@ Needs numpy and msgspec only: the trainer imports this.
 
 from dolma_pipe.tokens.arrays import TokenArrays, Tokens
 from dolma_pipe.tokens.check import verify
+from dolma_pipe.tokens.export import export
 from dolma_pipe.tokens.manifest import (
     ENDINGS,
     MANIFEST,
@@ -22,6 +23,8 @@ from dolma_pipe.tokens.manifest import (
     read_manifest,
     write_manifest,
 )
+from dolma_pipe.tokens.place import Place, find_document, find_token
+from dolma_pipe.tokens.take import TakeSettings, Vocabulary, find_arrays, take
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
 __all__ = [
@@ -29,13 +32,21 @@ __all__ = [
     "MANIFEST",
     "TOKEN_BYTES",
     "Manifest",
+    "Place",
+    "TakeSettings",
     "TokenArrays",
     "TokenShard",
     "TokenSource",
     "TokenWriter",
     "TokenizerStamp",
     "Tokens",
+    "Vocabulary",
+    "export",
+    "find_arrays",
+    "find_document",
+    "find_token",
     "read_manifest",
+    "take",
     "verify",
     "write_manifest",
     "write_tokens",
