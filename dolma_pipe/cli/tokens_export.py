@@ -19,7 +19,9 @@ def command(folder: Path, out: Path, to: str, source: str | None, whole: bool) -
     megatron: SOURCE.bin and SOURCE.idx. llmc: SOURCE/part-*.bin, where the end of text stands
     before each document. nanogpt: train.bin. Every byte is checked on its way; all or nothing.
     """
-    from dolma_pipe.tokens import TokenArrays, export
+    if whole and to != "megatron":
+        raise click.UsageError("--whole is for megatron: llmc has many files, nanogpt one")
+    from dolma_pipe.tokens import TokenArrays, export_arrays
 
-    for file in export(TokenArrays(arrays_in(folder)), out, to, source=source, whole=whole):
+    for file in export_arrays(TokenArrays(arrays_in(folder)), out, to, source=source, whole=whole):
         click.echo(f"{out / file}  {(out / file).stat().st_size:,} bytes")

@@ -37,7 +37,13 @@ def command(
     """
     from dolma_pipe.errors import TokensError
     from dolma_pipe.tokenizer import load_tokenizer
-    from dolma_pipe.tokens import TakeSettings, TokenizerStamp, Vocabulary, find_arrays, take
+    from dolma_pipe.tokens import (
+        ImportSettings,
+        TokenizerStamp,
+        Vocabulary,
+        find_arrays,
+        import_arrays,
+    )
 
     if source is not None and (Path(source).name != source or source.startswith(".")):
         raise TokensError(f"--source {source}: a source is named like a folder")
@@ -49,10 +55,10 @@ def command(
         pad_id=reader.pad_id,
         token_bytes=reader.token_bytes(),
     )
-    settings = TakeSettings(
+    settings = ImportSettings(
         dtype=dtype, eos_first=eos_first, add_eos=add_eos, max_shard_tokens=max_shard_tokens
     )
-    manifest, notes = take(find_arrays(paths, source), out, vocabulary, settings)
+    manifest, notes = import_arrays(find_arrays(paths, source), out, vocabulary, settings)
     for note in notes:
         click.echo(f"note: {note}", err=True)
     click.echo(f"{out}: {manifest.documents} documents, {manifest.tokens} tokens")

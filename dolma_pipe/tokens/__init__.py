@@ -11,7 +11,8 @@ Needs numpy and msgspec only: the trainer imports this.
 
 from dolma_pipe.tokens.arrays import TokenArrays, Tokens
 from dolma_pipe.tokens.check import verify
-from dolma_pipe.tokens.export import export
+from dolma_pipe.tokens.exporting import export_arrays
+from dolma_pipe.tokens.importing import ImportSettings, Vocabulary, find_arrays, import_arrays
 from dolma_pipe.tokens.manifest import (
     ENDINGS,
     MANIFEST,
@@ -24,16 +25,15 @@ from dolma_pipe.tokens.manifest import (
     write_manifest,
 )
 from dolma_pipe.tokens.place import Place, find_document, find_token
-from dolma_pipe.tokens.take import TakeSettings, Vocabulary, find_arrays, take
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
 __all__ = [
     "ENDINGS",
     "MANIFEST",
     "TOKEN_BYTES",
+    "ImportSettings",
     "Manifest",
     "Place",
-    "TakeSettings",
     "TokenArrays",
     "TokenShard",
     "TokenSource",
@@ -41,12 +41,12 @@ __all__ = [
     "TokenizerStamp",
     "Tokens",
     "Vocabulary",
-    "export",
+    "export_arrays",
     "find_arrays",
     "find_document",
     "find_token",
+    "import_arrays",
     "read_manifest",
-    "take",
     "verify",
     "write_manifest",
     "write_tokens",

@@ -1,6 +1,7 @@
 """Read token arrays through np.memmap: nothing is loaded that is not asked for."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ class TokenArrays:
     def chunks(self, shard: TokenShard) -> Iterator[Tokens]:
         """All ids of a shard, a million at a time: read, not mapped, so that memory is bounded."""
         path = self.folder / shard.file
-        self._check_size(path, self.dtype, shard.tokens)
-        with path.open("rb") as file:
+        _check_size(path, self.dtype, shard.tokens)
+        with _told(path), path.open("rb") as file:
             while len(ids := np.fromfile(file, self.dtype, CHUNK_TOKENS)):
                 yield ids
 
@@ -83,13 +84,21 @@ class TokenArrays:
         return self._map(self.folder / TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
 
     def _map(self, path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
-        self._check_size(path, dtype, length)
-        return np.memmap(path, dtype, "r")
+        _check_size(path, dtype, length)
+        with _told(path):
+            return np.memmap(path, dtype, "r")
 
-    def _check_size(self, path: Path, dtype: np.dtype[Any], length: int) -> None:
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise TokensError(f"{path}: {error.strerror}") from None
-        if size != length * dtype.itemsize:
-            raise TokensError(f"{path}: {size} bytes, {length * dtype.itemsize} expected")
+
+def _check_size(path: Path, dtype: np.dtype[Any], length: int) -> None:
+    with _told(path):
+        size = path.stat().st_size
+    if size != length * dtype.itemsize:
+        raise TokensError(f"{path}: {size} bytes, {length * dtype.itemsize} expected")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TokensError(f"{path}: {error.strerror}") from None

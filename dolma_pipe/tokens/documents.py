@@ -44,7 +44,7 @@ class Documents:
         if rows is None:
             return self._by_eos()
         if self._eos_first:
-            raise TokensError("documents are known: an end of text before each is not read")
+            raise TokensError("--eos-first is for arrays without a .csv.gz or .idx")
         return self._by_rows(rows)
 
     def notes(self) -> list[str]:
@@ -79,7 +79,7 @@ class Documents:
             if row.start != start or row.end > size or row.end < start:
                 raise TokensError(
                     f"document {row.id} is said to be tokens {row.start:,} to {row.end:,}; the one "
-                    f"before ends at {start:,}, the array at {size:,}{self._other_dtype(row.end)}"
+                    f"before ends at {start:,}, the array at {size:,}"
                 )
             self._empty += row.end == start
             self._split += border < row.end
@@ -93,9 +93,7 @@ class Documents:
                 border = next(borders, size + 1)
         self._zeros = size - start
         if _last_not_zero(ids) >= start:
-            raise TokensError(
-                f"{size:,} tokens, its rows end at {start:,}{self._other_dtype(start)}"
-            )
+            raise TokensError(f"{size:,} tokens, its rows end at {start:,}")
 
     def _document(self, start: int, end: int, row: Row | None = None) -> Document:
         self._count += 1
@@ -106,8 +104,7 @@ class Documents:
             if not self._add_eos:
                 raise TokensError(
                     f"document {told.id} ends with token {ids[-1]}, not with {self._eos} (end of "
-                    f"text): another is meant (--eos), or none was written (--add-eos)"
-                    f"{self._other_dtype()}"
+                    "text): another is meant (--eos), or none was written (--add-eos)"
                 )
             self._added += not self._eos_first
             ids = np.append(ids, np.array([self._eos], ids.dtype))
@@ -128,16 +125,6 @@ class Documents:
             return len(self._ids)
         self._zeros = len(self._ids) - end
         return end
-
-    def _other_dtype(self, end: int = -1) -> str:
-        """A word about the type of ids, where it seems to be another one."""
-        if self._array.format == "raw" and self._ids.itemsize == 2:
-            high = self._ids[1 : 1 << 16 : 2]
-            if len(high) > 8 and not high.any():
-                return "; its ids look like uint32 (--dtype)"
-        if self._array.format == "raw" and end == 2 * len(self._ids):
-            return "; its ids look like uint16 (--dtype)"
-        return ""
 
 
 def _last_not_zero(ids: Tokens) -> int:

@@ -88,7 +88,7 @@ def _ids(path: Path, skip: int, dtype: np.dtype[Any], count: int | None = None) 
     unsigned = np.dtype(f"<u{dtype.itemsize}")
     if size == 0:  # which cannot be mapped
         return np.empty(0, unsigned)
-    return np.memmap(path, unsigned, "r", offset=skip)
+    return np.memmap(path, unsigned, "r", offset=skip).view(np.ndarray)  # which slices faster
 
 
 def _npy(path: Path) -> Array:

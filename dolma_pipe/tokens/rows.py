@@ -40,12 +40,12 @@ def records(path: Path) -> Iterator[bytes]:
                 yield line
                 continue
             parts, quotes, size = [line], 1, len(line)
-            while quotes % 2 and size < LONGEST_ROW:  # a quoted field goes on in the next line
+            while quotes % 2:  # a quoted field goes on in the next line
                 parts.append(next(lines, b""))
-                if not parts[-1]:
-                    raise TokensError(f"{path}: a quoted field has no end")
                 quotes += parts[-1].count(b'"')
                 size += len(parts[-1])
+                if not parts[-1] or size > LONGEST_ROW:
+                    raise TokensError(f"{path}: a quoted field has no end")
             yield b"".join(parts)
 
 
@@ -61,9 +61,9 @@ def read_borders(path: Path) -> Iterator[npt.NDArray[np.int64]]:
 def read_rows(path: Path, first: int = 0) -> Iterator[Row]:
     """All rows from number `first` on, parsed; some 700,000 a second. Raises TokensError."""
     csv.field_size_limit(sys.maxsize)  # an id may be as long as it likes
-    for record in islice(records(path), first, None):
-        with _told(path):
-            start, end, name, src, loc = next(csv.reader([record.decode()]))
+    with _told(path):
+        wanted = (record.decode() for record in islice(records(path), first, None))
+        for start, end, name, src, loc in csv.reader(wanted):
             yield Row(int(start), int(end), name, src, int(loc))
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.documents import Document, Documents
-from dolma_pipe.tokens.formats import open_array
+from dolma_pipe.tokens.formats import Array, open_array
 from dolma_pipe.tokens.manifest import (
     TOKEN_BYTES,
     Manifest,
@@ -26,6 +26,8 @@ from dolma_pipe.work import atomic_folder, atomic_write
 ARRAYS = (".npy", ".bin", ".idx")
 BESIDE = (".csv.gz", ".offsets.u64", ".u8", ".u16", ".json")
 """What a glob finds, too, where arrays are."""
+SAMPLED = 1 << 16
+"""Ids, whose type is checked."""
 
 
 class Vocabulary(NamedTuple):
@@ -43,7 +45,7 @@ class Vocabulary(NamedTuple):
         return np.dtype("<u2" if self.size <= 1 << 16 else "<u4")
 
 
-class TakeSettings(msgspec.Struct, frozen=True, kw_only=True):
+class ImportSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to read the arrays.
 
     dtype: of ids without a header. eos_first: the end of text stands before each document, as it
@@ -66,8 +68,8 @@ class Input(NamedTuple):
 def find_arrays(paths: Iterable[Path], source: str | None = None) -> list[Input]:
     """Arrays under paths, and the source of each: the name given, or a folder's.
 
-    That is the first folder below the path, or where there is none the one that the array lies in.
-    Raises TokensError where a path leads to none.
+    That is the first folder below the path, or where there is none the one that the array lies in;
+    one of Megatron's gives its own name then. Raises TokensError where a path leads to none.
     """
     found: dict[Path, str] = {}
     for path in paths:
@@ -82,14 +84,15 @@ def find_arrays(paths: Iterable[Path], source: str | None = None) -> list[Input]
         for file in files:
             if file.name.endswith(BESIDE):
                 continue
-            array = file.with_suffix(".bin") if file.suffix == ".idx" else file
+            indexed = file.suffix in (".bin", ".idx") and file.with_suffix(".idx").exists()
             below = file.relative_to(folder).parts
-            found[array] = source or (below[0] if len(below) > 1 else folder.resolve().name)
+            name = below[0] if len(below) > 1 else file.stem if indexed else folder.resolve().name
+            found[file.with_suffix(".bin") if indexed else file] = source or name
     return [Input(name, path) for path, name in found.items()]
 
 
-def take(
-    inputs: Sequence[Input], out: Path, vocabulary: Vocabulary, settings: TakeSettings
+def import_arrays(
+    inputs: Sequence[Input], out: Path, vocabulary: Vocabulary, settings: ImportSettings
 ) -> tuple[Manifest, list[str]]:
     """Write the arrays of inputs to the folder out; returns its manifest and what to tell.
 
@@ -104,7 +107,7 @@ def take(
     with atomic_folder(out) as folder:
         for source, path in inputs:
             of_source = shards.setdefault(source, [])
-            array = open_array(path, settings.dtype)
+            array = _open(path, settings.dtype, vocabulary.size)
             documents = Documents(
                 array, vocabulary.eos_id, eos_first=settings.eos_first, add_eos=settings.add_eos
             )
@@ -128,12 +131,23 @@ def take(
     return manifest, notes
 
 
+def _open(path: Path, dtype: str | None, size: int) -> Array:
+    """Raises TokensError, too, where the ids seem to be of another type than dtype."""
+    array = open_array(path, dtype)
+    ids = array.ids[:SAMPLED]
+    if array.format == "raw" and ids.itemsize == 2 and ids[::2].any() and not ids[1::2].any():
+        raise TokensError(f"{path}: every second id is 0: --dtype uint32?")
+    if array.format == "raw" and ids.itemsize == 4 and 2 * np.sum(ids >= size) > len(ids):
+        raise TokensError(f"{path}: most ids are not below {size}: --dtype uint16?")
+    return array
+
+
 def _write(
     documents: Iterator[Document],
     folder: Path,
     number: int,
     vocabulary: Vocabulary,
-    settings: TakeSettings,
+    settings: ImportSettings,
 ) -> Iterator[TokenShard]:
     """Write one array of ours, or more where it would be larger than max_shard_tokens."""
     document = next(documents, None)

@@ -25,7 +25,7 @@ LARGEST = (1 << 31) - 1
 """Of an int32: tokens of an llm.c array, tokens of a Megatron sequence."""
 
 
-def export(
+def export_arrays(
     arrays: TokenArrays, out: Path, to: str, *, source: str | None = None, whole: bool = False
 ) -> list[str]:
     """Write all sources, or one, to the folder out; returns the files, relative to it.
