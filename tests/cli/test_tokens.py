@@ -1,5 +1,6 @@
 """`dolma-pipe tokens`: damage exits with 1 and names the shard, text comes back."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -145,3 +146,12 @@ def test_decode_refuses_another_tokenizer(root: Path) -> None:
     other.write_bytes(small_tokenizer_json(extra_ids=1))
     result = CliRunner().invoke(command, ["decode", str(root), "--tokenizer", str(other)])
     assert isinstance(result.exception, TokensError)
+
+
+def test_the_page_about_tokens_shows_commands_that_are_there() -> None:
+    page = (Path(__file__).parents[2] / "docs/tokens.md").read_text()
+    shown = re.findall(r"(?:dolma-pipe|`)(?: )?tokens ([a-z]+)([^`\n]*)", page)
+    assert {name for name, _ in shown} >= set(command.commands) - {"pack"}
+    for name, rest in shown:
+        known = {option for p in command.commands[name].params for option in p.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known, name
