@@ -107,11 +107,7 @@ def summarise(
                 flows.append(_dedup_flow(source.name, deduplicated))
     notes = list(plan.notes) if plan else []
     notes += [f"{s.name}: {note}" for s in (plan.sources if plan else ()) for note in s.notes]
-    notes += [
-        f"{s.key}: encoded by tokenizers, gigatoken failed its check"
-        for s in encoded or []
-        if s.fallback
-    ]
+    notes += _slowly_encoded(encoded or [])
     notes += _unscored(curated)
     return Summary(
         recipe=context.recipe.name,
@@ -122,6 +118,25 @@ def summarise(
         damaged=_damaged(curated),
         failed={key: failure.text for key, failure in sorted(context.failed.items())},
     )
+
+
+def _slowly_encoded(encoded: list[EncodedInput]) -> list[str]:
+    """Sources that `tokenizers` encoded: how many of their shards, and the first reason."""
+    shards = Counter(item.source for item in encoded)
+    slow: dict[tuple[str, str], list[EncodedInput]] = {}
+    for item in encoded:
+        if item.fallback:
+            slow.setdefault((item.source, item.fallback["reason"]), []).append(item)
+    return [
+        f"{source}: {len(items):,} of {shards[source]:,} shards encoded by tokenizers, some twenty"
+        f" times slower; gigatoken: {reason}{_first(items[0])}"
+        for (source, reason), items in slow.items()
+    ]
+
+
+def _first(item: EncodedInput) -> str:
+    example = item.fallback["example"] if item.fallback else ""
+    return f" (first {item.key}: {example})" if example else ""
 
 
 def _unscored(curated: list[CuratedInput]) -> list[str]:
