@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import tokenizers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dolma_pipe.errors import AssetError, RecipeError
 from dolma_pipe.stages.tokenize import encode_shard
 from dolma_pipe.tokenizer import EncoderFailed, Ids, Tokenizer, reference
 from dolma_pipe.tokenizer.unlike import NEWER_MARKS, unlike
 from tests.stages.corpus import write_curated
-from tests.texts import packed
+from tests.texts import packed, texts_of
 from tests.tokenizer_zoo import ADVERSARIAL, EOS, TEXT, ZOO, content_of
 
+pieces = texts_of("the", " the", "▁", "  ", EOS, "|||EMAIL_ADDRESS|||", "e\u0301", "\u0899", "1234")
 SLOW = {
     "own regex": "no fast pretokenizer",
     "T5": "Unigram",
@@ -99,6 +102,16 @@ def test_a_shard_gets_the_ids_of_tokenizers(kind: str, tmp_path: Path) -> None:
     assert SLOW.get(kind, "") in reason
     assert bool(reason) == (kind in SLOW)
     assert "\n" not in reason
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(sorted(set(ZOO) - set(SLOW) - SPELL_SPECIALS - {"65,536 ids", "65,537 ids"})),
+    st.lists(pieces, max_size=4),
+)
+def test_gigatoken_on_any_text(kind: str, texts: list[str]) -> None:
+    found = of_kind(kind).encode(*packed(texts, before="not in any document"))
+    assert [found.of(d).tolist() for d in range(len(texts))] == expected(kind, texts)
 
 
 @pytest.mark.parametrize("kind", ZOO)

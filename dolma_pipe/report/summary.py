@@ -121,22 +121,21 @@ def summarise(
 
 
 def _slowly_encoded(encoded: list[EncodedInput]) -> list[str]:
-    """Sources that `tokenizers` encoded: how many of their shards, and the first reason."""
-    shards = Counter(item.source for item in encoded)
-    slow: dict[tuple[str, str], list[EncodedInput]] = {}
+    """Shards that `tokenizers` encoded: a line for each reason, with the first example."""
+    reasons: dict[str, list[EncodedInput]] = {}
     for item in encoded:
         if item.fallback:
-            slow.setdefault((item.source, item.fallback["reason"]), []).append(item)
-    return [
-        f"{source}: {len(items):,} of {shards[source]:,} shards encoded by tokenizers, some twenty"
-        f" times slower; gigatoken: {reason}{_first(items[0])}"
-        for (source, reason), items in slow.items()
-    ]
-
-
-def _first(item: EncodedInput) -> str:
-    example = item.fallback["example"] if item.fallback else ""
-    return f" (first {item.key}: {example})" if example else ""
+            reasons.setdefault(item.fallback["reason"], []).append(item)
+    lines = []
+    for reason, items in reasons.items():
+        sources = ", ".join(dict.fromkeys(item.source for item in items))
+        examples = ((i.key, i.fallback["example"]) for i in items if i.fallback)
+        first = next((f" (first {key}: {told})" for key, told in examples if told), "")
+        lines.append(
+            f"{len(items):,} of {len(encoded):,} shards ({sources}) encoded by tokenizers, some"
+            f" twenty times slower; gigatoken: {reason}{first}"
+        )
+    return lines
 
 
 def _unscored(curated: list[CuratedInput]) -> list[str]:
