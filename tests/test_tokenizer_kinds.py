@@ -17,9 +17,10 @@ from dolma_pipe.errors import AssetError, RecipeError
 from dolma_pipe.stages.tokenize import encode_shard
 from dolma_pipe.tokenizer import EncoderFailed, Ids, Tokenizer, reference
 from dolma_pipe.tokenizer.unlike import NEWER_MARKS, unlike
+from tests.hard_texts import ADVERSARIAL, EOS, TEXT
 from tests.stages.corpus import write_curated
 from tests.texts import packed, texts_of
-from tests.tokenizer_zoo import ADVERSARIAL, EOS, TEXT, ZOO, content_of
+from tests.tokenizer_zoo import ZOO, content_of
 
 pieces = texts_of("the", " the", "▁", "  ", EOS, "|||EMAIL_ADDRESS|||", "e\u0301", "\u0899", "1234")
 SLOW = {

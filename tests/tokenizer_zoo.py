@@ -17,18 +17,9 @@ from tokenizers import (
     trainers,
 )
 
-EOS = "</s>"
+from tests.hard_texts import EOS, MASKS, TEXT
+
 SPECIALS = ["<unk>", "<s>", EOS]
-MASKS = ["|||EMAIL_ADDRESS|||", "|||PHONE_NUMBER|||"]
-TEXT = [
-    "The cat sat on the mat, and the dog's tail wasn't in the other room at all.",
-    "In 2024 there were 1234567 things on the list; they're the ones that we'll see again.",
-    "def there(is):\n    return other + the['rest'] # and   so on\n\n\tdone\r\n",
-    "Où est la forêt? Der größte Bär; ein Mädchen; niño, señor, año. Ça va là-bas.",
-    "Это было в начале, и они сказали что другие сказали то же самое.",
-    "你好 世界，我们在这里。これはペンです。 ภาษาไทย 한국어 문장",
-    "https://example.org/path?query=the&other=1 someone@example.org 😀 👩‍💻",
-]
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
@@ -364,83 +355,3 @@ ZOO: dict[str, Callable[[], Json]] = {
 def content_of(kind: str) -> bytes:
     """The tokenizer.json of a kind."""
     return json.dumps(ZOO[kind]()).encode()
-
-
-WORDS = [
-    "the",
-    "cat",
-    "größte",
-    "你好",
-    "ภาษาไทย",
-    "한국어",
-    "Это",
-    "👩‍💻",
-    "e\u0301",
-    "\u1112\u1161\u11ab",
-    "ﬁ",
-    "²",
-]
-LITERALS = [
-    EOS,
-    "<s>",
-    "<unk>",
-    "<|a|>",
-    "<|a|>b",
-    "|a|b",
-    "<MASK>",
-    "<LEFT>",
-    "[SEP]",
-    "<0x0A>",
-    "##ing",
-]
-LITERALS += [
-    "<|begin_of_text|>",
-    "<|end_of_text|>",
-    "<|im_end|>",
-    "<think>",
-    "▁the",
-    "▁▁",
-    *MASKS,
-    "Ġthe",
-]
-
-ADVERSARIAL = [
-    "",
-    " ",
-    "\n",
-    "\t \u00a0\u3000\u2028\u0085 \r\n\r\n \v\f",
-    *[f"a{' ' * n}b{' ' * n}" for n in range(1, 31)],
-    " " * 1000,
-    "\n" * 50 + "a" + "\r\n" * 20 + "\t" * 9,
-    "the" * 5000,
-    "x" * 20000,
-    "aaaab" * 3000,
-    "\x00\x01\x7f\x80\x9f",
-    "\ufeffThe BOM\ufeff in the middle",
-    "\ufffd\ufffe\uffff\U0010ffff\ue000 \ud7ff\U000e0001",
-    "e\u0301\u0301\u0327\u0301 Ze\u0335\u0336\u0337 \u212b \u1e9b\u0323 \u0958 ﬃ ½ Ⅷ ㎏ ①",
-    "👩‍👩‍👧‍👦🏳️‍🌈🇩🇪👍🏽 \u200b\u200d\u2060\u00ad",
-    "İstanbul ISTANBUL ıi ΑΣ ς ß ẞ Ǆ ǅ",
-    "don't we'LL I'M they'Re'S 'tis ''s",
-    "1234567890 12,345.67 ١٢٣ ४५६ 3.14e-10 0xFF",
-    "CamelCase snake_case kebab-case ALLCAPS mixedUP2024x",
-    'https://a.b/c?d=e&f=%20#g <p class="x">y</p> {"k": [1, 2]}',
-    *LITERALS,
-    *[f"x{token}y {token} {token}{token}\n{token}" for token in LITERALS],
-    *WORDS,
-    " ".join(WORDS),
-    "".join(WORDS),
-    *TEXT,
-    "".join(TEXT),
-    " the",
-    "the ",
-    "  the  ",
-    "\nthe",
-    "the\n",
-    "\n the",
-    " \nthe",
-    "the \n the",
-    "\r",
-    "a\rb",
-    " \u3000the",
-]
