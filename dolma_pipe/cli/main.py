@@ -14,6 +14,7 @@ from dolma_pipe.cli import (
     dedup,
     explain,
     export,
+    mix,
     run,
     sample,
     status,
@@ -53,6 +54,7 @@ COMMANDS = (
     classifier,
     sample,
     assets,
+    mix,
     tokens,
 )
 for module in COMMANDS:
