@@ -99,7 +99,7 @@ def command() -> None:
 @click.option(
     "--concentration",
     metavar="LOW,HIGH",
-    default="0.1,5",
+    default="1,10",
     show_default=True,
     callback=_pair,
     help="Of the Dirichlet draws, spread on a log scale: low is one source nearly alone.",

@@ -15,7 +15,7 @@ from dolma_pipe.kernels.jit import F64
 
 GAP = 1e-9
 """Of the objective, to the true optimum; a solution within it is final."""
-ROUNDS = 8
+ROUNDS, STEPS = 12, 80
 SMALLEST = 1e-12
 """Share below which the scale of a domain no longer follows its share."""
 
@@ -96,7 +96,7 @@ def _round(programme: Programme, start: F64) -> F64:
         method="SLSQP",
         bounds=np.column_stack([lowest, np.maximum(programme.caps, lowest)]) / scale[:, None],
         constraints={"type": "eq", "fun": lambda x: x @ scale - 1, "jac": lambda _: scale},
-        options={"ftol": 1e-14, "maxiter": 500},
+        options={"ftol": 1e-14, "maxiter": STEPS},
     )
     return capped(np.clip(found.x * scale, 0.0, programme.caps), programme.caps)
 

@@ -74,5 +74,5 @@ def check_reach(stock: Stock, grouping: Grouping, target: float, usable: F64) ->
     if target > largest:
         raise RecipeError(
             f"--tokens: {target:,.0f} are out of reach, {largest:,} is the largest with "
-            "the supply and repeats of these domains"
+            "this supply, mix.upsample and --max-repeats"
         )

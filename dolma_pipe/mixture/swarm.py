@@ -9,9 +9,9 @@ from dolma_pipe.mixture.programme import capped
 
 RUNS = 5
 """Runs a domain (Olmix)."""
-CONCENTRATION = (0.1, 5.0)
-"""Of the Dirichlet draws, spread evenly on a log scale; published with RegMix (arXiv 2407.01492)
-and in the code of Olmix: from nearly one domain alone to many at once."""
+CONCENTRATION = (1.0, 10.0)
+"""Of the Dirichlet draws, spread evenly on a log scale. RegMix (arXiv 2407.01492) and the code of
+Olmix have 0.1 to 5, where many runs are one domain alone: see docs/mixing-fit.md."""
 MIN_SHARE = 0.002
 """A smaller share becomes 0, as in the code of Olmix: it costs a run and says nothing."""
 TRIES = 100
