@@ -233,7 +233,7 @@ def fit(
     from dolma_pipe.recipe_file import read_recipe
     from dolma_pipe.settings import settle
 
-    settled = settle(settings, FitSettings, "--")
+    settled = settle(settings, FitSettings, "")
     if out is not None and out.exists() and not force:
         raise WorkError(f"{out} is there already: choose another place, or --force")
     chosen = [name.strip() for name in tasks.split(",")] if tasks else []

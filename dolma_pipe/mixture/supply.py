@@ -73,6 +73,6 @@ def check_reach(stock: Stock, grouping: Grouping, target: float, usable: F64) ->
     largest = int(most[usable > 0].sum() * (1 + 1e-12))
     if target > largest:
         raise RecipeError(
-            f"--tokens: {target:,.0f} are out of reach, {largest:,} is the largest with "
+            f"{target:,.0f} tokens are out of reach, {largest:,} is the largest target with "
             "this supply, mix.upsample and --max-repeats"
         )

@@ -12,8 +12,8 @@ from dolma_pipe.errors import InputError
 from dolma_pipe.kernels.jit import F64
 from dolma_pipe.settings import nearest
 
-RUN = ("run", "run_id")
-"""The column that names a run."""
+RUN = ("run", "run_id", "index")
+"""The column that names a run, the first of them that is there: ours, Olmix's, RegMix's."""
 PASSED_OVER = ("name", "index", "")
 """Columns that the public swarms of Olmix have, and that are no numbers of a run."""
 SUM = 1e-3

@@ -8,7 +8,7 @@ from dolma_pipe.mixture.fit import Fit, TaskRow
 from dolma_pipe.mixture.swarm_files import SwarmDrawn
 
 WIDTH = 100
-NAME = 24
+NAME = 22
 
 
 def swarm_told(swarm: SwarmDrawn) -> list[str]:
@@ -20,8 +20,8 @@ def swarm_told(swarm: SwarmDrawn) -> list[str]:
         numbers = [_tokens(each.tokens), *map(_share, shares), f"{each.runs}"]
         lines.append(f"{_name(each.name)} " + " ".join(f"{number:>9}" for number in numbers))
     lines.append(
-        f"{swarm.runs} runs of {swarm.target_tokens:,.0f} tokens, the first of them the prior; "
-        f"{swarm.redrawn} draws thrown away, {swarm.projected} brought back within the caps"
+        f"{swarm.runs} runs of {swarm.target_tokens:,.0f} tokens, the first is the prior; draws: "
+        f"{swarm.redrawn} thrown away, {swarm.projected} brought within the caps"
     )
     return [*lines, *_notes(swarm.notes)]
 

@@ -133,6 +133,28 @@ def test_a_swarm_refuses(corpus: Path) -> None:
     assert "needs a tokenize section" in refused("swarm", "plain.yaml", "swarm", "--tokens", "1k")
 
 
+def test_a_source_without_a_share_stays_out(corpus: Path) -> None:
+    other = corpus / "data/books/books.jsonl.zst"
+    other.parent.mkdir()
+    other.write_bytes((corpus / "data/web/web-0000.jsonl.zst").read_bytes())
+    recipe = (corpus / "mix.yaml").read_text()
+    recipe = recipe.replace("sources:", "sources:\n  books: {documents: data/books/*}")
+    recipe = recipe.replace("wiki: 0.4}", "wiki: 0.4, books: 0}")
+    (corpus / "mix.yaml").write_text(recipe)
+    base = ("--recipe", "mix.yaml", "--tokens", "1k", "--supply", SUPPLY)
+    told = mix("swarm", "mix.yaml", "swarm", *base[2:]).output
+    assert "left out, with share 0 in the recipe: books" in told
+    runs, shares = weights_of(corpus / "swarm/weights.csv")
+    assert shares.shape == (11, 2)
+    write_losses(corpus, runs, shares)
+    options = ("--bootstrap", "5", "--starts", "3", "--out", "best.yaml")
+    assert mix("fit", "swarm/weights.csv", "losses.csv", *base, *options).exit_code == 0
+    for written in ("swarm/recipe-002.yaml", "best.yaml"):
+        mixed = read_recipe(corpus / written).mix
+        assert mixed is not None
+        assert mixed.shares["books"] == 0
+
+
 def test_supply_may_be_a_file(corpus: Path) -> None:
     (corpus / "supply.yaml").write_text("web: 60k\nwiki: 4e4\n")
     for out, supply in (("a", SUPPLY), ("b", "supply.yaml")):
@@ -192,4 +214,6 @@ def test_a_fit_refuses() -> None:
     assert "5,000 is the largest" in refused(
         *FIT, "--supply", "web=1k,wiki=250", "--tokens", "5001", "--max-repeats", "4"
     )
-    assert "kl: expected `float` >= 0" in refused(*FIT, "--prior", "web=1,wiki=1", "--kl", "-1")
+    told = refused(*FIT, "--prior", "web=1,wiki=1", "--kl", "nan")
+    assert told == "kl: expected `float` >= 0.0"
+    assert mix(*FIT, "--prior", "web=1,wiki=1", "--kl", "-1").exit_code == 2

@@ -94,6 +94,15 @@ def test_frozen_domains_are_one() -> None:
     assert any("do not keep the frozen ratios" in note for note in fit.notes)
 
 
+def test_a_frozen_group_is_held_by_the_member_that_runs_out_first() -> None:
+    table = swarm_table()
+    stock = Stock(np.array([8.0, 1.0, 8.0]) * 1e9, np.ones(3))
+    asked = question(table, frozen=("a=1,b=1",), stock=stock, target=8e9)
+    a, b, c = fit_mixture(table, asked, QUICK).domains
+    assert (a.share.value, b.share.value) == pytest.approx((1 / 8, 1 / 8))
+    assert (a.binds, b.binds, c.binds) == (False, True, False)
+
+
 def test_runs_that_keep_the_frozen_ratio_need_a_parameter_less() -> None:
     first = np.linspace(0.05, 0.9, 12)
     weights = np.column_stack([first * 0.75, first * 0.25, 1 - first])

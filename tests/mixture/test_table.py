@@ -39,6 +39,8 @@ def test_columns_of_published_swarms_are_passed_over(tmp_path: Path) -> None:
     for i in range(3):
         weights = weights.replace(f"\nr{i},", f"\n{i},r{i},some-{i},")
     assert read(tmp_path, weights, LOSSES).domains == ("web", "code")
+    regmix = [text.replace("run,", "index,", 1) for text in (WEIGHTS, LOSSES)]
+    assert read(tmp_path, *regmix).runs == ("r0", "r1", "r2")
 
 
 def test_rounded_weights_are_scaled_to_one(tmp_path: Path) -> None:
