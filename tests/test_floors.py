@@ -58,6 +58,7 @@ FLOORS = {
     "sample": 2,
     "stages": 3,
     "learn": 4,
+    "mixture": 4,
     "run": 4,
     "passes": 4,
     "report": 4,
