@@ -9,6 +9,7 @@ from dolma_pipe.mixing import check_mixers
 from dolma_pipe.recipe import Recipe, Source, TaggerUse
 from dolma_pipe.settings import nearest
 from dolma_pipe.shelf import blamed
+from dolma_pipe.store import check_place, is_within
 from dolma_pipe.tagger import Kind, Tagger
 
 
@@ -119,6 +120,25 @@ def check_names(recipe: Recipe, indexed: set[str]) -> None:
                 _scored(f"{place}.by", curve.by, [source])
             if group := recipe.mix.groups.get(source.name):
                 _grouped(source, group)
+
+
+def check_output(recipe: Recipe) -> None:
+    """Token arrays can go where the recipe says, and its documents lie elsewhere.
+
+    Raises RecipeError, MissingExtra.
+    """
+    output = recipe.tokenize.output if recipe.tokenize else None
+    if output is None:
+        return
+    try:
+        check_place(output)
+    except RecipeError as error:
+        raise RecipeError(f"tokenize.output: {error}") from None
+    for shard in recipe.inputs():
+        if any(is_within(shard.uri, f"{output}/{folder}") for folder in ("tokens", "held_out")):
+            raise RecipeError(
+                f"tokenize.output: {shard.uri} of sources.{shard.source} lies where tokens go"
+            )
 
 
 def _grouped(source: Source, group: Groups) -> None:

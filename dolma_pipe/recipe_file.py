@@ -14,7 +14,7 @@ from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
 from dolma_pipe.inputs import find_inputs
 from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.recipe import FILTER_STAGES, FilterStage, Mask, Recipe, Rule, Source, TaggerUse
-from dolma_pipe.recipe_checks import check_columns, check_names, indexed_sources
+from dolma_pipe.recipe_checks import check_columns, check_names, check_output, indexed_sources
 from dolma_pipe.settings import nearest, one_line, settle
 from dolma_pipe.shard import MAX_DOCUMENT_BYTES
 from dolma_pipe.shelf import blamed, find
@@ -158,6 +158,7 @@ def _checked(file: RecipeFile) -> Recipe:
     if file.mix is not None and file.tokenize is None:
         raise RecipeError("mix: needs a tokenize section, a mix is planned in tokens")
     check_names(recipe, indexed_sources(recipe))
+    check_output(recipe)
     return recipe
 
 

@@ -16,6 +16,7 @@ from dolma_pipe.recipe import FILTER_STAGES
 from dolma_pipe.report.summary import Summary, counts_of, summarise
 from dolma_pipe.settings import nearest
 from dolma_pipe.stages.mix.plan import Plan
+from dolma_pipe.stages.publish import claim
 from dolma_pipe.work import write_json
 
 Stage = Literal["language", "quality", "content", "dedup", "mix", "tokenize"]
@@ -27,6 +28,9 @@ def run(context: Context, until: Stage = "tokenize") -> Summary:
 
     Raises UserError; a shard that failed does not stop the run, it is named in Summary.failed.
     """
+    tokenize = context.recipe.tokenize
+    if STAGES.index(until) >= STAGES.index("mix") and tokenize and tokenize.output:
+        claim(tokenize.output, context.recipe.name)  # now, not after hours of curation
     if until in FILTER_STAGES:
         context = replace(context, recipe=context.recipe.up_to(until))
     summary = _passes(context, STAGES.index(until))

@@ -56,9 +56,9 @@ def show(context: "Context", summary: "Summary") -> None:
     if (root / "quarantine").exists() and any(row.quarantined for row in summary.intake):
         click.echo(f"quarantine {root / 'quarantine'}")
     if summary.mix:
-        click.echo(
-            f"tokens     {root / 'tokens'}: {sum(row.output for row in summary.mix):,} tokens"
-        )
+        tokenize = context.recipe.tokenize
+        place = (tokenize.output if tokenize else None) or root
+        click.echo(f"tokens     {place}/tokens: {sum(row.output for row in summary.mix):,} tokens")
 
 
 def fail_if_incomplete(failed: dict[str, str]) -> None:

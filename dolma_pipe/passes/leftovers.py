@@ -10,7 +10,10 @@ from dolma_pipe.manifest import read_record
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.work import Work
 
-FOLDERS = ("curated", "attributes", "quarantine", "dedup", "encoded", "mix", "tokens", "held_out")
+FOLDERS = (
+    *("curated", "attributes", "quarantine", "dedup", "encoded", "mix", "tokens", "held_out"),
+    *("spool", "published"),
+)
 
 
 def remove_leftovers(recipe: Recipe, work: Work) -> None:

@@ -1,13 +1,14 @@
 """Pass 3, second half: plan the mix from exact token counts, assemble tokens/. Changing only the
 mix starts here."""
 
+import shutil
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from dolma_pipe.engine.base import Task, succeed
+from dolma_pipe.engine.base import Task, raise_failure, succeed
 from dolma_pipe.errors import RecipeError, UserError
 from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
 from dolma_pipe.mix_settings import MixSettings
@@ -18,6 +19,8 @@ from dolma_pipe.stages.assemble import assembly_tasks, finish_tokens, withdraw_m
 from dolma_pipe.stages.mix import plan_mix
 from dolma_pipe.stages.mix.documents import Shard, SourceTask
 from dolma_pipe.stages.mix.plan import Plan, copies_path, order_path, plan_path, read_plan
+from dolma_pipe.stages.publish import published, receipts
+from dolma_pipe.store import Store, open_store
 from dolma_pipe.tokens import ENDINGS, MANIFEST, TOKEN_BYTES
 
 
@@ -30,7 +33,7 @@ def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -
     assert recipe.tokenize is not None
     settings = recipe.mix or MixSettings()
     names = [source.name for source in recipe.sources]
-    expected = fingerprint(
+    made = fingerprint(
         code_fingerprint(),
         [mixer.digest for mixer in mixers_used(settings, names)],
         [[shard.key, shard.fingerprint, shard.uri] for shard in encoded],
@@ -39,17 +42,49 @@ def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -
         recipe.seed,
         counts,
     )
-    if not context.force and done(work, "mix", "all", expected) is not None:
+    output = recipe.tokenize.output  # moves tokens/ and changes no byte of it
+    expected = made if output is None else fingerprint(made, output)
+    if not context.force and _stands(context, expected, made):
         return read_plan(work)
     withdraw_record(work, "mix", "all")
     planned = plan(context, encoded)
-    withdraw_manifests(work.root)
-    tasks = assembly_tasks(work.root, recipe.tokenize)
-    parts = succeed(context.map("assemble", "dolma_pipe.stages.assemble:assemble_part", tasks))
-    finish_tokens(work.root, recipe.tokenize, parts, fingerprint=expected, counts=counts)
+    store = open_store(output or str(work.root))
+    withdraw_manifests(store)
+    parts = _assembled(context, store, made)
+    shutil.rmtree(work.spool, ignore_errors=True)
+    finish_tokens(work.root, recipe.tokenize, parts, fingerprint=made, counts=counts)
     outputs = _outputs(context, planned, encoded, sorted(parts))
     write_record(work, "mix", "all", expected, outputs, {})
     return planned
+
+
+def _stands(context: Context, expected: str, made: str) -> bool:
+    """Whether the record holds, and what went to another place stands there as it was put."""
+    assert context.recipe.tokenize is not None
+    work, output = context.work, context.recipe.tokenize.output
+    record = done(work, "mix", "all", expected)
+    if record is None or output is None:
+        return record is not None
+    keys = receipts(record.outputs)
+    return len(published(work, open_store(output), keys, made)) == len(keys)
+
+
+def _assembled(context: Context, store: Store, made: str) -> dict[str, Any]:
+    """Every file of token arrays: key -> entry of the manifest."""
+    work, tokenize = context.work, context.recipe.tokenize
+    assert tokenize is not None
+    function = "dolma_pipe.stages.assemble:assemble_part"
+    tasks = assembly_tasks(work.root, tokenize, made)
+    if tokenize.output is None:
+        return succeed(context.map("assemble", function, tasks))
+    shutil.rmtree(work.spool, ignore_errors=True)
+    kept = {} if context.force else published(work, store, [task.key for task in tasks], made)
+    left = [task for task in tasks if task.key not in kept]
+    for outcome in context.map("assemble", function, left, len(kept)):
+        if outcome.error is not None:  # a store that refuses one file will refuse the next
+            raise_failure(outcome.key, outcome.error)
+        kept[outcome.key] = outcome.value
+    return kept
 
 
 def plan(context: Context, encoded: list[EncodedInput], *, write: bool = True) -> Plan:
@@ -94,13 +129,16 @@ def _sources(context: Context, encoded: list[EncodedInput]) -> list[SourceTask]:
 def _outputs(
     context: Context, planned: Plan, encoded: list[EncodedInput], parts: list[str]
 ) -> list[Path]:
-    """Every file that the pass has written; parts: keys of the files of token arrays."""
+    """Every file that the pass has written in the work directory; parts: keys of the files of token
+    arrays."""
     work = context.work
-    outputs = [work.root / f"{key}{ending}" for key in parts for ending in ENDINGS]
-    folders = [work.tokens]
-    if any(source.held_out.documents for source in planned.sources):
-        folders.append(work.held_out)
-    outputs += [folder / name for folder in folders for name in (TOKEN_BYTES, MANIFEST)]
+    held_out = any(source.held_out.documents for source in planned.sources)
+    folders = ["tokens", *(["held_out"] if held_out else [])]
+    if context.recipe.tokenize and context.recipe.tokenize.output:
+        outputs = [work.published(key) for key in (*folders, *parts)]
+    else:
+        outputs = [work.root / f"{key}{ending}" for key in parts for ending in ENDINGS]
+        outputs += [work.root / f / name for f in folders for name in (TOKEN_BYTES, MANIFEST)]
     outputs.append(plan_path(work))
     outputs += [order_path(work, source.name) for source in planned.sources]
     return outputs + [copies_path(work, shard.key) for shard in encoded]

@@ -16,6 +16,8 @@ from dolma_pipe.passes.context import Context, Watch
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.stages.dedup.index import check_probes
+from dolma_pipe.stages.publish import FOLDERS
+from dolma_pipe.store import is_within
 from dolma_pipe.tokenizer import load_tokenizer
 from dolma_pipe.work import Work, atomic_write, remove_temporaries, write_json
 
@@ -94,6 +96,16 @@ def _refuse_own_output(recipe: Recipe, root: Path) -> None:
             raise RecipeError(
                 f"sources.{shard.source}.documents: {shard.uri} lies in the work directory {root}"
             )
+    output = recipe.tokenize.output if recipe.tokenize else None
+    if output is None:
+        return
+    if is_within(output, str(root)):
+        raise RecipeError(
+            f"tokenize.output: {output} lies in the work directory {root}, where tokens/ are anyway"
+        )
+    for folder in FOLDERS:
+        if is_within(str(root), f"{output}/{folder}"):
+            raise RecipeError(f"tokenize.output: the work directory {root} lies in {folder}/ of it")
 
 
 @contextmanager

@@ -23,7 +23,10 @@ def status(recipe: Recipe, work: Work) -> str:
         if stage == "dedup" and there:
             some = only_some(read_json(work.dedup / "report.json"))
             lines[-1] += f": {some}" if some else ""
-    if (work.tokens / "manifest.json").exists():
+    output = recipe.tokenize.output if recipe.tokenize else None
+    if output and read_record(work, "mix", "all"):
+        lines.append(f"  tokens   {output}/tokens")
+    elif (work.tokens / "manifest.json").exists():
         lines.append(f"  tokens   {work.tokens}")
     return "\n".join(lines)
 

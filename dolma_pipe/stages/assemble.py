@@ -1,6 +1,7 @@
 """Assemble tokens/ and held_out/ as planned: each file from its stretch of the order."""
 
 import hashlib
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from dolma_pipe.engine.base import Task
 from dolma_pipe.stages.encoded import EncodedShards
 from dolma_pipe.stages.mix.documents import Shard
 from dolma_pipe.stages.mix.plan import PartPlan, Plan, SourcePlan, order_path, read_plan
+from dolma_pipe.stages.publish import FOLDERS, Receipt, clear_spool, publish_part
+from dolma_pipe.store import Stamp, Store, open_store
 from dolma_pipe.tokenizer import Tokenizer, TokenizeSettings, load_tokenizer
 from dolma_pipe.tokens import (
     ENDINGS,
@@ -21,14 +24,16 @@ from dolma_pipe.tokens import (
     TokenizerStamp,
     TokenShard,
     TokenSource,
-    write_manifest,
     write_tokens,
 )
-from dolma_pipe.work import Work, atomic_write
+from dolma_pipe.work import Work, json_file, write_json
 
 
 class PartTask(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to write: folder is tokens or held_out, below the work directory."""
+    """A file to write: folder is tokens or held_out, below the output or the work directory.
+
+    fingerprint: of the mix.
+    """
 
     root: str
     folder: str
@@ -38,10 +43,15 @@ class PartTask(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     vocab_size: int
     eos_id: int
+    output: str | None
+    fingerprint: str
 
 
-def assembly_tasks(root: Path, settings: TokenizeSettings) -> list[Task]:
-    """One task for `assemble_part` a file of the plan; the key is <folder>/<source>/<part>."""
+def assembly_tasks(root: Path, settings: TokenizeSettings, fingerprint: str = "") -> list[Task]:
+    """One task for `assemble_part` a file of the plan; the key is <folder>/<source>/<part>.
+
+    fingerprint: of the mix, for receipts of what goes to another place.
+    """
     tokenizer = load_tokenizer(settings.tokenizer, settings.eos)
     tasks = []
     for source in read_plan(Work(root)).sources:
@@ -56,23 +66,39 @@ def assembly_tasks(root: Path, settings: TokenizeSettings) -> list[Task]:
                     dtype=tokenizer.dtype.str,
                     vocab_size=tokenizer.vocab_size,
                     eos_id=tokenizer.eos_id,
+                    output=settings.output,
+                    fingerprint=fingerprint,
                 )
                 key = f"{folder}/{source.name}/{part.name}"
                 tasks.append(Task(key, dict(msgspec.to_builtins(task)), weight=part.tokens))
     return tasks
 
 
-def withdraw_manifests(root: Path) -> None:
+def withdraw_manifests(store: Store) -> None:
     """Before the first file is written anew: what lies there is no longer whole."""
-    for folder in (Work(root).tokens, Work(root).held_out):
-        (folder / MANIFEST).unlink(missing_ok=True)
+    for folder in FOLDERS:
+        store.delete(f"{folder}/{MANIFEST}")
 
 
 def assemble_part(args: dict[str, Any]) -> dict[str, Any]:
-    """Write one file with its offsets and rows; returns its entry in the manifest."""
+    """Write one file with its offsets and rows; returns its entry in the manifest.
+
+    Where the recipe has another place for them they go there through the spool.
+    """
     task = msgspec.convert(args, PartTask)
+    work, key = Work(task.root), f"{task.folder}/{task.source}/{task.part.name}"
+    if task.output is None:
+        return _written(task, work.root / key)
+    try:
+        entry = _written(task, work.spool / key)
+        publish_part(work, task.output, key, task.fingerprint, entry)
+    finally:
+        clear_spool(work, key)
+    return entry
+
+
+def _written(task: PartTask, prefix: Path) -> dict[str, Any]:
     work, part = Work(task.root), task.part
-    prefix = work.root / task.folder / task.source / part.name
     dtype = np.dtype(task.dtype)
     encoded = EncodedShards(work, task.shards, dtype)
     with write_tokens(prefix, dtype, task.vocab_size, task.eos_id) as writer:
@@ -101,29 +127,32 @@ def finish_tokens(
     work = Work(root)
     plan = read_plan(work)
     tokenizer = load_tokenizer(settings.tokenizer, settings.eos)
-    finish = _Finish(plan, tokenizer, parts, fingerprint, counts)
+    store = open_store(settings.output or str(root))
+    receipts = work if settings.output else None
+    finish = _Finish(store, receipts, plan, tokenizer, parts, fingerprint, counts)
     if any(source.held_out.documents for source in plan.sources):
-        finish.folder(work.held_out, "held_out", [s for s in plan.sources if s.held_out_parts])
+        finish.folder("held_out", [s for s in plan.sources if s.held_out_parts])
     else:
-        _remove_others(work.held_out, ())
-        (work.held_out / TOKEN_BYTES).unlink(missing_ok=True)
-    return finish.folder(work.tokens, "tokens", plan.sources)
+        _remove_others(store, "held_out", ())
+        store.delete(f"held_out/{TOKEN_BYTES}")
+    return finish.folder("tokens", plan.sources)
 
 
 class _Finish(NamedTuple):
+    store: Store
+    receipts: Work | None
     plan: Plan
     tokenizer: Tokenizer
     parts: Mapping[str, dict[str, Any]]
     fingerprint: str
     counts: dict[str, Any]
 
-    def folder(self, folder: Path, name: str, planned: Iterable[SourcePlan]) -> Manifest:
+    def folder(self, name: str, planned: Iterable[SourcePlan]) -> Manifest:
         """Everything of a folder but the arrays, the manifest last."""
         sizes = self.tokenizer.token_bytes().astype("<u2").tobytes()
-        with atomic_write(folder / TOKEN_BYTES) as file:
-            file.write(sizes)
         sources = tuple(self.source(name, source) for source in planned)
-        _remove_others(folder, sources)
+        files = {f"{name}/{TOKEN_BYTES}": self.put(sizes, f"{name}/{TOKEN_BYTES}")}
+        _remove_others(self.store, name, sources)
         manifest = Manifest(
             dtype=self.tokenizer.dtype.name,
             vocab_size=self.tokenizer.vocab_size,
@@ -138,8 +167,14 @@ class _Finish(NamedTuple):
             sources=sources,
             counts=self.counts,
         )
-        write_manifest(folder, manifest)
+        files[f"{name}/{MANIFEST}"] = self.put(json_file(manifest), f"{name}/{MANIFEST}")
+        if self.receipts:
+            receipt = Receipt(fingerprint=self.fingerprint, files=files)
+            write_json(self.receipts.published(name), receipt)
         return manifest
+
+    def put(self, content: bytes, name: str) -> Stamp:
+        return self.store.put(io.BytesIO(content), name)
 
     def source(self, folder: str, source: SourcePlan) -> TokenSource:
         parts = source.parts if folder == "tokens" else source.held_out_parts
@@ -154,10 +189,10 @@ class _Finish(NamedTuple):
         )
 
 
-def _remove_others(folder: Path, sources: Iterable[TokenSource]) -> None:
+def _remove_others(store: Store, folder: str, sources: Iterable[TokenSource]) -> None:
     """Users glob for *.npy: nothing of an earlier mix may stay."""
     stems = [shard.file.removesuffix(".npy") for s in sources for shard in s.shards]
-    ours = {folder / f"{stem}{ending}" for stem in stems for ending in ENDINGS}
-    for path in folder.glob("*/*"):
-        if path not in ours and path.name.endswith(ENDINGS):
-            path.unlink()
+    ours = {f"{folder}/{stem}{ending}" for stem in stems for ending in ENDINGS}
+    for name in store.list(folder):
+        if name not in ours and name.endswith(ENDINGS) and name.count("/") == 2:
+            store.delete(name)

@@ -1,10 +1,13 @@
 """What a folder and a bucket have in common: names below a place, each a whole file or none."""
 
+import io
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import IO
 
 import msgspec
+
+Content = io.BufferedReader | io.BytesIO
+"""What is stored: a file, or bytes."""
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -22,7 +25,7 @@ class Store(ABC):
     """The folder or address, as it may be shown: it holds no credentials."""
 
     @abstractmethod
-    def put(self, file: IO[bytes], name: str) -> Stamp:
+    def put(self, file: Content, name: str) -> Stamp:
         """Store all of a file that can seek; it appears when all of it is there. What is there with
         the same content already may be left as it is."""
 

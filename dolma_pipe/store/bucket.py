@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from dolma_pipe.errors import MissingExtra, StoreError, WorkError
-from dolma_pipe.store.base import Stamp, Store
+from dolma_pipe.store.base import Content, Stamp, Store
 from dolma_pipe.store.refusals import is_missing, reason
 
 ATTEMPTS = 6
@@ -36,8 +36,8 @@ class Bucket(Store):
         self._bucket, _, prefix = self.place.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
 
-    def put(self, file: IO[bytes], name: str) -> Stamp:
-        digest, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+    def put(self, file: Content, name: str) -> Stamp:
+        digest, size = hashlib.file_digest(file, "sha256").hexdigest(), file.seek(0, os.SEEK_END)
         there = self._there(name)
         if there is None or (there.sha256, there.stamp.size) != (digest, size):
             file.seek(0)
@@ -97,7 +97,7 @@ class Bucket(Store):
             found.append(_There(stamp, answer["Metadata"].get(SHA256)))
         return found[0] if found else None
 
-    def _upload(self, file: IO[bytes], name: str, digest: str) -> None:
+    def _upload(self, file: Content, name: str, digest: str) -> None:
         """boto3 aborts an upload in pieces that fails; the object appears when the last is in."""
         from boto3.s3.transfer import TransferConfig
 

@@ -4,10 +4,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from dolma_pipe.errors import StoreError, WorkError
-from dolma_pipe.store.base import Stamp, Store
+from dolma_pipe.store.base import Content, Stamp, Store
 from dolma_pipe.work import TEMPORARY, atomic_write, remove_temporaries
 
 PIECE = 1 << 20
@@ -20,7 +19,7 @@ class Folder(Store):
         self._root = Path(root)
         self.place = str(root)
 
-    def put(self, file: IO[bytes], name: str) -> Stamp:
+    def put(self, file: Content, name: str) -> Stamp:
         try:
             with atomic_write(self._root / name) as target:
                 shutil.copyfileobj(file, target, PIECE)

@@ -30,6 +30,13 @@ class TokenizeSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     """The token after every document; by default the first usual name that the tokenizer has."""
     max_shard_tokens: Annotated[int, msgspec.Meta(ge=1)] = 1 << 27
     """Tokens of one output file, at most; a longer document gets its own."""
+    output: str | None = None
+    """Where tokens/ and held_out/ stand, s3://bucket/prefix or a folder [default: the work
+    directory]."""
+
+    def __post_init__(self) -> None:
+        if self.output is not None and self.output != "/":
+            msgspec.structs.force_setattr(self, "output", self.output.rstrip("/"))
 
 
 class Tokenizer:

@@ -20,6 +20,7 @@ from dolma_pipe.stages.assemble import (
 from dolma_pipe.stages.mix.documents import read_arrow
 from dolma_pipe.stages.mix.plan import Plan, copies_path
 from dolma_pipe.stages.tokenize import encode_shard
+from dolma_pipe.store import open_store
 from dolma_pipe.tokenizer import TokenizeSettings
 from dolma_pipe.tokens import TokenArrays, verify
 from dolma_pipe.work import Work
@@ -32,7 +33,7 @@ CURVE = {"by": "quality.hq", "max": 4, "discard": 0.4}
 
 def assemble(root: Path) -> TokenArrays:
     settings = TokenizeSettings(tokenizer=str(root / "tokenizer.json"), max_shard_tokens=1000)
-    withdraw_manifests(root)
+    withdraw_manifests(open_store(str(root)))
     tasks = assembly_tasks(root, settings)
     parts = {task.key: assemble_part(task.args) for task in reversed(tasks)}
     finish_tokens(root, settings, parts, fingerprint="f", counts={"curate": {"in": 1}})
