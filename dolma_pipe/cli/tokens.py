@@ -4,12 +4,17 @@ from pathlib import Path
 
 import click
 
+from dolma_pipe.cli.tokens_pack import pack
+
 FOLDER = click.Path(path_type=Path)
 
 
 @click.group("tokens")
 def command() -> None:
     """Check, describe and read token arrays (DIR: tokens/ or the work directory around it)."""
+
+
+command.add_command(pack)
 
 
 @command.command()

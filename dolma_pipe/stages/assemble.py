@@ -23,6 +23,7 @@ from dolma_pipe.tokens import (
     TokenShard,
     TokenSource,
     TokenWriter,
+    remove_stale_plans,
     write_manifest,
     write_tokens,
 )
@@ -119,6 +120,7 @@ def finish_tokens(
         counts=counts,
     )
     write_manifest(work.tokens, manifest)
+    remove_stale_plans(work.tokens)
     return manifest
 
 

@@ -5,6 +5,7 @@
     <source>/part-00000.npy           raw little-endian ids without a header, what np.memmap reads
     <source>/part-00000.offsets.u64   uint64[documents + 1]
     <source>/part-00000.csv.gz        start,end,id,src,loc: a row a document
+    packed/<name>/plan.json           a packing plan, see packing_plan.py
 
 Needs numpy and msgspec only: the trainer imports this.
 """
@@ -22,6 +23,8 @@ from dolma_pipe.tokens.manifest import (
     read_manifest,
     write_manifest,
 )
+from dolma_pipe.tokens.packing_plan import PackingPlan, remove_stale_plans
+from dolma_pipe.tokens.packs import PackedBatch, PackedTokens, sequence_offsets
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
 __all__ = [
@@ -29,6 +32,9 @@ __all__ = [
     "MANIFEST",
     "TOKEN_BYTES",
     "Manifest",
+    "PackedBatch",
+    "PackedTokens",
+    "PackingPlan",
     "TokenArrays",
     "TokenShard",
     "TokenSource",
@@ -36,6 +42,8 @@ __all__ = [
     "TokenizerStamp",
     "Tokens",
     "read_manifest",
+    "remove_stale_plans",
+    "sequence_offsets",
     "verify",
     "write_manifest",
     "write_tokens",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.arrays import TokenArrays
 from dolma_pipe.tokens.manifest import MANIFEST, TOKEN_BYTES, Manifest, TokenShard
+from dolma_pipe.tokens.packs_check import verify_plans
 
 
 def verify(folder: Path | str) -> list[str]:
@@ -38,7 +39,7 @@ def verify(folder: Path | str) -> list[str]:
             problems += [f"{shard.file}: {problem}" for problem in _verify_shard(arrays, shard)]
         except TokensError as error:
             problems.append(str(error))
-    return problems
+    return problems + verify_plans(arrays)
 
 
 def _verify_sums(manifest: Manifest) -> list[str]:
