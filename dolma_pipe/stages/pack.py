@@ -98,28 +98,40 @@ def pack(folder: Path, settings: PackSettings) -> tuple[str, PackingPlan]:
     shards = list(placed_shards(arrays, settings.source))
     if not shards:
         raise TokensError(f"no documents to pack in {folder}")
-    seed = arrays.manifest.seed if settings.seed is None else settings.seed
-    place = folder / FOLDER / name
     remove_plan(folder, name)
+    try:
+        plan = _plan(arrays, settings, folder / FOLDER / name, shards[0][0])
+        write_json(folder / FOLDER / name / PLAN, plan)
+    except BaseException:
+        remove_plan(folder, name)
+        raise
+    return name, plan
+
+
+def _plan(
+    arrays: TokenArrays, settings: PackSettings, place: Path, first_token: int
+) -> PackingPlan:
+    seed, long = settings.seed, None
+    if seed is None:
+        seed = arrays.manifest.seed
     if settings.method == "concatenate":
-        packed = _Packed(_cut_stream(arrays, settings, shards[0][0]))
+        packed = _Packed(_cut_stream(arrays, settings, first_token))
     else:
+        long = settings.long or "fragment"
         packed = _pack_pieces(arrays, settings, seed, place)
-    plan = PackingPlan(
+    return PackingPlan(
         method=settings.method,
         length=settings.length,
         capacity=settings.length + 1,
-        long=None if settings.method == "concatenate" else settings.long or "fragment",
+        long=long,
         seed=seed,
         source=settings.source,
-        tokens_manifest_sha256=manifest_sha256(folder),
-        first_token=shards[0][0],
+        tokens_manifest_sha256=manifest_sha256(arrays.folder),
+        first_token=first_token,
         counts=packed.counts,
         groups=packed.groups,
         arrays=packed.arrays,
     )
-    write_json(place / PLAN, plan)
-    return name, plan
 
 
 def _checked_name(settings: PackSettings) -> str:
@@ -174,8 +186,9 @@ def _pack_pieces(arrays: TokenArrays, settings: PackSettings, seed: int, place: 
             order, offsets = shuffle_instances(instances, count, key)
             del instances
             for start in range(0, len(order), SLICE):
-                written[STARTS].write(group.starts[order[start : start + SLICE]])
-                written[TOKENS].write(group.tokens[order[start : start + SLICE]])
+                chosen = order[start : start + SLICE]
+                written[STARTS].write(group.starts[chosen])
+                written[TOKENS].write(group.tokens[chosen])
             written[INSTANCES].write(offsets[1:] + pieces)
             groups.append(count)
             pieces += len(order)
