@@ -80,7 +80,10 @@ class _Packed(msgspec.Struct):
 
 
 class _Lengths(msgspec.Struct):
-    """What is counted on the way through the documents; long: of more tokens than the capacity."""
+    """What is counted on the way through the documents.
+
+    long: documents of more tokens than the capacity; over: how many tokens more.
+    """
 
     documents: int = 0
     tokens: int = 0
@@ -98,9 +101,10 @@ def pack(folder: Path, settings: PackSettings) -> tuple[str, PackingPlan]:
     shards = list(placed_shards(arrays, settings.source))
     if not shards:
         raise TokensError(f"no documents to pack in {folder}")
+    stamp = manifest_sha256(folder)
     remove_plan(folder, name)
     try:
-        plan = _plan(arrays, settings, folder / FOLDER / name, shards[0][0])
+        plan = _plan(arrays, stamp, settings, folder / FOLDER / name, shards[0][0])
         write_json(folder / FOLDER / name / PLAN, plan)
     except BaseException:
         remove_plan(folder, name)
@@ -109,7 +113,7 @@ def pack(folder: Path, settings: PackSettings) -> tuple[str, PackingPlan]:
 
 
 def _plan(
-    arrays: TokenArrays, settings: PackSettings, place: Path, first_token: int
+    arrays: TokenArrays, stamp: str, settings: PackSettings, place: Path, first_token: int
 ) -> PackingPlan:
     seed, long = settings.seed, None
     if seed is None:
@@ -126,7 +130,7 @@ def _plan(
         long=long,
         seed=seed,
         source=settings.source,
-        tokens_manifest_sha256=manifest_sha256(arrays.folder),
+        tokens_manifest_sha256=stamp,
         first_token=first_token,
         counts=packed.counts,
         groups=packed.groups,
@@ -172,40 +176,47 @@ def _cut_stream(arrays: TokenArrays, settings: PackSettings, first: int) -> Pack
 
 def _pack_pieces(arrays: TokenArrays, settings: PackSettings, seed: int, place: Path) -> _Packed:
     """Pack documents group by group; each group's instances follow those of the one before."""
-    lengths, groups, pieces, capacity = _Lengths(), [], 0, settings.length + 1
+    lengths, groups, pieces = _Lengths(), [], 0
     with ExitStack() as files:
         opened = {file: files.enter_context(atomic_write(place / file)) for file in ARRAYS}
         written = {file: _Hashed(opened[file]) for file in ARRAYS}
         written[INSTANCES].write(np.zeros(1, np.int64))
         for number, group in enumerate(_groups(_blocks(arrays, settings, lengths))):
-            if settings.method == "best-fit":
-                instances, count = pack_best_fit(group.tokens, capacity)
-            else:
-                instances, count = np.arange(len(group.tokens), dtype=np.uint32), len(group.tokens)
             key = np.uint64(key_of(seed, "pack", number))
-            order, offsets = shuffle_instances(instances, count, key)
-            del instances
+            order, offsets = shuffle_instances(*_instances(group, settings), key)
             for start in range(0, len(order), SLICE):
                 chosen = order[start : start + SLICE]
                 written[STARTS].write(group.starts[chosen])
                 written[TOKENS].write(group.tokens[chosen])
             written[INSTANCES].write(offsets[1:] + pieces)
-            groups.append(count)
+            groups.append(len(offsets) - 1)
             pieces += len(order)
-    truncated = settings.long == "truncate"
-    dropped = lengths.over if truncated else 0
-    counts = PackingCounts(
+    counts = _counts(lengths, settings, sum(groups), pieces)
+    return _Packed(counts, tuple(groups), {file: array.sha256 for file, array in written.items()})
+
+
+def _instances(group: _Pieces, settings: PackSettings) -> tuple[U32, int]:
+    if settings.method == "best-fit":
+        return pack_best_fit(group.tokens, settings.length + 1)
+    return np.arange(len(group.tokens), dtype=np.uint32), len(group.tokens)
+
+
+def _counts(
+    lengths: _Lengths, settings: PackSettings, instances: int, pieces: int
+) -> PackingCounts:
+    truncates = settings.long == "truncate"
+    dropped = lengths.over if truncates else 0
+    return PackingCounts(
         documents=lengths.documents,
         tokens=lengths.tokens,
-        instances=sum(groups),
+        instances=instances,
         pieces=pieces,
-        split_documents=0 if truncated else lengths.long,
-        truncated_documents=lengths.long if truncated else 0,
+        split_documents=0 if truncates else lengths.long,
+        truncated_documents=lengths.long if truncates else 0,
         truncated_tokens=dropped,
         overlap=0,
-        padding=sum(groups) * capacity - lengths.tokens + dropped,
+        padding=instances * (settings.length + 1) - lengths.tokens + dropped,
     )
-    return _Packed(counts, tuple(groups), {file: array.sha256 for file, array in written.items()})
 
 
 def _blocks(arrays: TokenArrays, settings: PackSettings, lengths: _Lengths) -> Iterator[_Pieces]:
