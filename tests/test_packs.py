@@ -178,6 +178,28 @@ def test_a_wrong_plan_is_found(
     assert [problem.split(":")[0] for problem in verify(tmp_path)] == [f"packed/{folder.name}"]
 
 
+def test_pieces_of_another_source_are_found(tmp_path: Path) -> None:
+    make_tokens(tmp_path, {"web": [[3]], "code": [[5], [4]]})
+    folder = tmp_path / "packed" / pack(tmp_path, PackSettings(length=9, source="code"))[0]
+
+    def earlier(starts: np.ndarray) -> None:
+        starts[starts == 3] = 2
+
+    def longer(tokens: np.ndarray) -> None:
+        tokens[tokens == 5] = 6
+
+    rewrite(folder, "pieces.start.u64", earlier)
+    rewrite(folder, "pieces.tokens.u32", longer)
+    assert "tokens 3 to 8 are not in it" in verify(tmp_path)[0]
+
+
+def test_a_stream_that_starts_elsewhere_is_found(tmp_path: Path) -> None:
+    make_tokens(tmp_path, LENGTHS)
+    path = tmp_path / "packed" / pack(tmp_path, METHODS[5])[0] / "plan.json"
+    path.write_text(path.read_text().replace('"first_token": 123', '"first_token": 122'))
+    assert "starts at another token" in verify(tmp_path)[0]
+
+
 @pytest.mark.parametrize("chosen", [METHODS[0], METHODS[3]])
 @pytest.mark.parametrize("field", ["instances", "documents", "tokens", "padding"])
 def test_wrong_counts_are_found(tmp_path: Path, chosen: PackSettings, field: str) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -40,10 +40,11 @@ from dolma_pipe.work import atomic_write, write_json
 
 MAX_LENGTH = 1 << 24
 GROUP = 1 << 24
-"""Pieces that are packed together: 600 MB of memory. A larger corpus is packed in parts, which
-costs it no more than the padding of one instance in a million."""
+"""Pieces that are packed together, in less than 1 GB of memory. A larger corpus is packed in parts,
+which costs it about an instance each."""
 
 SLICE = 1 << 20
+Array = TypeVar("Array", U32, I64)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -184,11 +185,11 @@ def _pack_pieces(arrays: TokenArrays, settings: PackSettings, seed: int, place: 
         for number, group in enumerate(_groups(_blocks(arrays, settings, lengths))):
             key = np.uint64(key_of(seed, "pack", number))
             order, offsets = shuffle_instances(*_instances(group, settings), key)
-            for start in range(0, len(order), SLICE):
-                chosen = order[start : start + SLICE]
+            for chosen in _slices(order):
                 written[STARTS].write(group.starts[chosen])
                 written[TOKENS].write(group.tokens[chosen])
-            written[INSTANCES].write(offsets[1:] + pieces)
+            for ends in _slices(offsets[1:]):
+                written[INSTANCES].write(ends + pieces)
             groups.append(len(offsets) - 1)
             pieces += len(order)
     counts = _counts(lengths, settings, sum(groups), pieces)
@@ -251,6 +252,11 @@ def _joined(held: list[_Pieces]) -> _Pieces:
     joined = _Pieces(*(np.concatenate(arrays) for arrays in zip(*held, strict=True)))
     held.clear()
     return joined
+
+
+def _slices(values: Array) -> Iterator[Array]:
+    for start in range(0, len(values), SLICE):
+        yield values[start : start + SLICE]
 
 
 class _Hashed:

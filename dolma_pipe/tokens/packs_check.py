@@ -10,6 +10,7 @@ from dolma_pipe.tokens.packing_plan import (
     FOLDER,
     Positions,
     document_borders,
+    placed_shards,
     plan_names,
 )
 from dolma_pipe.tokens.packs import PackedTokens
@@ -35,7 +36,9 @@ def verify_plans(arrays: TokenArrays) -> list[str]:
 
 def _verify_counts(packed: PackedTokens) -> None:
     plan, counts = packed.plan, packed.plan.counts
-    shards = packed.arrays.shards(plan.source)
+    placed = list(placed_shards(packed.arrays, plan.source))
+    shards = [shard for _, shard in placed]
+    _must(bool(placed) and plan.first_token == placed[0][0], "it starts at another token")
     _must(plan.length >= 1 and plan.capacity == plan.length + 1, "capacity is not length + 1")
     _must(
         counts.documents == sum(shard.documents for shard in shards)
@@ -68,8 +71,9 @@ def _verify_pieces(packed: PackedTokens) -> None:
                 size, np.minimum(np.diff(borders), capacity)
             )
         else:
-            right = np.array_equal(first + size, np.append(first[1:], borders[-1])) and bool(
-                np.isin(borders[:-1], first).all()
+            ends = np.append(borders[:1], first + size)
+            right = np.array_equal(ends, np.append(first, borders[-1:])) and bool(
+                (first[np.searchsorted(first, borders[:-1], "right") - 1] == borders[:-1]).all()
             )
         _must(right, f"tokens {borders[0]} to {borders[-1]} are not in it as they must be")
         starts, tokens = starts[end:], tokens[end:]
@@ -87,7 +91,7 @@ def _sorted_groups(packed: PackedTokens) -> Iterator[tuple[Positions, Positions]
         largest = int(np.add.reduceat(tokens, offsets[:-1] - before).max())
         _must(largest <= packed.plan.capacity, f"an instance has {largest} tokens")
         starts = packed.starts[before : offsets[-1]].astype(np.int64)
-        order = np.argsort(starts, kind="stable")
+        order = np.argsort(starts)
         yield starts[order], tokens[order]
         done, before = done + count, int(offsets[-1])
 
