@@ -50,14 +50,6 @@ def test_ids_and_segments(tmp_path: Path, chosen: PackSettings) -> None:
         assert segments[row].tolist() == marks + [-1] * padding
 
 
-def test_pieces_of_a_document_that_touch_are_apart(tmp_path: Path) -> None:
-    """Two documents that follow one another in the arrays are two segments, without EOS too."""
-    make_tokens(tmp_path, {"web": [[4, 30, 2]]})
-    packed = PackedTokens(tmp_path, pack(tmp_path, PackSettings(length=9, long="truncate"))[0])
-    _, segments = packed.batch(range(len(packed)))
-    assert sorted(row[row >= 0].max() for row in segments) == [0, 1]
-
-
 def test_offsets_of_sequences() -> None:
     segments = np.array([[0, 0, 1, -1], [0, 0, 0, 0], [0, 1, 2, 2]], np.int32)
     assert sequence_offsets(segments).tolist() == [0, 2, 3, 4, 8, 9, 10, 12]

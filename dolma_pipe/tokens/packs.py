@@ -101,21 +101,18 @@ class PackedTokens:
         ends = np.cumsum(tokens)
         used = np.diff(ends[np.cumsum(counts) - 1], prepend=0)
         padding = np.cumsum(self.plan.capacity - used) - (self.plan.capacity - used)
-        places = ends - tokens + np.repeat(padding, counts)
-        free = places.tolist()
+        free = (ends - tokens + np.repeat(padding, counts)).tolist()
         for piece, shard, start, end in self._stretches(starts, tokens):
             place = free[piece]
             free[piece] += end - start
             flat[place : free[piece]] = self._ids(shard)[start:end]
-        return PackedBatch(ids, self._segments(ids, places, used))
+        return PackedBatch(ids, self._segments(ids, used))
 
-    def _segments(self, ids: Ids, places: Positions, used: Positions) -> Ids:
-        """A segment starts where a piece does, and after each end of text."""
-        first = np.zeros(ids.shape, np.bool_)
-        first.reshape(-1)[places] = True
-        first[:, 1:] |= ids[:, :-1] == self.arrays.manifest.eos_id
-        segments: Ids = np.cumsum(first, axis=1, dtype=np.int32)
-        segments -= 1
+    def _segments(self, ids: Ids, used: Positions) -> Ids:
+        """A segment starts after each end of text: a piece without one fills its instance."""
+        segments = np.zeros(ids.shape, np.int32)
+        ends = ids[:, :-1] == self.arrays.manifest.eos_id
+        np.cumsum(ends, axis=1, out=segments[:, 1:])
         for row, size in zip(segments, used.tolist(), strict=True):
             row[size:] = PADDING
         return segments

@@ -17,7 +17,7 @@ def packings(draw: st.DrawFn) -> tuple[list[int], int]:
     capacity = draw(
         st.one_of(st.integers(1, 200), st.sampled_from([63, 64, 127, 4096, 4097, 10_000, 300_000]))
     )
-    near_half = st.integers(max(1, capacity // 2 - 2), max(1, capacity // 2 + 2))
+    near_half = st.integers(max(1, capacity // 2 - 2), min(capacity, capacity // 2 + 2))
     length = st.one_of(st.integers(1, capacity), near_half, st.integers(1, min(5, capacity)))
     return draw(st.lists(length, max_size=120)), capacity
 
