@@ -126,11 +126,12 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         PackedTokens(tmp_path, path.parent.name)
 
 
-def rewrite(folder: Path, file: str, change: Callable[[np.ndarray], None]) -> None:
+def rewrite(folder: Path, file: str, change: Callable[[np.ndarray], np.ndarray | None]) -> None:
     """Another content with its right sha256: what a packer with a defect would have written."""
     path = folder / file
     content = np.fromfile(path, "<u4" if file.endswith("u32") else "<u8")
-    change(content)
+    changed = change(content)
+    content = content if changed is None else changed
     path.write_bytes(content.tobytes())
     plan = msgspec.json.decode((folder / "plan.json").read_bytes())
     plan["arrays"][file] = hashlib.sha256(content.tobytes()).hexdigest()
@@ -170,19 +171,31 @@ def test_a_wrong_plan_is_found(
     assert [problem.split(":")[0] for problem in verify(tmp_path)] == [f"packed/{folder.name}"]
 
 
-def test_pieces_of_another_source_are_found(tmp_path: Path) -> None:
-    make_tokens(tmp_path, {"web": [[3]], "code": [[5], [4]]})
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [
+        ([(3, 5), (8, 4)], ""),
+        ([(3, 4), (7, 5)], "tokens 3 to 12"),  # over the border of a document
+        ([(3, 5), (7, 5)], "tokens 3 to 12"),
+        ([(3, 5)], "tokens 3 to 12"),
+        ([(2, 1), (3, 5), (8, 4)], "tokens 3 to 12"),  # from the source before
+        ([(3, 5), (8, 4), (12, 1)], "pieces of no document"),  # from the one after
+        ([(3, 5), (8, 4), (8, 1)], "tokens 3 to 12"),
+        ([(3, 5), (8, 4), (12, 2)], "an instance has 11 tokens"),
+    ],
+)
+def test_pieces_are_the_documents(tmp_path: Path, pieces: list[tuple[int, int]], told: str) -> None:
+    make_tokens(tmp_path, {"web": [[3]], "code": [[5, 4]], "papers": [[3]]})
     folder = tmp_path / "packed" / pack(tmp_path, PackSettings(length=9, source="code"))[0]
-
-    def earlier(starts: np.ndarray) -> None:
-        starts[starts == 3] = 2
-
-    def longer(tokens: np.ndarray) -> None:
-        tokens[tokens == 5] = 6
-
-    rewrite(folder, "pieces.start.u64", earlier)
-    rewrite(folder, "pieces.tokens.u32", longer)
-    assert "tokens 3 to 8 are not in it" in verify(tmp_path)[0]
+    starts, tokens = zip(*pieces, strict=True)
+    rewrite(folder, "pieces.start.u64", lambda _: np.array(starts, "<u8"))
+    rewrite(folder, "pieces.tokens.u32", lambda _: np.array(tokens, "<u4"))
+    rewrite(folder, "instances.u64", lambda _: np.array([0, len(pieces)], "<u8"))
+    path = folder / "plan.json"
+    path.write_text(path.read_text().replace('"pieces":2', f'"pieces":{len(pieces)}'))
+    problems = verify(tmp_path)
+    assert len(problems) == bool(told)
+    assert told in "".join(problems)
 
 
 def test_a_stream_that_starts_elsewhere_is_found(tmp_path: Path) -> None:

@@ -134,6 +134,8 @@ def test_the_same_bytes_again_and_another_order_by_another_seed(tmp_path: Path) 
     pack(tmp_path, PackSettings(length=7, name="best-fit-16"))  # replaced by the next
     assert contents(made(tmp_path, MIXED, PackSettings(length=16)).folder) == first
     assert not any(name.endswith(".npy") for name in first)
+    pack(tmp_path, PackSettings(length=7, name="best-fit-16", method="concatenate"))
+    assert list(contents(tmp_path / "packed/best-fit-16")) == ["plan.json"]
     other = made(tmp_path, MIXED, PackSettings(length=16, seed=2, name="other"))
     same = made(tmp_path, MIXED, PackSettings(length=16))
     assert positions(other) != positions(same)
