@@ -23,7 +23,7 @@ from dolma_pipe.tokens.manifest import (
     read_manifest,
     write_manifest,
 )
-from dolma_pipe.tokens.packing_plan import PackingPlan, remove_stale_plans
+from dolma_pipe.tokens.packing_plan import PackingPlan, plan_files, remove_stale_plans
 from dolma_pipe.tokens.packs import PackedBatch, PackedTokens, sequence_offsets
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
@@ -41,6 +41,7 @@ __all__ = [
     "TokenWriter",
     "TokenizerStamp",
     "Tokens",
+    "plan_files",
     "read_manifest",
     "remove_stale_plans",
     "sequence_offsets",

@@ -100,17 +100,25 @@ def read_plan(arrays: TokenArrays, name: str) -> PackingPlan:
 
 def plan_names(folder: Path) -> list[str]:
     """Names of what lies in packed/, a plan or the rest of one."""
-    return sorted(path.name for path in (folder / FOLDER).glob("*/"))
+    return sorted(path.name for path in (folder / FOLDER).glob("*/") if any(path.iterdir()))
+
+
+def plan_files(folder: Path) -> set[Path]:
+    """Files of the plans that were made for the arrays in folder."""
+    arrays, files = TokenArrays(folder), set()
+    for name in plan_names(folder):
+        with suppress(TokensError):
+            files |= {
+                folder / FOLDER / name / file for file in (PLAN, *read_plan(arrays, name).arrays)
+            }
+    return files
 
 
 def remove_stale_plans(folder: Path) -> None:
-    """Take away the plans of token arrays that are no longer those of the manifest."""
-    arrays = TokenArrays(folder)
-    for name in plan_names(folder):
-        try:
-            read_plan(arrays, name)
-        except TokensError:
-            remove_plan(folder, name)
+    """Take away what was made for other arrays than those in folder."""
+    current = {path.parent.name for path in plan_files(folder)}
+    for name in set(plan_names(folder)) - current:
+        remove_plan(folder, name)
 
 
 def remove_plan(folder: Path, name: str) -> None:
