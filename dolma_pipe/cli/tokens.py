@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dolma_pipe.cli import tokens_export, tokens_import, tokens_read, tokens_stats
+from dolma_pipe.cli import tokens_export, tokens_import, tokens_pack, tokens_read, tokens_stats
 from dolma_pipe.cli.options import arrays_argument, arrays_in, json_option, show_json
 
 
@@ -19,6 +19,7 @@ def command() -> None:
 command.add_command(tokens_read.decode)
 command.add_command(tokens_read.where)
 command.add_command(tokens_stats.command)
+command.add_command(tokens_pack.pack)
 command.add_command(tokens_export.command)
 command.add_command(tokens_import.command)
 

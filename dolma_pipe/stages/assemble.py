@@ -21,6 +21,7 @@ from dolma_pipe.tokens import (
     TokenizerStamp,
     TokenShard,
     TokenSource,
+    remove_stale_plans,
     write_manifest,
     write_tokens,
 )
@@ -139,6 +140,7 @@ class _Finish(NamedTuple):
             counts=self.counts,
         )
         write_manifest(folder, manifest)
+        remove_stale_plans(folder)
         return manifest
 
     def source(self, folder: str, source: SourcePlan) -> TokenSource:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.arrays import TokenArrays
 from dolma_pipe.tokens.manifest import MANIFEST, TOKEN_BYTES, Manifest, TokenShard
+from dolma_pipe.tokens.packs_check import verify_plans
 from dolma_pipe.tokens.rows import read_borders
 
 
@@ -35,7 +36,7 @@ def verify(folder: Path | str, workers: int = 1) -> list[str]:
     with ThreadPoolExecutor(workers) as pool:
         for of_shard in pool.map(partial(_verify_shard, arrays), shards):
             problems += of_shard
-    return problems
+    return problems + verify_plans(arrays)
 
 
 def _verify_sums(manifest: Manifest) -> list[str]:
