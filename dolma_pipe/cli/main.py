@@ -18,6 +18,7 @@ from dolma_pipe.cli import (
     sample,
     status,
     sweep,
+    synthesize,
     tag,
     tokens,
 )
@@ -50,6 +51,7 @@ COMMANDS = (
     attributes,
     list_command,
     export,
+    synthesize,
     classifier,
     sample,
     assets,

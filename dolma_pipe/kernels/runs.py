@@ -50,17 +50,12 @@ class Runs(NamedTuple):
 def letter_runs(text: U8) -> Runs:
     """The runs of one document; `text` is valid UTF-8."""
     room = len(text) // 2 + 1  # a run is followed by another byte, or has two bytes and more
-    runs = Runs(
-        np.empty(room, np.int64),
-        np.empty(room, np.int64),
-        np.empty(room, np.uint64),
-        np.empty(room, np.int32),
-        np.empty(room, np.uint8),
-        np.empty(room, np.uint8),
-        np.empty(room, np.uint8),
-    )
-    n = _letter_runs(text, *classes(), *lower_case(), *runs)
-    return Runs(*(column[:n] for column in runs))
+    starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
+    hashes, letters = np.empty(room, np.uint64), np.empty(room, np.int32)
+    kinds, joins, capitals = (np.empty(room, np.uint8) for _ in range(3))
+    tables = (*classes(), *lower_case())
+    n = _letter_runs(text, *tables, starts, ends, hashes, letters, kinds, joins, capitals)
+    return Runs(starts[:n], ends[:n], hashes[:n], letters[:n], kinds[:n], joins[:n], capitals[:n])
 
 
 @inlined

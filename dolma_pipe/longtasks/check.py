@@ -7,10 +7,12 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from dolma_pipe.kernels.unicode import SCRIPTS_WITHOUT_SPACES
 from dolma_pipe.longtasks.task import Excerpt, Task
+
+_ALONE_FROM = [first for first, _ in SCRIPTS_WITHOUT_SPACES]
 
 
 class CheckFailed(Exception):
@@ -60,17 +62,16 @@ def _check_counts(folded: str, borders: list[int], task: Task) -> None:
 
 
 def _check_most(folded: str, borders: list[int], task: Task) -> None:
-    ends = [*borders[1:], len(folded)]
-    start, end = borders[task.part - 1], ends[task.part - 1]
-    counts = Counter(match[0] for match in _runs(folded) if start <= match.start() < end)
-    rivals = {word: {task.part - 1} for word, n in counts.items() if n >= task.counts[-1]}
-    for match in _runs(folded):
-        if match[0] in rivals:
-            rivals[match[0]].add(bisect_right(borders, match.start()) - 1)
+    end = [*borders, len(folded)][task.part]
+    runs = _runs_from(folded, borders[task.part - 1])
+    counts = Counter(match[0] for match in takewhile(lambda match: match.start() < end, runs))
+    rivals = {word: n for word, n in counts.items() if n >= task.counts[-1]}
     named = {
-        word: counts[word]
-        for word, parts in rivals.items()
-        if 2 * len(parts) <= len(borders) and _letters(word) >= task.letters and not _alone(word)
+        word: n
+        for word, n in rivals.items()
+        if _letters(word) >= task.letters
+        and not _alone(word)
+        and 2 * sum(map(bool, _by_part(occurrences(folded, word, False), borders))) <= len(borders)
     }
     told = dict(zip(map(_folded, task.words), task.counts, strict=True))
     _fail_unless(named == told, "other words occur as often")
@@ -181,17 +182,34 @@ def occurrences(folded: str, expression: str, touching: bool) -> Iterator[tuple[
 
     touching: the two with nothing between them, else with white space alone.
     """
-    members = [match[0] for match in _runs(_folded(expression))]
-    before: re.Match[str] | None = None
-    for match in _runs(folded):
-        if len(members) == 1:
-            if match[0] == members[0]:
-                yield match.span()
-        elif match[0] == members[1] and before is not None and before[0] == members[0]:
-            between = folded[before.end() : match.start()]
-            if between == "" if touching else between.isspace():
-                yield before.start(), match.end()
-        before = match
+    members = [match[0] for match in _pattern().finditer(_folded(expression))]
+    between = "" if touching else r"\s+"
+    for hit in re.finditer(between.join(map(re.escape, members)), folded):
+        first, last = hit.start(), hit.end() - len(members[-1])
+        whole = _run_end(folded, first) == first + len(members[0])
+        if whole and _starts_run(folded, first) and _run_end(folded, last) == hit.end():
+            yield hit.span()
+
+
+def _starts_run(folded: str, at: int) -> bool:
+    """Whether the letter there goes on with no run before it."""
+    if _alone(folded[at]):
+        return True
+    before = at - 1
+    while before >= 0 and unicodedata.category(folded[before])[0] == "M":
+        before -= 1
+    return before < 0 or _alone(folded[before]) or unicodedata.category(folded[before])[0] != "L"
+
+
+def _run_end(folded: str, start: int) -> int:
+    found = _pattern().match(folded, start)
+    return found.end() if found else -1
+
+
+def _runs_from(folded: str, start: int) -> Iterator[re.Match[str]]:
+    """Runs that start there or later."""
+    matches = _pattern().finditer(folded, start)
+    return (match for match in matches if match.start() > start or _starts_run(folded, start))
 
 
 def _by_part(found: Iterable[tuple[int, int]], borders: list[int]) -> tuple[int, ...]:
@@ -206,16 +224,14 @@ def _folded(text: str) -> str:
     return text.replace("İ", "i").lower().replace("ς", "σ")
 
 
-def _runs(folded: str) -> Iterator[re.Match[str]]:
-    return _pattern().finditer(folded)
-
-
 def _letters(word: str) -> int:
     return sum(unicodedata.category(c)[0] == "L" for c in word)
 
 
 def _alone(word: str) -> bool:
-    return any(first <= ord(word[0]) <= last for first, last in SCRIPTS_WITHOUT_SPACES)
+    """Whether its letter is a run by itself."""
+    at = bisect_right(_ALONE_FROM, ord(word[0])) - 1
+    return at >= 0 and ord(word[0]) <= SCRIPTS_WITHOUT_SPACES[at][1]
 
 
 @cache

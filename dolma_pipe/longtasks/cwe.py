@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dolma_pipe.kernels.jit import Bool, I64
+from dolma_pipe.kernels.jit import I64, Bool
 from dolma_pipe.longtasks.draw import Draw
 from dolma_pipe.longtasks.task import CweForm, Task
 from dolma_pipe.longtasks.words import Terms, Vocabulary
@@ -21,7 +21,7 @@ MOST_PARTS = 24
 
 
 def cwe_task(vocabulary: Vocabulary, draw: Draw, turn: int) -> Task | None:
-    """A task on this document, or None where no word is common in some parts and missing in others."""
+    """A task on this document, or None where no word is common in few parts."""
     makers = {"most": _most, "counts": _counts, "count": _count, "spread": _spread}
     for form in draw.shuffled(FORMS, "cwe", turn):
         task = makers[form](vocabulary, draw, turn)
@@ -112,6 +112,4 @@ def _spread(vocabulary: Vocabulary, draw: Draw, turn: int) -> Task | None:
     weights = np.round(terms.totals[numbers] * terms.weights[numbers], 9)
     best = numbers[np.lexsort((numbers, -weights))[:CHOSEN_FROM]]
     chosen = draw.shuffled(best.tolist(), "spread", turn)[0]
-    return _task(
-        vocabulary, "spread", 0, np.array([chosen], np.int64), list(terms.by_part(chosen))
-    )
+    return _task(vocabulary, "spread", 0, np.array([chosen], np.int64), list(terms.by_part(chosen)))

@@ -151,9 +151,7 @@ def _burstiness(terms: Terms) -> F64:
     return scores
 
 
-def _found(
-    terms: Terms, number: int, quotable: Quotable, parts: tuple[Part, ...]
-) -> Found | None:
+def _found(terms: Terms, number: int, quotable: Quotable, parts: tuple[Part, ...]) -> Found | None:
     occurrences = terms.occurrences(number)
     sentences = []
     for at in occurrences.tolist():
@@ -228,8 +226,8 @@ def _concordance(scene: Scene) -> Task | None:
         if last < len(runs.ends):
             end = min(end, int(runs.ends[last]))
         excerpts.append(scene.excerpt(start, end))
-    if len({excerpt.text for excerpt in excerpts}) < len(excerpts):
-        return None
+    if len({excerpt.start for excerpt in excerpts}) < len(excerpts):
+        return None  # two in a row at the head of a sentence
     return scene.task("concordance", tuple(excerpts))
 
 

@@ -4,10 +4,10 @@ import numpy as np
 
 from dolma_pipe.kernels.jit import U8
 from dolma_pipe.kernels.normalise import collapse_white_space
-from dolma_pipe.kernels.words import split_lines
+from dolma_pipe.kernels.structure import split_sections
 from dolma_pipe.longtasks.task import Part
 
-PARTS_WANTED = 5
+FEWEST_SECTIONS = 4
 SMALLEST, LARGEST = 4 << 10, 128 << 10
 """Bytes of a part at the most. The largest are some 32 K tokens, as in OLMo 3 (8 K to 32 K); a
 shorter document has smaller parts, so that it has several."""
@@ -23,11 +23,12 @@ def parts_of(text: U8) -> tuple[Part, ...]:
 
     A part that no quotation tells from others belongs to the one before.
     """
-    size = min(LARGEST, max(SMALLEST, len(text) // PARTS_WANTED))
+    size = min(LARGEST, max(SMALLEST, len(text) // FEWEST_SECTIONS))
     flat = _collapsed(text)
     starts: list[int] = []
     beginnings: list[str] = []
-    for start in section_starts(text, size):
+    borders = np.array([0, len(text)], np.int64)
+    for start in split_sections(text, borders, size, size // 3).starts.tolist():
         beginning = _beginning(text, start, flat)
         if beginning is not None:
             starts.append(start)
@@ -38,44 +39,14 @@ def parts_of(text: U8) -> tuple[Part, ...]:
     return tuple(map(Part, starts, ends, beginnings))
 
 
-def section_starts(text: U8, size: int) -> list[int]:
-    """Where parts of at most some `size` bytes start: at a heading, else a paragraph, else a line.
-
-    A line without an end is cut at a space.
-    """
-    lines = split_lines(text, np.array([0, len(text)], np.int64))
-    blank = lines.starts == lines.ends
-    rank = np.ones(len(blank), np.int64)
-    rank[1:][blank[:-1]] = 2
-    rank[~blank] += text[lines.starts[~blank]] == ord("#")
-    rank[blank] = 0
-    starts = [0]
-    while len(text) - starts[-1] > size + size // 4:
-        first = int(np.searchsorted(lines.starts, starts[-1] + size // 2))
-        after = int(np.searchsorted(lines.starts, starts[-1] + size, "right"))
-        best = rank[first:after]
-        if best.any():
-            starts.append(int(lines.starts[after - 1 - int(np.argmax(best[::-1]))]))
-        else:
-            starts.append(_after_space(text, starts[-1] + size // 2, starts[-1] + size))
-    return starts
-
-
-def _after_space(text: U8, start: int, end: int) -> int:
-    spaces = np.flatnonzero(text[start:end] == ord(" "))
-    if len(spaces):
-        return start + int(spaces[-1]) + 1
-    while end > start and text[end] & 0xC0 == 0x80:  # inside of a character
-        end -= 1
-    return end
-
-
 def _collapsed(text: U8) -> bytes:
     return collapse_white_space(text, np.array([0, len(text)], np.int64))[0].tobytes()
 
 
 def _beginning(text: U8, start: int, flat: bytes) -> str | None:
-    head = " ".join(text[start : start + WINDOW * QUOTED[-1]].tobytes().decode(errors="ignore").split())
+    head = " ".join(
+        text[start : start + WINDOW * QUOTED[-1]].tobytes().decode(errors="ignore").split()
+    )
     for length in QUOTED:
         quote = head[:length]
         if len(head) > length and not head[length].isspace() and " " in quote[length // 2 :]:

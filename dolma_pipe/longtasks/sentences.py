@@ -76,7 +76,9 @@ def _ended(text: str) -> bool:
         return False
     last = bare[:-1].split()[-1:] or [""]
     word = last[0].lstrip("\"'“‘([")
-    return bare[-1] != "." or not (len(word) <= ABBREVIATED or "." in word[:-1]) or not word.isascii()
+    return (
+        bare[-1] != "." or not (len(word) <= ABBREVIATED or "." in word[:-1]) or not word.isascii()
+    )
 
 
 def _paragraphs(lines: Lines) -> Lines:

@@ -125,13 +125,16 @@ class Vocabulary:
     def usable(self) -> Bool:
         """bool[singles]: words that are long enough."""
         first = self.singles.firsts
-        return (self.runs.letters[first] >= self.letters) & (self.runs.kinds[first] == SPACED)
+        long: Bool = self.runs.letters[first] >= self.letters
+        long &= self.runs.kinds[first] == SPACED
+        return long
 
     @cached_property
     def common(self) -> Bool:
         """bool[singles]: function words, and what is as common."""
-        share = self.singles.totals > COMMON * len(self.runs.starts)
-        return share & (self.singles.spread == len(self.parts))
+        often: Bool = self.singles.totals > COMMON * len(self.runs.starts)
+        often &= self.singles.spread == len(self.parts)
+        return often
 
     @cached_property
     def cohesion(self) -> F64:
@@ -140,7 +143,8 @@ class Vocabulary:
         lefts = np.searchsorted(self.runs.starts, self.pairs.starts[self.pairs.firsts])
         totals, numbers = self.singles.totals, self.singles.numbers
         product = totals[numbers[lefts]] * totals[numbers[lefts + 1]]
-        return self.pairs.totals / np.sqrt(np.maximum(1, product))
+        share: F64 = self.pairs.totals / np.sqrt(np.maximum(1, product))
+        return share
 
     def spelled(self, terms: Terms, number: int) -> str:
         """A term in lower case, a name as the text writes it; white space in it as one space."""

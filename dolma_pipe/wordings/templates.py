@@ -65,7 +65,8 @@ def _most(task: Task, variant: int) -> tuple[str, str]:
     which = "word occurs" if n == 1 else f"{n} words occur"
     question = (
         f"Which {which} most often in part {task.part}, and how often? Look at words of at least"
-        f" {task.letters} letters that occur in at most {len(task.parts) // 2} of the parts. {_rule(task, variant)}"
+        f" {task.letters} letters that occur in at most {len(task.parts) // 2} of the parts."
+        f" {_rule(task, variant)}"
     )
     pairs = list(zip(task.words, task.counts, strict=True))
     if n == 1:
@@ -132,9 +133,7 @@ def _table(task: Task, variant: int) -> tuple[str, str]:
         f"In which parts does “{task.expression}” occur, how often, and in which sentence first?"
         f" Answer with a table. {_rule(task, variant)}",
     )
-    rows = "\n".join(
-        f"| {e.part} | {task.counts[e.part - 1]} | {e.text} |" for e in task.excerpts
-    )
+    rows = "\n".join(f"| {e.part} | {task.counts[e.part - 1]} | {e.text} |" for e in task.excerpts)
     return question, f"\n| part | occurrences | first sentence |\n| --- | --- | --- |\n{rows}"
 
 
@@ -146,7 +145,10 @@ def _ends(task: Task, variant: int) -> tuple[str, str]:
         f"Quote the first and the last sentence that has “{task.expression}”, with their parts.",
     )
     first, last = task.excerpts
-    return question, f"First in part {first.part}: {first.text}\nLast in part {last.part}: {last.text}"
+    return (
+        question,
+        f"First in part {first.part}: {first.text}\nLast in part {last.part}: {last.text}",
+    )
 
 
 def _dialogue(task: Task, variant: int) -> tuple[str, str]:
@@ -185,9 +187,10 @@ def _quiz(task: Task, variant: int) -> tuple[str, str]:
 def _cloze(task: Task, variant: int) -> tuple[str, str]:
     question = _pick(
         variant,
-        f"One sentence of the text with “{task.expression}” in it begins “{task.given} …”. How does it"
-        " go on?",
-        f"Complete this sentence of the text, which has “{task.expression}” in it: “{task.given} …”",
+        f"One sentence of the text with “{task.expression}” in it begins “{task.given} …”. How does"
+        " it go on?",
+        f"Complete this sentence of the text, which has “{task.expression}” in it: “{task.given}"
+        " …”",
     )
     return question, f"… {task.facts()[0]}"
 
@@ -227,7 +230,8 @@ def _concordance(task: Task, variant: int) -> tuple[str, str]:
 def _next(task: Task, variant: int) -> tuple[str, str]:
     question = _pick(
         variant,
-        f"Which sentence of the text follows this one, which mentions “{task.expression}”?\n{task.given}",
+        f"Which sentence of the text follows this one, which mentions “{task.expression}”?\n"
+        f"{task.given}",
         f"The text mentions “{task.expression}” here: {task.given}\nWhat is the next sentence?",
     )
     return question, task.excerpts[0].text
