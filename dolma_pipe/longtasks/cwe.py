@@ -88,7 +88,7 @@ def _counts(vocabulary: Vocabulary, draw: Draw, turn: int, asked: int = ASKED) -
         if len(numbers) < asked:
             continue
         # to whole billionths: the order must not hang on how a machine rounds logarithms
-        weights = np.round(counts * terms.weights[numbers], 9)
+        weights = np.round(counts * terms.weights[numbers] * vocabulary.word_rarity[numbers], 9)
         best = np.lexsort((numbers, -weights))[:CHOSEN_FROM]
         chosen = np.array(draw.shuffled(best.tolist(), "words", turn)[:asked], np.int64)
         form: CweForm = "count" if asked == 1 else "counts"
@@ -105,11 +105,12 @@ def _spread(vocabulary: Vocabulary, draw: Draw, turn: int) -> Task | None:
     terms = vocabulary.words
     if terms.parts > MOST_PARTS:
         return None
+    rarity = vocabulary.word_rarity
     good = _eligible(vocabulary, terms) & (terms.spread >= 2) & (terms.totals >= 2 * FEWEST)
     numbers = np.flatnonzero(good)
     if not len(numbers):
         return None
-    weights = np.round(terms.totals[numbers] * terms.weights[numbers], 9)
+    weights = np.round(terms.totals[numbers] * terms.weights[numbers] * rarity[numbers], 9)
     best = numbers[np.lexsort((numbers, -weights))[:CHOSEN_FROM]]
     chosen = draw.shuffled(best.tolist(), "spread", turn)[0]
     return _task(vocabulary, "spread", 0, np.array([chosen], np.int64), list(terms.by_part(chosen)))

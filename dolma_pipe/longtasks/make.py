@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from dolma_pipe.longtasks.background import NO_BACKGROUND, Background
 from dolma_pipe.longtasks.check import CheckFailed, check_task
 from dolma_pipe.longtasks.cwe import cwe_task
 from dolma_pipe.longtasks.draw import Draw
@@ -45,14 +46,21 @@ class Made(NamedTuple):
         return TOO_FEW_PARTS
 
 
-def with_tasks(text: str, kinds: tuple[Kind, ...], wanted: int, draw: Draw, say: Wording) -> Made:
+def with_tasks(
+    text: str,
+    kinds: tuple[Kind, ...],
+    wanted: int,
+    draw: Draw,
+    say: Wording,
+    background: Background = NO_BACKGROUND,
+) -> Made:
     """Up to `wanted` different tasks below a document, kinds in turn."""
     content = np.frombuffer(text.encode(), np.uint8)
     parts = parts_of(content)
     made = Made(text, [], Counter())
     if len(parts) < FEWEST_PARTS:
         return made._replace(lost=Counter([TOO_FEW_PARTS]))
-    vocabulary = Vocabulary(content, parts)
+    vocabulary = Vocabulary(content, parts, background)
     order = draw.shuffled(kinds, "kinds")
     seen: set[bytes] = set()
     for turn in range(wanted):

@@ -116,7 +116,7 @@ def rex_task(vocabulary: Vocabulary, draw: Draw, turn: int) -> Task | None:
 def _expressions(vocabulary: Vocabulary, quotable: Quotable) -> Iterator[Found]:
     """The best expressions: pairs that hold together, then words, most of them names."""
     pairs = vocabulary.pairs
-    sorts = [(pairs, vocabulary.cohesion * _burstiness(pairs))]
+    sorts = [(pairs, vocabulary.cohesion * _burstiness(pairs) * vocabulary.pair_rarity)]
     if vocabulary.unit == "word":
         sorts.append((vocabulary.words, _word_scores(vocabulary)))
     for terms, scores in sorts:
@@ -141,7 +141,7 @@ def _word_scores(vocabulary: Vocabulary) -> F64:
     names = capitals / np.maximum(1, terms.totals)
     letters = runs.letters[terms.firsts]
     scores: F64 = names + _burstiness(terms) + np.minimum(letters, 12) / 24
-    return scores * (vocabulary.usable & (letters > vocabulary.letters))
+    return scores * vocabulary.rarity * (vocabulary.usable & (letters > vocabulary.letters))
 
 
 def _burstiness(terms: Terms) -> F64:

@@ -6,6 +6,7 @@ import numpy as np
 
 from dolma_pipe.kernels.jit import F64, I64, U8, Bool
 from dolma_pipe.kernels.runs import APART, HAN, SPACED, TOUCHING, Runs, letter_runs
+from dolma_pipe.longtasks.background import NO_BACKGROUND, Background
 from dolma_pipe.longtasks.task import Part, Unit
 
 CASES = 32
@@ -83,8 +84,10 @@ class Vocabulary:
     letters of a word that is asked about, 2 to 4: nearly the mean length.
     """
 
-    def __init__(self, text: U8, parts: tuple[Part, ...]) -> None:
-        self.text, self.parts = text, parts
+    def __init__(
+        self, text: U8, parts: tuple[Part, ...], background: Background = NO_BACKGROUND
+    ) -> None:
+        self.text, self.parts, self._background = text, parts, background
         self.runs: Runs = letter_runs(text)
         kinds = self.runs.kinds
         self.unit: Unit = "pair" if 2 * int((kinds == HAN).sum()) > len(kinds) else "word"
@@ -137,12 +140,33 @@ class Vocabulary:
         return often
 
     @cached_property
+    def rarity(self) -> F64:
+        """float64[singles]: of each among the documents of the shard."""
+        return self._background.of(self.runs.hashes[self.singles.firsts])
+
+    @cached_property
+    def word_rarity(self) -> F64:
+        """float64[words]; of a pair the mean of its members."""
+        return self.rarity if self.unit == "word" else self.pair_rarity
+
+    @cached_property
+    def pair_rarity(self) -> F64:
+        """float64[pairs]: the mean of the members."""
+        left, right = self._members
+        return (self.rarity[left] + self.rarity[right]) / 2
+
+    @cached_property
+    def _members(self) -> tuple[I64, I64]:
+        """int64[pairs] each: the singles that a pair consists of."""
+        lefts = np.searchsorted(self.runs.starts, self.pairs.starts[self.pairs.firsts])
+        return self.singles.numbers[lefts], self.singles.numbers[lefts + 1]
+
+    @cached_property
     def cohesion(self) -> F64:
         """float64[pairs]: of all that has the one or the other member, the part that is the pair;
         geometric mean, 0 to 1."""
-        lefts = np.searchsorted(self.runs.starts, self.pairs.starts[self.pairs.firsts])
-        totals, numbers = self.singles.totals, self.singles.numbers
-        product = totals[numbers[lefts]] * totals[numbers[lefts + 1]]
+        left, right = self._members
+        product = self.singles.totals[left] * self.singles.totals[right]
         share: F64 = self.pairs.totals / np.sqrt(np.maximum(1, product))
         return share
 
@@ -151,6 +175,8 @@ class Vocabulary:
         found = terms.occurrences(number)[:CASES]
         written = [self.text[terms.starts[i] : terms.ends[i]].tobytes().decode() for i in found]
         forms = [" ".join(form.split()) for form in written]
+        if len(set(forms)) == 1 and not forms[0].isupper():
+            return forms[0]
         if all(form[0].isupper() for form in forms):
             return next((form for form in forms if not form.isupper()), forms[0])
         return folded(forms[0])

@@ -10,6 +10,7 @@ import numpy as np
 
 from dolma_pipe.document import parse, with_fields
 from dolma_pipe.kernels.words import split_words
+from dolma_pipe.longtasks.background import background_of
 from dolma_pipe.longtasks.draw import Draw
 from dolma_pipe.longtasks.make import with_tasks
 from dolma_pipe.longtasks.task import Kind
@@ -57,18 +58,17 @@ def synthesize_shard(args: dict[str, Any]) -> dict[str, Any]:
     settings = msgspec.convert(args["settings"], Settings)
     counts = Synthesized()
     with write_shard(Path(args["out"])) as writer:
-        writer.lines(_lines(survivors_of(args), args["source"], settings, counts))
+        writer.lines(_lines(args, settings, counts))
     counts.bytes_out = writer.bytes
     told: dict[str, Any] = msgspec.to_builtins(counts)
     return told
 
 
-def _lines(
-    lines: Iterator[bytes], source: str, settings: Settings, counts: Synthesized
-) -> Iterator[bytes]:
+def _lines(args: dict[str, Any], settings: Settings, counts: Synthesized) -> Iterator[bytes]:
+    background = background_of(parse(line)[0].text for line in survivors_of(args))
     wording = load(settings.wording, Wording)()
     reasons, tasks, lost = Counter[str](), Counter[str](), Counter[str]()
-    for line in lines:
+    for line in survivors_of(args):
         counts.documents += 1
         document = parse(line)[0]
         name = str(document.id)
@@ -79,9 +79,11 @@ def _lines(
         if settings.max_words and words > settings.max_words:
             counts.too_long += 1
             continue
-        draw = Draw(settings.seed, source, name)
+        draw = Draw(settings.seed, args["source"], name)
         with blamed(f"{settings.wording.name} on document {name}"):
-            made = with_tasks(document.text, settings.kinds, settings.tasks, draw, wording)
+            made = with_tasks(
+                document.text, settings.kinds, settings.tasks, draw, wording, background
+            )
         lost += made.lost
         if not made.tasks:
             reasons[made.reason()] += 1
