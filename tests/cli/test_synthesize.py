@@ -13,10 +13,17 @@ import msgspec
 import pytest
 import zstandard
 
+from dolma_pipe.errors import UserError
 from dolma_pipe.longtasks.check import check_task
 from dolma_pipe.longtasks.task import Task
+from dolma_pipe.passes.context import Context
+from dolma_pipe.passes.curate import curate
+from dolma_pipe.passes.synthesize import settings_of, synthesize
 from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.stages.synthesize import Synthesized
+from dolma_pipe.work import Work
 from tests.corpus import command, dolma_pipe, tree, write_shard
+from tests.inline import Inline
 from tests.longtasks import made
 
 RECIPE = """
@@ -53,17 +60,29 @@ def shard(name: str) -> list[dict[str, object]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for source, names in (("books", "abc"), ("other", "d")):
         for name in names:
             write_shard(tmp_path / "data" / source / f"{name}.jsonl.zst", shard(name))
     (tmp_path / "mix.yaml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def synthesize(folder: Path, *more: object, out: str = "out", code: int = 0) -> str:
+def run(folder: Path, *more: object, out: str = "out", code: int = 0) -> str:
     done = dolma_pipe(folder, "synthesize", "mix.yaml", out, *OPTIONS, *more, code=code)
     return done.stdout if code == 0 else done.stderr.strip().splitlines()[-1]
+
+
+def inline(out: str = "out", source: str = "books", **asked: Any) -> tuple[Synthesized, set[str]]:
+    """The same in this process, in the current directory: counts, and the shards that were made."""
+    recipe = read_recipe(Path("mix.yaml"))
+    given: dict[str, Any] = {"kinds": ("cwe", "rex"), "wording": "templates", "min_words": 1000}
+    given |= {"max_words": 0, "tasks": 2, "seed": recipe.seed, **asked}
+    context = Context(recipe, Work("work"), Inline())
+    counts = synthesize(context, Path(out), settings_of(**given), [source])
+    made_ = {task["task"] for task in context.timings if task["pass"] == "synthesize"}
+    return counts[source], made_
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
@@ -77,7 +96,7 @@ def numbers(table: str, source: str) -> list[int]:
 
 
 def test_every_document_is_accounted_for_and_every_task_is_right(folder: Path) -> None:
-    table = synthesize(folder, "--max-words", 10_000)
+    table = run(folder, "--max-words", 10_000)
     read, tasked, short, long, without, words_in, words_out = numbers(table, "books")
     assert (read, tasked, short, long, without) == (24, 15, 3, 3, 3)
     assert read == tasked + short + long + without
@@ -109,7 +128,7 @@ def test_every_document_is_accounted_for_and_every_task_is_right(folder: Path) -
 
 
 def test_kinds_and_sources_are_chosen(folder: Path) -> None:
-    synthesize(folder, "--task", "cwe", "--source", "other")
+    inline(source="other", kinds=("cwe",))
     assert not (folder / "out" / "books").exists()
     kinds = {
         task["kind"]
@@ -120,50 +139,41 @@ def test_kinds_and_sources_are_chosen(folder: Path) -> None:
 
 
 def test_what_stage_4_removes_has_no_task(folder: Path) -> None:
-    twins = shard("a")
-    write_shard(
-        folder / "data" / "books" / "b.jsonl.zst", [{**d, "id": f"b{d['id']}"} for d in twins]
-    )
+    twins = [{**doc, "id": f"b{doc['id']}"} for doc in shard("a")]
+    write_shard(folder / "data" / "books" / "b.jsonl.zst", twins)
     (folder / "mix.yaml").write_text(RECIPE + DEDUP)
-    table = synthesize(folder, "--source", "books")
-    assert numbers(table, "books")[0] == 8 + 6  # two documents are in all shards
+    counts, _ = inline()
+    assert counts.documents == 8 + 6  # two documents are in all shards
     assert documents(folder / "out/books/documents/b.jsonl.zst") == []
 
 
-def test_the_output_is_a_source(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synthesize(folder)
-    monkeypatch.chdir(folder)
+@pytest.mark.usefixtures("folder")
+def test_the_output_is_a_source() -> None:
+    counts, _ = inline()
     Path("next.yaml").write_text("name: next\nsources: {long: {documents: out/books/documents/*}}")
-    assert len(read_recipe(Path("next.yaml")).inputs()) == 3
-    dolma_pipe(folder, "tag", "next.yaml", "--work", "work2")
+    context = Context(read_recipe(Path("next.yaml")), Work("work2"), Inline())
+    assert sum(shard.counts.kept for shard in curate(context)) == counts.with_task
 
 
 def test_one_and_two_workers_write_the_same_bytes(folder: Path) -> None:
-    synthesize(folder, "--workers", 1)
-    synthesize(folder, "--workers", 2, out="two")
+    run(folder, "--workers", 1)
+    run(folder, "--workers", 2, out="two")
     assert tree(folder / "out") == tree(folder / "two")
 
 
-def made_anew(folder: Path) -> set[str]:
-    tasks = json.loads((folder / "work" / "timings.json").read_text())["tasks"]
-    return {task["task"] for task in tasks if task["pass"] == "synthesize"}
-
-
 def test_only_what_is_missing_is_made_again(folder: Path) -> None:
-    table = synthesize(folder)
+    counts, _ = inline()
     before = tree(folder / "out")
     (folder / "out/books/documents/b.jsonl.zst").unlink()
-    assert synthesize(folder) == table
-    assert made_anew(folder) == {"books/b"}
+    assert inline() == (counts, {"books/b"})
     assert tree(folder / "out") == before
-    synthesize(folder, "--min-words", 900)
-    assert len(made_anew(folder)) == 4
+    assert len(inline(min_words=900)[1]) == 3
 
 
 def test_a_shard_that_is_no_more_goes_away(folder: Path) -> None:
-    synthesize(folder)
+    inline()
     (folder / "data/books/b.jsonl.zst").unlink()
-    synthesize(folder)
+    inline()
     assert sorted(p.name[0] for p in (folder / "out/books/documents").iterdir()) == ["a", "c"]
 
 
@@ -180,37 +190,44 @@ def test_killed_it_goes_on_to_the_same_bytes(folder: Path) -> None:
     assert running.returncode == -signal.SIGKILL
     done = {p.stem for p in records.rglob("*.json")}
     assert 0 < len(done) < 4
-    synthesize(folder, "--wording", "./slow.py")
-    assert {key.split("/")[1] for key in made_anew(folder)} == set("abcd") - done
-    synthesize(folder, "--wording", "./slow.py", out="whole")
+    run(folder, "--wording", "./slow.py")
+    tasks = json.loads((folder / "work" / "timings.json").read_text())["tasks"]
+    again = {task["task"][-1] for task in tasks if task["pass"] == "synthesize"}
+    assert again == set("abcd") - done
+    run(folder, "--wording", "./slow.py", out="whole")
     assert tree(folder / "out") == tree(folder / "whole")
 
 
 def test_bad_input_is_one_line(folder: Path) -> None:
-    assert "did you mean 'templates'" in synthesize(folder, "--wording", "template", code=1)
-    assert "did you mean 'books'" in synthesize(folder, "--source", "book", code=1)
-    assert "--max-words 5" in synthesize(folder, "--max-words", 5, code=1)
-    assert "no file ./none.py" in synthesize(folder, "--wording", "./none.py", code=1)
-    assert "is not empty" in synthesize(folder, out="data", code=1)
-    assert "lie in each other" in synthesize(folder, out="work/out", code=1)
+    told = run(folder, "--wording", "template", code=1)
+    assert "unknown wording 'template' (did you mean 'templates'?)" in told
+    with pytest.raises(UserError, match=r"--max-words 5 is less than --min-words 1000"):
+        inline(max_words=5)
+    with pytest.raises(UserError, match=r"no file ./none.py"):
+        inline(wording="./none.py")
+    with pytest.raises(UserError, match=r"did you mean 'books'"):
+        inline(source="book")
+    with pytest.raises(UserError, match="is not empty"):
+        inline("data")
+    for out in ("work/out", "work", "."):
+        with pytest.raises(UserError, match="lie in each other"):
+            inline(out)
 
 
 def test_a_wording_that_breaks_is_named_with_its_document(folder: Path) -> None:
     (folder / "mine.py").write_text(SLOW.replace("time.sleep(0.05)", "1 / 0"))
-    told = synthesize(folder, "--wording", "./mine.py", code=1)
-    assert "./mine.py on document" in told
-    assert "ZeroDivisionError" in told
+    with pytest.raises(UserError, match=r"./mine.py on document a-\d: ZeroDivisionError"):
+        inline(wording="./mine.py")
     assert not list((folder / "out").rglob("*.zst"))
     required = SLOW.replace("    def word", "    model: str\n\n    def word", 1)
     (folder / "mine.py").write_text(required)
-    assert "mine.py cannot be made without settings" in synthesize(
-        folder, "--wording", "./mine.py", code=1
-    )
+    with pytest.raises(UserError, match=r"mine.py cannot be made without settings"):
+        inline(wording="./mine.py")
 
 
 def test_a_wording_that_lies_is_counted(folder: Path) -> None:
     lie = "w = super().word(task, variant); return w._replace(answer='Nobody knows')"
     (folder / "mine.py").write_text(SLOW.replace("return super().word(task, variant)", lie))
-    table = synthesize(folder, "--wording", "./mine.py", "--source", "other")
-    assert numbers(table, "other")[1] == 0
-    assert "wording refused 6" in table
+    counts, _ = inline(wording="./mine.py", source="other")
+    assert counts.with_task == 0
+    assert counts.without == {"no usable words": 1, "wording refused": 6}
