@@ -1,12 +1,22 @@
-"""The structure of documents: headings, and the sections between them."""
+"""The structure of documents: headings, formulas, lists, tables and code; and the sections between
+headings. One look at each line, and one at each line that has a mark of LaTeX."""
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 
-from dolma_pipe.kernels.jit import I64, U8
+from dolma_pipe.kernels.jit import I64, U8, Bool
 from dolma_pipe.kernels.section_cuts import cut_sections
+from dolma_pipe.kernels.structure_blocks import REFERENCES, find_blocks
+from dolma_pipe.kernels.structure_found import none_found
+from dolma_pipe.kernels.structure_headings import Tables
+from dolma_pipe.kernels.structure_latex import environments
+from dolma_pipe.kernels.structure_lines import look_at_lines, no_facts
+from dolma_pipe.kernels.structure_words import heading_words
+from dolma_pipe.kernels.unicode import classes
+from dolma_pipe.kernels.words import Lines, split_lines
+
+KINDS = ("heading", "formula", "list", "table", "code")
 
 
 class Section(NamedTuple):
@@ -41,6 +51,25 @@ class Headings(NamedTuple):
     starts: I64
     ends: I64
     levels: I64
+
+
+class Stretches(NamedTuple):
+    """Sorted, not overlapping. offsets: int64[documents + 1]; starts, ends: int64[stretches], bytes
+    of the document. values: int64, the level of a heading, 1 for a displayed formula and 0 for
+    another, the items of a list, the rows of a table, the lines of a block of code."""
+
+    offsets: I64
+    starts: I64
+    ends: I64
+    values: I64
+
+
+class Structure(NamedTuple):
+    """stretches: of each of KINDS; those of two kinds may overlap. references: bool, of each
+    heading, whether a list of references follows."""
+
+    stretches: dict[str, Stretches]
+    references: Bool
 
 
 def split_sections(text: U8, offsets: I64, max_bytes: int, min_bytes: int) -> Sections:
@@ -89,16 +118,39 @@ def sections_of(text: bytes) -> list[Section]:
     return sections
 
 
-_ATX = re.compile(rb"^ {0,3}(#{1,6})[ \t]+\S.*$", re.M)
-
-
 def find_headings(text: U8, offsets: I64) -> Headings:
     """The headings of every document."""
-    firsts, rows = [0], []
-    data = text.tobytes()
-    for d in range(len(offsets) - 1):
-        document = data[offsets[d] : offsets[d + 1]]
-        rows += [(m.start(), m.end(), len(m[1])) for m in _ATX.finditer(document)]
-        firsts.append(len(rows))
-    columns = np.array(rows, np.int64).reshape(-1, 3)
-    return Headings(np.array(firsts), columns[:, 0], columns[:, 1], columns[:, 2])
+    kinds = find_structure(text, offsets, split_lines(text, offsets)).stretches
+    found = kinds["heading"]
+    return Headings(found.offsets, found.starts, found.ends, found.values)
+
+
+def find_structure(text: U8, offsets: I64, lines: Lines) -> Structure:
+    """All that is found in every document; `lines` are those of split_lines."""
+    starts, ends = lines.starts, lines.ends
+    facts = no_facts(len(starts))
+    words, (pages, flags) = heading_words(), classes()
+    look_at_lines(text, starts, ends, words, pages, flags, facts)
+    size = int(offsets[-1] - offsets[0])
+    found = none_found(len(starts) + size // 3 + 1)  # the shortest formula is $x$
+    owners, closed = np.zeros(len(starts), np.uint8), np.zeros(len(starts), np.bool_)
+    tables = Tables(words, pages, flags)
+    find_blocks(text, lines.offsets, facts, environments(), tables, owners, closed, found)
+    n = found.count[0]
+    stretches = {
+        kind: _of_kind(found.starts[:n], found.ends[:n], found.values[:n], mine, offsets)
+        for k, kind in enumerate(KINDS)
+        for mine in [np.flatnonzero(found.kinds[:n] == k)]
+    }
+    levels = stretches["heading"].values
+    references = levels >= REFERENCES
+    levels[references] -= REFERENCES
+    return Structure(stretches, references)
+
+
+def _of_kind(starts: I64, ends: I64, values: I64, mine: I64, offsets: I64) -> Stretches:
+    """Sorted, by document, in bytes of the document."""
+    mine = mine[np.argsort(starts[mine], kind="stable")]
+    firsts = np.searchsorted(starts[mine], offsets)
+    begins = np.repeat(offsets[:-1], np.diff(firsts))
+    return Stretches(firsts, starts[mine] - begins, ends[mine] - begins, values[mine])
