@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from dolma_pipe.dedup_index import check_indexes
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.mix_settings import Curve
+from dolma_pipe.mix_settings import LENGTH, Groups
+from dolma_pipe.mixing import check_mixers
 from dolma_pipe.recipe import Recipe, Source, TaggerUse
 from dolma_pipe.settings import nearest
 from dolma_pipe.shelf import blamed
@@ -101,18 +102,37 @@ def check_names(recipe: Recipe, indexed: set[str]) -> None:
         if entry.column is not None:
             _scored(f"dedup.{i}.{entry.method}.keep", entry.column, recipe.sources)
     if recipe.mix is not None:
+        held_out = recipe.mix.held_out
         mentioned += [("mix.shares", name) for name in recipe.mix.shares]
         mentioned += [("mix.upsample", name) for name in recipe.mix.upsample]
+        mentioned += [("mix.groups", name) for name in recipe.mix.groups]
+        mentioned += [("mix.held_out", n) for n in (held_out if isinstance(held_out, dict) else ())]
     for place, name in mentioned:
         known = sorted({*names, *indexed}) if place.startswith("dedup") else names
         if name not in known:
             raise RecipeError(f"{place}: unknown source '{name}'{nearest(name, known)}")
     if recipe.mix is not None:
         recipe.mix.check(names)
-        for name, factor in recipe.mix.upsample.items():
-            if isinstance(factor, Curve):
-                only = [source for source in recipe.sources if source.name == name]
-                _scored(f"mix.upsample.{name}.by", factor.by, only)
+        check_mixers(recipe.mix, names)
+        for source in recipe.sources:
+            for place, curve in recipe.mix.curves_of(source.name):
+                _scored(f"{place}.by", curve.by, [source])
+            if group := recipe.mix.groups.get(source.name):
+                _grouped(source, group)
+
+
+def _grouped(source: Source, group: Groups) -> None:
+    """The source has this column: numbers where there are borders, labels where there are none."""
+    if group.by == LENGTH:
+        return
+    place, kind = f"mix.groups.{source.name}.by", "number" if group.at else "label"
+    columns = _columns(source)
+    if group.by not in columns:
+        told = nearest(group.by, [*columns, LENGTH])
+        raise RecipeError(f"{place}: no tagger of {source.name} makes {group.by}{told}")
+    if columns[group.by] != kind:
+        needs = "borders (at) need numbers" if group.at else "numbers need borders: at"
+        raise RecipeError(f"{place}: {group.by} is a column of {columns[group.by]}s, {needs}")
 
 
 def _scored(place: str, column: str, sources: Sequence[Source]) -> None:

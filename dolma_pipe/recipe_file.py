@@ -12,7 +12,7 @@ from dolma_pipe.evaluations import check_evaluations
 from dolma_pipe.extends import read_extended
 from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
 from dolma_pipe.inputs import find_inputs
-from dolma_pipe.mix_settings import Curve, MixSettings
+from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.recipe import FILTER_STAGES, FilterStage, Mask, Recipe, Rule, Source, TaggerUse
 from dolma_pipe.recipe_checks import check_columns, check_names, indexed_sources
 from dolma_pipe.settings import nearest, one_line, settle
@@ -178,7 +178,9 @@ def _source(
             rules.append(_rule(stage, column, bounds))
         for column, replacement in _chosen(own.mask, general.mask, {}).items():
             masks.append(Mask(stage, column, replacement))
-    taggers += _implied(taggers, rules, _compared(name, entries, file.mix))
+    taggers += _implied(
+        taggers, rules, _compared(name, entries, file.mix), _grouped(name, file.mix)
+    )
     reading = Reading(section.format, section.columns, section.html, section.check_digests)
     splits = (section.split,) if isinstance(section.split, str) else tuple(section.split)
     inputs = find_inputs(name, section.documents, reading, splits)
@@ -211,15 +213,28 @@ def _compared(name: str, entries: Sequence[Entry], mix: MixSettings | None) -> I
     for entry in entries:
         if entry.column is not None and entry.concerns(name):
             yield entry.column
-    factor = mix.upsample.get(name) if mix is not None else None
-    if isinstance(factor, Curve):
-        yield factor.by
+    for _, curve in mix.curves_of(name) if mix is not None else ():
+        yield curve.by
+    group = mix.groups.get(name) if mix is not None else None
+    if group is not None and group.at:
+        yield group.by
+
+
+def _grouped(name: str, mix: MixSettings | None) -> str | None:
+    """The column whose labels group the documents of a source."""
+    group = mix.groups.get(name) if mix is not None else None
+    return group.by if group is not None and not group.at else None
 
 
 def _implied(
-    taggers: Sequence[TaggerUse], rules: Sequence[Rule], compared: Iterator[str]
+    taggers: Sequence[TaggerUse],
+    rules: Sequence[Rule],
+    compared: Iterator[str],
+    grouped: str | None,
 ) -> Iterator[TaggerUse]:
     """Taggers of `metadata.*` columns that are named and not made, in the stage of their rule.
+
+    grouped: the column whose labels group the documents.
 
     None where the prefix belongs to a tagger of the user's own: then its columns are meant.
     """
@@ -238,6 +253,9 @@ def _implied(
         ]
         if fields:
             yield TaggerUse(stage, METADATA, found, {"fields": fields})
+    if grouped and grouped.startswith(f"{METADATA}.") and grouped not in made:
+        label = grouped.removeprefix(f"{METADATA}.")
+        yield TaggerUse(FILTER_STAGES[-1], METADATA, found, {"labels": [label]})
 
 
 def _one_pair(given: dict[str, Any], place: str) -> tuple[str, Any]:

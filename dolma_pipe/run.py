@@ -11,10 +11,11 @@ from dolma_pipe.passes.dedup import deduplicate
 from dolma_pipe.passes.encode import encode
 from dolma_pipe.passes.leftovers import remove_leftovers
 from dolma_pipe.passes.manifest import write_run_manifest
-from dolma_pipe.passes.mix import mix
+from dolma_pipe.passes.mix import mix, plan
 from dolma_pipe.recipe import FILTER_STAGES
 from dolma_pipe.report.summary import Summary, counts_of, summarise
 from dolma_pipe.settings import nearest
+from dolma_pipe.stages.mix.plan import Plan
 from dolma_pipe.work import write_json
 
 Stage = Literal["language", "quality", "content", "dedup", "mix", "tokenize"]
@@ -43,8 +44,19 @@ def _passes(context: Context, last: int) -> Summary:
     if last < STAGES.index("mix") or context.recipe.tokenize is None:
         return before
     encoded = encode(context, deduplicated)
-    plan = mix(context, encoded, counts_of(before))
-    return summarise(context, curated, deduplicated, encoded, plan)
+    planned = mix(context, encoded, counts_of(before))
+    return summarise(context, curated, deduplicated, encoded, planned)
+
+
+def plan_only(context: Context) -> Plan:
+    """All stages before the mix where they are not done, then its plan; nothing of it is written.
+
+    Raises RecipeError for a recipe without tokenizer, or a target out of reach.
+    """
+    if context.recipe.tokenize is None:
+        raise RecipeError("the recipe has no tokenize section: a mix is planned in tokens")
+    deduplicated = deduplicate(context, curate(context))
+    return plan(context, encode(context, deduplicated), write=False)
 
 
 def deduplicate_only(context: Context, method: str | None) -> Summary:

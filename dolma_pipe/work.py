@@ -49,9 +49,14 @@ def remove_temporaries(folder: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write value as readable JSON with sorted keys, atomically."""
-    encoded = msgspec.json.encode(value, order="sorted")
     with atomic_write(path) as file:
-        file.write(msgspec.json.format(encoded, indent=1) + b"\n")
+        file.write(readable_json(value).encode() + b"\n")
+
+
+def readable_json(value: Any) -> str:
+    """JSON with sorted keys, a line each."""
+    encoded = msgspec.json.encode(value, order="sorted")
+    return msgspec.json.format(encoded, indent=1).decode()
 
 
 def read_json(path: Path) -> Any:
@@ -73,7 +78,8 @@ class Work:
         return self.root / "curated" / f"{key}.jsonl.zst"
 
     def columns(self, key: str) -> Path:
-        """A row a survivor: id, line, length in bytes, created, and every numeric column."""
+        """A row a survivor: id, line, length in bytes, created, and every column of numbers or
+        labels."""
         return self.root / "curated" / f"{key}.columns.parquet"
 
     def attributes(self, key: str) -> Path:
@@ -124,3 +130,8 @@ class Work:
     @property
     def tokens(self) -> Path:
         return self.root / "tokens"
+
+    @property
+    def held_out(self) -> Path:
+        """Token arrays of the documents that are kept from tokens/."""
+        return self.root / "held_out"

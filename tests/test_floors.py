@@ -47,6 +47,7 @@ FLOORS = {
     "extends": 2,
     "folders": 2,
     "inputs": 2,
+    "mixing": 2,
     "recipe": 2,
     "recipe_checks": 2,
     "recipe_file": 2,

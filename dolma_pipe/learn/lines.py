@@ -8,7 +8,7 @@ from dolma_pipe.errors import InputError
 from dolma_pipe.kernels.jit import I64, Bool
 from dolma_pipe.learn.samples import Sample
 from dolma_pipe.learn.settings import TrainSettings
-from dolma_pipe.stages.copies import copy_hashes, key_of, keyed
+from dolma_pipe.stages.keyed import copy_hashes, key_of, keyed
 
 
 def check_split(sample: Sample, held: Bool) -> None:

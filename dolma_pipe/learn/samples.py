@@ -25,7 +25,7 @@ from dolma_pipe.learn.settings import SampleSettings
 from dolma_pipe.learn.texts import as_seen, shapes
 from dolma_pipe.passes.context import Watch
 from dolma_pipe.shard import Quarantined, ShardReader
-from dolma_pipe.stages.copies import key_of, keyed
+from dolma_pipe.stages.keyed import key_of, keyed
 
 HASHES = 1 << 64
 COLUMNS = "qqQqd"

@@ -9,10 +9,9 @@ from dolma_pipe.engine.base import Task, succeed
 from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.dedup import Deduplicated, Survivors
-from dolma_pipe.stages.mix import score_column
 from dolma_pipe.work import Work
 
-ENDINGS = (".ids", ".offsets.u64", ".docs.parquet")
+ENDINGS = (".ids", ".offsets.u64", ".docs.arrow")
 
 
 class EncodedInput(NamedTuple):
@@ -37,7 +36,7 @@ def encode(context: Context, deduplicated: Deduplicated) -> list[EncodedInput]:
     for survivors in deduplicated.shards:
         key = survivors.curated.shard.key
         task = _task(context, survivors)
-        depends = [task.args["score"], task.args["eos"], tokenizer, survivors.fingerprint]
+        depends = [task.args["eos"], tokenizer, survivors.fingerprint]
         expected[key] = fingerprint(code_fingerprint(), *depends)
         record = done(context.work, "encode", key, expected[key])
         if record is None or context.force:
@@ -72,7 +71,6 @@ def _task(context: Context, survivors: Survivors) -> Task:
         "source": shard.source,
         "tokenizer": recipe.tokenize.tokenizer,
         "eos": recipe.tokenize.eos,
-        "score": score_column(recipe.mix, shard.source),
     }
     return Task(shard.key, args, survivors.curated.counts.kept_bytes)
 

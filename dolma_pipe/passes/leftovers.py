@@ -10,7 +10,7 @@ from dolma_pipe.manifest import read_record
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.work import Work
 
-FOLDERS = ("curated", "attributes", "quarantine", "dedup", "encoded", "mix", "tokens")
+FOLDERS = ("curated", "attributes", "quarantine", "dedup", "encoded", "mix", "tokens", "held_out")
 
 
 def remove_leftovers(recipe: Recipe, work: Work) -> None:

@@ -10,11 +10,14 @@ import msgspec
 from dolma_pipe.engine.base import Task, succeed
 from dolma_pipe.errors import RecipeError, UserError
 from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
+from dolma_pipe.mix_settings import MixSettings
+from dolma_pipe.mixing import mixers_used
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.encode import EncodedInput
-from dolma_pipe.shelf import find, names
-from dolma_pipe.stages.assemble import assembly_tasks, finish_tokens, withdraw_manifest
-from dolma_pipe.stages.plan import Plan, copies_path, plan_path, read_plan
+from dolma_pipe.stages.assemble import assembly_tasks, finish_tokens, withdraw_manifests
+from dolma_pipe.stages.mix import plan_mix
+from dolma_pipe.stages.mix.documents import Shard, SourceTask
+from dolma_pipe.stages.mix.plan import Plan, copies_path, order_path, plan_path, read_plan
 from dolma_pipe.tokens import ENDINGS, MANIFEST, TOKEN_BYTES
 
 
@@ -25,11 +28,13 @@ def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -
     """
     work, recipe = context.work, context.recipe
     assert recipe.tokenize is not None
+    settings = recipe.mix or MixSettings()
+    names = [source.name for source in recipe.sources]
     expected = fingerprint(
         code_fingerprint(),
-        [find("mixers", name).digest for name in names("mixers")],
+        [mixer.digest for mixer in mixers_used(settings, names)],
         [[shard.key, shard.fingerprint, shard.uri] for shard in encoded],
-        msgspec.to_builtins(recipe.mix),
+        msgspec.to_builtins(settings),
         recipe.tokenize.max_shard_tokens,
         recipe.seed,
         counts,
@@ -37,20 +42,30 @@ def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -
     if not context.force and done(work, "mix", "all", expected) is not None:
         return read_plan(work)
     withdraw_record(work, "mix", "all")
-    plan = Task("plan", _plan_arguments(context, encoded))
-    try:
-        succeed(context.map("plan", "dolma_pipe.stages.mix:plan_mix", [plan]))
-    except UserError as error:
-        raise RecipeError(f"{error}; encoded are {_supply(encoded)}") from error
-    withdraw_manifest(work.root)
+    planned = plan(context, encoded)
+    withdraw_manifests(work.root)
     tasks = assembly_tasks(work.root, recipe.tokenize)
     parts = succeed(context.map("assemble", "dolma_pipe.stages.assemble:assemble_part", tasks))
     finish_tokens(work.root, recipe.tokenize, parts, fingerprint=expected, counts=counts)
-    outputs = [_output(work.tokens, key, ending) for key in sorted(parts) for ending in ENDINGS]
-    outputs += [work.tokens / TOKEN_BYTES, work.tokens / MANIFEST, plan_path(work)]
-    outputs += [copies_path(work, shard.key) for shard in encoded]
+    outputs = _outputs(context, planned, encoded, sorted(parts))
     write_record(work, "mix", "all", expected, outputs, {})
-    return read_plan(work)
+    return planned
+
+
+def plan(context: Context, encoded: list[EncodedInput], *, write: bool = True) -> Plan:
+    """What a mix will be, from exact token counts; write: False changes no file.
+
+    Raises RecipeError for a target out of reach, naming the largest that is not.
+    """
+
+    def run(function: str, tasks: list[Task]) -> dict[str, Any]:
+        step = function.partition(":")[2].partition("_")[0]
+        return succeed(context.map(f"plan: {step}", function, tasks))
+
+    try:
+        return plan_mix(run, _sources(context, encoded), write=write)
+    except UserError as error:
+        raise RecipeError(f"{error}; encoded are {_supply(encoded)}") from error
 
 
 def _supply(encoded: list[EncodedInput]) -> str:
@@ -61,20 +76,32 @@ def _supply(encoded: list[EncodedInput]) -> str:
     return ", ".join(f"{source} {number:,}" for source, number in tokens.items())
 
 
-def _plan_arguments(context: Context, encoded: list[EncodedInput]) -> dict[str, Any]:
+def _sources(context: Context, encoded: list[EncodedInput]) -> list[SourceTask]:
     recipe = context.recipe
     assert recipe.tokenize is not None
-    return {
-        "root": str(context.work.root),
-        "sources": [
-            {"name": source, "shards": [{"key": s.key, "src": s.uri} for s in shards]}
-            for source, shards in groupby(encoded, key=lambda shard: shard.source)
-        ],
-        "mix": msgspec.to_builtins(recipe.mix),
-        "seed": recipe.seed,
-        "max_shard_tokens": recipe.tokenize.max_shard_tokens,
-    }
+    return [
+        SourceTask(
+            root=str(context.work.root),
+            name=source,
+            shards=tuple(Shard(shard.key, shard.uri) for shard in shards),
+            mix=dict(msgspec.to_builtins(recipe.mix or MixSettings())),
+            seed=recipe.seed,
+            max_shard_tokens=recipe.tokenize.max_shard_tokens,
+        )
+        for source, shards in groupby(encoded, key=lambda shard: shard.source)
+    ]
 
 
-def _output(folder: Path, key: str, ending: str) -> Path:
-    return folder / f"{key}{ending}"
+def _outputs(
+    context: Context, planned: Plan, encoded: list[EncodedInput], parts: list[str]
+) -> list[Path]:
+    """Every file that the pass has written; parts: keys of the files of token arrays."""
+    work = context.work
+    outputs = [work.root / f"{key}{ending}" for key in parts for ending in ENDINGS]
+    folders = [work.tokens]
+    if any(source.held_out.documents for source in planned.sources):
+        folders.append(work.held_out)
+    outputs += [folder / name for folder in folders for name in (TOKEN_BYTES, MANIFEST)]
+    outputs.append(plan_path(work))
+    outputs += [order_path(work, source.name) for source in planned.sources]
+    return outputs + [copies_path(work, shard.key) for shard in encoded]

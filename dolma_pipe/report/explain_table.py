@@ -6,6 +6,7 @@ from dolma_pipe.report.explain import Explained, Score, Verdict
 from dolma_pipe.report.fate import Note, Stretch
 from dolma_pipe.report.layout import counted
 from dolma_pipe.report.terminal import excerpt, harmless
+from dolma_pipe.stages.mix.plan import HELD_OUT
 
 NAMES = 56
 """Columns for rules and names of columns: the longest of the shipped recipes fit."""
@@ -75,7 +76,8 @@ def _result(document: Explained) -> str:
         size = sum(cut.end - cut.start for cut in document.cuts)
         told += f", {size:,} bytes cut out of it"
     if document.copies is not None:
-        told += f", {document.copies:,} times in tokens/"
+        held_out = document.copies == HELD_OUT
+        told += ", in held_out/" if held_out else f", {document.copies:,} times in tokens/"
     return told
 
 

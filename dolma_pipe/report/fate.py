@@ -15,7 +15,8 @@ from dolma_pipe.cuts import read_cuts
 from dolma_pipe.dedup_index import IndexFiles, read_index
 from dolma_pipe.manifest import read_record
 from dolma_pipe.recipe import Recipe
-from dolma_pipe.stages.plan import copies_path
+from dolma_pipe.stages.mix.documents import read_arrow
+from dolma_pipe.stages.mix.plan import copies_path
 from dolma_pipe.work import Work, read_json
 
 AROUND = 30
@@ -182,11 +183,12 @@ def _first(recipe: Recipe, work: Work, cluster: int | None) -> tuple[str | None,
 
 
 def _copies(work: Work, key: str, line: int) -> int | None:
-    """How often it stands in tokens/; None where it was not encoded, or no mix is planned."""
-    documents = work.encoded(key).with_name(f"{work.encoded(key).name}.docs.parquet")
+    """How often it stands in tokens/, HELD_OUT for one in held_out/; None where it was not encoded,
+    or no mix is planned."""
+    documents = Path(f"{work.encoded(key)}.docs.arrow")
     if not documents.exists() or not copies_path(work, key).exists():
         return None
-    lines = pq.read_table(documents, columns=["line"]).column("line").to_numpy()
+    lines = read_arrow(str(documents)).column("line").to_numpy()
     copies = np.fromfile(copies_path(work, key), np.uint16)
     hits = np.flatnonzero(lines == line)
     return int(copies[hits[0]]) if len(hits) and len(copies) == len(lines) else None

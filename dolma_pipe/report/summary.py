@@ -11,7 +11,7 @@ from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.passes.dedup import Deduplicated
 from dolma_pipe.passes.encode import EncodedInput
 from dolma_pipe.recipe import FILTER_STAGES, Source
-from dolma_pipe.stages.plan import Plan
+from dolma_pipe.stages.mix.plan import Plan
 
 DAMAGE = ("truncated", "corrupt compression")
 
@@ -49,13 +49,15 @@ class Intake(msgspec.Struct):
 
 
 class MixRow(msgspec.Struct):
-    """A source in tokens: encoded = used + discarded + over_budget; repeats count apart."""
+    """A source in tokens: encoded = used + discarded + over_budget + held_out; repeats count
+    apart."""
 
     source: str
     encoded: int
     used: int
     discarded: int
     over_budget: int
+    held_out: int
     repeats: int
     output: int
     share: float
@@ -248,6 +250,7 @@ def _mix_rows(plan: Plan) -> list[MixRow]:
             used=source.used.tokens,
             discarded=source.discarded.tokens,
             over_budget=source.over_budget.tokens,
+            held_out=source.held_out.tokens,
             repeats=source.repeats.tokens,
             output=source.output.tokens,
             share=round(source.output.tokens / total, 6),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dolma_pipe.report.summary import PassTime, Summary
 
 WIDTH = 80
+HEADS = {"over_budget": "unused", "held_out": "held out"}
 JOINED = "\N{NO-BREAK SPACE}"
 """Between a rule and its number, until lines are broken."""
 
@@ -59,11 +60,16 @@ def _intake(summary: Summary) -> Iterator[str]:
 
 
 def _mix(summary: Summary) -> Iterator[str]:
-    names = ("encoded", "used", "discarded", "unused", "repeats", "output")
-    yield f"{'tokens':8} " + " ".join(f"{name:>10}" for name in names) + " share"
+    """held out is told where there is any."""
+    fields = ["encoded", "used", "discarded", "over_budget", "held_out", "repeats", "output"]
+    if not any(row.held_out for row in summary.mix):
+        fields.remove("held_out")
+    width = max(8, *(len(row.source) for row in summary.mix))
+    names = [HEADS.get(field, field) for field in fields]
+    yield f"{'tokens':{width}} " + " ".join(f"{name:>10}" for name in names) + " share"
     for row in summary.mix:
-        numbers = (row.encoded, row.used, row.discarded, row.over_budget, row.repeats, row.output)
-        yield f"{row.source:8} " + " ".join(f"{n:10,}" for n in numbers) + f" {row.share:5.1%}"
+        numbers = " ".join(f"{getattr(row, field):10,}" for field in fields)
+        yield f"{row.source:{width}} {numbers} {row.share:5.1%}"
 
 
 def _times(times: Sequence[PassTime]) -> Iterator[str]:

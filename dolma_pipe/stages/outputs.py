@@ -113,7 +113,11 @@ class Outputs:
                 "line": documents.column("line"),
                 "length": pa.array(lengths),
                 "created": documents.column("created"),
-                **{name: to_arrow(numeric[name]) for name in sorted(numeric)},
+                **{
+                    name: to_arrow(column)
+                    for name, column in sorted(columns.items())
+                    if not isinstance(column, Spans)
+                },
             }
         )
         self._signatures.add(curated, numeric)

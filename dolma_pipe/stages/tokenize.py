@@ -12,8 +12,7 @@ import xxhash
 from dolma_pipe.curated import Texts, read_texts
 from dolma_pipe.cuts import Cuts, read_cuts
 from dolma_pipe.errors import TokensError, WorkError
-from dolma_pipe.kernels.jit import F64, I64, U8, U64
-from dolma_pipe.stages.scores import quantise
+from dolma_pipe.kernels.jit import I64, U8, U64
 from dolma_pipe.tokenizer import EncoderFailed, Ids, Tokenizer, load_tokenizer
 from dolma_pipe.work import atomic_write
 
@@ -30,15 +29,15 @@ class _Rows(NamedTuple):
     ids: pa.ChunkedArray
     lines: pa.ChunkedArray
     hashes: U64
-    scores: F64
 
 
 def encode_shard(args: dict[str, Any]) -> dict[str, int]:
-    """Write <out>.ids, <out>.offsets.u64 and <out>.docs.parquet (id, line, score, hash).
+    """Write <out>.ids, <out>.offsets.u64 and <out>.docs.arrow (id, line, row, hash).
 
-    args: curated, columns, removed, cuts (or None), out: paths; source; score: a column or None;
-    tokenizer: a named asset or a path; eos: a token or None. Returns counts; `fallback` is 1 where
-    gigatoken failed or disagreed with `tokenizers` on a sample: that encoded the whole shard then.
+    args: curated, columns, removed, cuts (or None), out: paths; source; tokenizer: a named asset or
+    a path; eos: a token or None. row is that of the columns of curation. Returns counts; `fallback`
+    is 1 where gigatoken failed or disagreed with `tokenizers` on a sample: that encoded the whole
+    shard then.
     """
     tokenizer = load_tokenizer(args["tokenizer"], args.get("eos"))
     survivors = _survivors(args)
@@ -69,8 +68,7 @@ def _strings(column: pa.ChunkedArray) -> Iterator[str]:
 
 
 def _survivors(args: dict[str, Any]) -> _Rows:
-    score = args.get("score")
-    table = pq.read_table(args["columns"], columns=["id", "line", *([score] if score else [])])
+    table = pq.read_table(args["columns"], columns=["id", "line"])
     rows: I64 = np.arange(len(table), dtype=np.int64)
     cuts = read_cuts(args["cuts"], len(table)) if args.get("cuts") else None
     if args.get("removed"):
@@ -79,11 +77,8 @@ def _survivors(args: dict[str, Any]) -> _Rows:
             raise WorkError(f"{args['removed']}: {len(removed)} rows, {len(table)} expected")
         rows = np.flatnonzero(removed == 0)
         table = table.take(pa.array(rows))
-    scores = np.full(len(table), np.nan)
-    if score:
-        scores = table.column(score).cast(pa.float64()).to_numpy()  # nulls become NaN
     hashes = document_hashes(args["source"], _strings(table.column("id")), len(table))
-    return _Rows(rows, cuts, table.column("id"), table.column("line"), hashes, scores)
+    return _Rows(rows, cuts, table.column("id"), table.column("line"), hashes)
 
 
 def _write_ids(
@@ -151,9 +146,13 @@ def _write_columns(out: Path, survivors: _Rows, lengths: I64) -> None:
         {
             "id": survivors.ids,
             "line": survivors.lines,
-            "score": quantise(survivors.scores),
+            "row": survivors.rows.astype(np.uint32),
             "hash": survivors.hashes,
         }
     )
-    with atomic_write(Path(f"{out}.docs.parquet")) as file:
-        pq.write_table(table, file, compression="zstd", use_dictionary=False)
+    # not compressed, so that any row is read in place
+    with (
+        atomic_write(Path(f"{out}.docs.arrow")) as file,
+        pa.ipc.new_file(file, table.schema) as sink,
+    ):
+        sink.write_table(table)

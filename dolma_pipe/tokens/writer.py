@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.arrays import Tokens
@@ -19,14 +20,22 @@ from dolma_pipe.work import atomic_write
 
 BUFFERED_TOKENS = 1 << 20
 
+Lengths = npt.NDArray[np.int64]
+
 
 class TokenWriter:
     """Appends documents to one array; use `write_tokens`."""
 
     def __init__(
-        self, ids: IO[bytes], rows: IO[str], dtype: np.dtype[Any], vocab_size: int, eos_id: int
+        self,
+        ids: IO[bytes],
+        rows: io.TextIOWrapper,
+        dtype: np.dtype[Any],
+        vocab_size: int,
+        eos_id: int,
     ) -> None:
         self._file = ids
+        self._text = rows
         self._rows = csv.writer(rows, lineterminator="\n")
         # the csv module leaves a lone carriage return bare, and readers end the row there
         self._quoted_rows = csv.writer(rows, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -52,15 +61,29 @@ class TokenWriter:
         if self._held_tokens >= BUFFERED_TOKENS:
             self.flush()
 
+    def extend(self, ids: Tokens, lengths: Lengths, rows: bytes) -> None:
+        """Append many documents: ids[tokens], of which each has lengths[document] with its EOS, and
+        their rows of the csv, start, end, id, src and loc."""
+        ends = np.cumsum(lengths)
+        if len(ids) != ends[-1] or not (ids[ends - 1] == self._eos_id).all():
+            raise TokensError(f"a document does not end with token {self._eos_id}")
+        self.ends.frombytes((ends + self.ends[-1]).astype(np.uint64).tobytes())
+        self._text.flush()
+        self._text.buffer.write(rows)
+        self._held.append(ids)
+        self._held_tokens += len(ids)
+        if self._held_tokens >= BUFFERED_TOKENS:
+            self.flush()
+
     def flush(self) -> None:
         """Write what is held. Raises TokensError for an id outside of the vocabulary."""
         if not self._held:
             return
-        ids = np.concatenate(self._held)
+        ids = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
         self.max_token_id = max(self.max_token_id, int(ids.max()))
         if self.max_token_id >= self._vocab_size:
             raise TokensError(f"token id {self.max_token_id} in a vocabulary of {self._vocab_size}")
-        content = ids.astype(self._dtype, copy=False).tobytes()
+        content = np.ascontiguousarray(ids, self._dtype).data
         self._hash.update(content)
         self._file.write(content)
         self._held, self._held_tokens = [], 0
@@ -90,7 +113,7 @@ def write_tokens(
         packed = files.enter_context(atomic_write(prefix.with_name(prefix.name + ".csv.gz")))
         # no time and no name in the gzip header: the same bytes on every run
         unpacked = files.enter_context(
-            gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0)
+            gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=packed, mtime=0)
         )
         rows = files.enter_context(io.TextIOWrapper(unpacked, "utf-8", newline=""))
         writer = TokenWriter(file, rows, dtype, vocab_size, eos_id)

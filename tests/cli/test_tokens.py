@@ -8,24 +8,15 @@ from click.testing import CliRunner
 from dolma_pipe.cli.tokens import command
 from dolma_pipe.errors import TokensError, UserError
 from dolma_pipe.stages.assemble import assemble_part, assembly_tasks, finish_tokens
-from dolma_pipe.stages.mix import plan_mix
 from dolma_pipe.tokenizer import TokenizeSettings
 from tests.small_tokenizer import small_tokenizer_json
-from tests.stages.corpus import texts_of, write_corpus
+from tests.stages.corpus import plan, texts_of, write_corpus
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     sources = write_corpus(tmp_path, {"web/a": 40, "code/a": 3})
-    plan_mix(
-        {
-            "root": str(tmp_path),
-            "sources": sources,
-            "mix": None,
-            "seed": 1,
-            "max_shard_tokens": 500,
-        }
-    )
+    plan(tmp_path, sources, seed=1, max_shard_tokens=500)
     settings = TokenizeSettings(tokenizer=str(tmp_path / "tokenizer.json"))
     parts = {t.key: assemble_part(t.args) for t in assembly_tasks(tmp_path, settings)}
     finish_tokens(tmp_path, settings, parts, fingerprint="f", counts={})

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dolma_pipe.stages.copies import key_of
+from dolma_pipe.stages.keyed import key_of
 
 MASK = (1 << 64) - 1
 
@@ -37,12 +37,14 @@ def copies(
         wanted = quotas[bucket] - whole * available + carry
         key = key_of(seed, "extra", source, bucket)
         members.sort(key=lambda i: (keyed(documents[i].hash, key), i))
-        while members and whole < most_copies:
-            tokens = documents[members[0]].tokens
-            if abs(wanted - tokens) >= abs(wanted):  # one more would not come nearer
-                break
-            used[members.pop(0)] += 1
-            wanted -= tokens
+        if wanted > 0 and whole < most_copies:
+            while members and documents[members[0]].tokens <= wanted:
+                wanted -= documents[members[0]].tokens
+                used[members.pop(0)] += 1
+            nearest = min(members, key=lambda i: abs(wanted - documents[i].tokens), default=None)
+            if nearest is not None and abs(wanted - documents[nearest].tokens) < wanted:
+                wanted -= documents[nearest].tokens
+                used[nearest] += 1
         carry = wanted
     return used
 
@@ -59,18 +61,12 @@ def order(
     return sorted(places)
 
 
-def parts(places: list[int], sizes: list[int], max_tokens: int) -> list[list[int]]:
-    """Sizes of the copies in each file; copies with one place stay together."""
+def parts(sizes: list[int], max_tokens: int) -> list[list[int]]:
+    """Sizes of the copies in each file."""
     files: list[list[int]] = []
-    i = 0
-    while i < len(places):
-        end = i
-        while end < len(places) and places[end] == places[i]:
-            end += 1
-        group = sizes[i:end]
-        if files and sum(files[-1]) + sum(group) <= max_tokens:
-            files[-1] += group
+    for size in sizes:
+        if files and sum(files[-1]) + size <= max_tokens:
+            files[-1].append(size)
         else:
-            files.append(group)
-        i = end
+            files.append([size])
     return files

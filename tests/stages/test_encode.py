@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe import curated
 from dolma_pipe.errors import TokensError, WorkError
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.stages import tokenize
-from dolma_pipe.stages.scores import NO_SCORE
+from dolma_pipe.stages.mix.documents import read_arrow
 from dolma_pipe.stages.tokenize import document_hashes, encode_shard
 from dolma_pipe.tokenizer import EncoderFailed, Ids, Tokenizer, load_tokenizer
 from tests.stages.corpus import texts_of, write_curated
@@ -44,12 +43,10 @@ def test_all_survivors_in_order(tmp_path: Path) -> None:
     assert encoded(args) == expected(args, texts)
     tokens = sum(len(document) for document in encoded(args))
     assert counts == {"documents": 32, "tokens": tokens, "fallback": 0}
-    table = pq.read_table(f"{args['out']}.docs.parquet").to_pydict()
+    table = read_arrow(f"{args['out']}.docs.arrow").to_pydict()
     assert table["id"] == [f"a-{i}" for i in range(32)]
     assert table["line"] == [2 * i + 1 for i in range(32)]
     assert table["hash"] == document_hashes("web", table["id"], 32).tolist()
-    assert table["score"][6] == NO_SCORE
-    assert table["score"][0] < table["score"][1]
 
 
 def test_what_deduplication_removed_is_left_out(
@@ -61,6 +58,8 @@ def test_what_deduplication_removed_is_left_out(
     args = write_curated(tmp_path, "web/a", texts, removed)
     kept = [text for text, by in zip(texts, removed, strict=True) if not by]
     assert encode_shard(args)["documents"] == len(kept)
+    rows = read_arrow(f"{args['out']}.docs.arrow").column("row").to_pylist()
+    assert rows == [row for row, by in enumerate(removed) if not by]
     assert encoded(args) == expected(args, kept)
 
 
@@ -69,13 +68,6 @@ def test_nothing_left(tmp_path: Path, removed: list[int] | None) -> None:
     args = write_curated(tmp_path, "web/a", ["a", "b", "c"] if removed else [], removed)
     assert encode_shard(args) == {"documents": 0, "tokens": 0, "fallback": 0}
     assert encoded(args) == []
-
-
-def test_without_a_score(tmp_path: Path) -> None:
-    args = write_curated(tmp_path, "web/a", ["a", "b"]) | {"score": None}
-    encode_shard(args)
-    table = pq.read_table(f"{args['out']}.docs.parquet").to_pydict()
-    assert table["score"] == [NO_SCORE, NO_SCORE]
 
 
 @pytest.mark.parametrize("removed", [[0], [0, 0, 0]])
@@ -119,7 +111,7 @@ def test_a_sample_is_cut_between_characters() -> None:
 
 def test_the_same_bytes_again(tmp_path: Path) -> None:
     args = write_curated(tmp_path, "web/a", texts_of(20, 3))
-    endings = ("ids", "offsets.u64", "docs.parquet")
+    endings = ("ids", "offsets.u64", "docs.arrow")
     runs = []
     for _ in range(2):
         encode_shard(args)

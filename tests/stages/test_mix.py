@@ -11,41 +11,28 @@ import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.mix_settings import Curve, MixSettings
 from dolma_pipe.stages.assemble import (
     assemble_part,
     assembly_tasks,
     finish_tokens,
-    withdraw_manifest,
+    withdraw_manifests,
 )
-from dolma_pipe.stages.mix import plan_mix, score_column
-from dolma_pipe.stages.plan import Plan, copies_path, read_plan
+from dolma_pipe.stages.mix.documents import read_arrow
+from dolma_pipe.stages.mix.plan import Plan, copies_path
+from dolma_pipe.stages.tokenize import encode_shard
 from dolma_pipe.tokenizer import TokenizeSettings
 from dolma_pipe.tokens import TokenArrays, verify
 from dolma_pipe.work import Work
 from tests.slow import mixing as slow
-from tests.stages.corpus import write_corpus
+from tests.stages.corpus import Sources, plan, write_corpus, write_curated
 
 SHARDS = {"web/a": 120, "web/b": 60, "code/a": 50}
 CURVE = {"by": "quality.hq", "max": 4, "discard": 0.4}
 
 
-def plan(root: Path, sources: list[dict[str, Any]], mix: Any = None, seed: int = 7) -> Plan:
-    plan_mix(
-        {
-            "root": str(root),
-            "sources": sources,
-            "mix": mix,
-            "seed": seed,
-            "max_shard_tokens": 1000,
-        }
-    )
-    return read_plan(Work(root))
-
-
 def assemble(root: Path) -> TokenArrays:
     settings = TokenizeSettings(tokenizer=str(root / "tokenizer.json"), max_shard_tokens=1000)
-    withdraw_manifest(root)
+    withdraw_manifests(root)
     tasks = assembly_tasks(root, settings)
     parts = {task.key: assemble_part(task.args) for task in reversed(tasks)}
     finish_tokens(root, settings, parts, fingerprint="f", counts={"curate": {"in": 1}})
@@ -53,25 +40,25 @@ def assemble(root: Path) -> TokenArrays:
     return TokenArrays(root / "tokens")
 
 
-def available(root: Path, sources: list[dict[str, Any]]) -> dict[str, int]:
+def available(root: Path, sources: Sources) -> dict[str, int]:
     return {
-        source["name"]: sum(
-            int(np.fromfile(f"{Work(root).encoded(shard['key'])}.offsets.u64", "<u8")[-1])
-            for shard in source["shards"]
+        name: sum(
+            int(np.fromfile(f"{Work(root).encoded(key)}.offsets.u64", "<u8")[-1]) for key in keys
         )
-        for source in sources
+        for name, keys in sources.items()
     }
 
 
 @pytest.fixture
-def corpus(tmp_path: Path) -> list[dict[str, Any]]:
+def corpus(tmp_path: Path) -> Sources:
     return write_corpus(tmp_path, SHARDS)
 
 
 def check_accounts(planned: Plan) -> None:
     for source in planned.sources:
         for unit in ("documents", "tokens"):
-            parts = [getattr(source, part) for part in ("used", "discarded", "over_budget")]
+            names = ("used", "discarded", "over_budget", "held_out")
+            parts = [getattr(source, name) for name in names]
             assert getattr(source.available, unit) == sum(getattr(part, unit) for part in parts)
             both = getattr(source.used, unit) + getattr(source.repeats, unit)
             assert getattr(source.output, unit) == both
@@ -81,7 +68,7 @@ def check_accounts(planned: Plan) -> None:
         assert all(part.tokens <= 1000 for part in source.parts)
 
 
-def test_without_a_mix_every_document_once(tmp_path: Path, corpus: list[dict[str, Any]]) -> None:
+def test_without_a_mix_every_document_once(tmp_path: Path, corpus: Sources) -> None:
     planned = plan(tmp_path, corpus)
     check_accounts(planned)
     assert planned.output.documents == sum(SHARDS.values())
@@ -102,14 +89,14 @@ def test_without_a_mix_every_document_once(tmp_path: Path, corpus: list[dict[str
     assert rows[:180] != sorted(rows[:180])  # shuffled
 
 
-def test_tokens_are_those_of_the_slow_twin(tmp_path: Path, corpus: list[dict[str, Any]]) -> None:
+def test_tokens_are_those_of_the_slow_twin(tmp_path: Path, corpus: Sources) -> None:
     plan(tmp_path, corpus, {"upsample": {"web": 2.3}}, seed=3)
     work, documents, ids = Work(tmp_path), [], []
-    for shard in corpus[0]["shards"]:
-        prefix = work.encoded(shard["key"])
+    for key in corpus["web"]:
+        prefix = work.encoded(key)
         content = np.fromfile(f"{prefix}.ids", "<u2")
         ends = np.fromfile(f"{prefix}.offsets.u64", "<u8").tolist()
-        hashes = pq.read_table(f"{prefix}.docs.parquet").column("hash").to_pylist()
+        hashes = read_arrow(f"{prefix}.docs.arrow").column("hash").to_pylist()
         for start, end, number in zip(ends, ends[1:], hashes, strict=False):
             documents.append(slow.Document(end - start, 0, number))
             ids.append(content[start:end].tolist())
@@ -121,7 +108,7 @@ def test_tokens_are_those_of_the_slow_twin(tmp_path: Path, corpus: list[dict[str
     assert found.tolist() == [token for i in order for token in ids[i]]
 
 
-def test_shares_of_a_target_with_a_curve(tmp_path: Path, corpus: list[dict[str, Any]]) -> None:
+def test_shares_of_a_target_with_a_curve(tmp_path: Path, corpus: Sources) -> None:
     tokens = available(tmp_path, corpus)
     target = tokens["web"] // 2
     mix = {
@@ -148,14 +135,14 @@ def test_shares_of_a_target_with_a_curve(tmp_path: Path, corpus: list[dict[str, 
     assert repeats == sorted(repeats)
     assert 15 <= len(repeats) <= 20  # a long document may fill a twentieth and more
     copies = np.fromfile(copies_path(Work(tmp_path), "web/a"), "<u2")
-    scores = pq.read_table(f"{Work(tmp_path).encoded('web/a')}.docs.parquet").column("score")
-    order = np.argsort(scores.to_numpy())
+    scores = pq.read_table(Work(tmp_path).columns("web/a")).column("quality.hq").to_numpy()
+    order = np.argsort(np.nan_to_num(scores, nan=-1))
     assert copies[order[:40]].max() == 0
     assert copies[order[-20:]].mean() > copies[order[40:60]].mean()
     assert copies.max() <= 4
 
 
-def test_exact_factors_come_first(tmp_path: Path, corpus: list[dict[str, Any]]) -> None:
+def test_exact_factors_come_first(tmp_path: Path, corpus: Sources) -> None:
     tokens = available(tmp_path, corpus)
     planned = plan(tmp_path, corpus, {"upsample": {"code": 3}})
     assert [s.output.tokens for s in planned.sources] == [tokens["web"], 3 * tokens["code"]]
@@ -168,9 +155,7 @@ def test_exact_factors_come_first(tmp_path: Path, corpus: list[dict[str, Any]]) 
         plan(tmp_path, corpus, mix)
 
 
-def test_a_target_out_of_reach_is_refused_with_the_largest(
-    tmp_path: Path, corpus: list[dict[str, Any]]
-) -> None:
+def test_a_target_out_of_reach_is_refused_with_the_largest(tmp_path: Path, corpus: Sources) -> None:
     tokens = available(tmp_path, corpus)
     mix: dict[str, Any] = {"shares": {"web": 0.5, "code": 0.5}, "upsample": {"code": 2}}
     largest = min(2 * tokens["web"], 4 * tokens["code"])
@@ -184,7 +169,7 @@ def test_a_target_out_of_reach_is_refused_with_the_largest(
         plan(tmp_path, corpus, mix | {"target_tokens": largest + 2})
 
 
-def test_spreading_a_surplus_is_told(tmp_path: Path, corpus: list[dict[str, Any]]) -> None:
+def test_spreading_a_surplus_is_told(tmp_path: Path, corpus: Sources) -> None:
     tokens = available(tmp_path, corpus)
     target = 2 * tokens["code"] + 1000
     mix = {"shares": {"web": 0.5, "code": 0.5}, "surplus": "spread", "target_tokens": target}
@@ -194,7 +179,7 @@ def test_spreading_a_surplus_is_told(tmp_path: Path, corpus: list[dict[str, Any]
 
 
 def test_a_curve_without_share_or_target_gives_as_much_as_there_was(
-    tmp_path: Path, corpus: list[dict[str, Any]]
+    tmp_path: Path, corpus: Sources
 ) -> None:
     planned = plan(tmp_path, corpus, {"upsample": {"web": CURVE}})
     check_accounts(planned)
@@ -216,7 +201,7 @@ def test_a_source_left_out_or_empty(tmp_path: Path) -> None:
 
 
 def test_the_same_bytes_again_and_nothing_left_of_an_earlier_mix(
-    tmp_path: Path, corpus: list[dict[str, Any]]
+    tmp_path: Path, corpus: Sources
 ) -> None:
     def contents() -> dict[str, bytes]:
         files = sorted((tmp_path / "tokens").rglob("*.*"))
@@ -236,7 +221,7 @@ def test_the_same_bytes_again_and_nothing_left_of_an_earlier_mix(
     assert contents() != first
 
 
-def test_copies_of_a_document_are_counted(tmp_path: Path, corpus: list[dict[str, Any]]) -> None:
+def test_copies_of_a_document_are_counted(tmp_path: Path, corpus: Sources) -> None:
     plan(tmp_path, corpus, {"upsample": {"web": 2.5}})
     arrays = assemble(tmp_path)
     ids: Counter[str] = Counter()
@@ -248,15 +233,8 @@ def test_copies_of_a_document_are_counted(tmp_path: Path, corpus: list[dict[str,
     assert len(ids) == 180
 
 
-def test_which_score_a_shard_must_carry() -> None:
-    settings = MixSettings(upsample={"web": Curve(by="quality.hq"), "code": 2.0})
-    assert score_column(settings, "web") == "quality.hq"
-    assert score_column(settings, "code") is None
-    assert score_column(None, "web") is None
-
-
 def test_a_target_below_half_a_document_is_told(tmp_path: Path) -> None:
-    sources = write_corpus(tmp_path, {"web/a": 30})
-    planned = plan(tmp_path, sources, {"target_tokens": 1, "shares": {"web": 1.0}})
+    encode_shard(write_curated(tmp_path, "web/a", ["the cafe in the north"] * 30))
+    planned = plan(tmp_path, {"web": ["web/a"]}, {"target_tokens": 1, "shares": {"web": 1.0}})
     assert planned.output.documents == 0
     assert planned.sources[0].notes[-1].startswith("asked for 1 tokens, less than half")

@@ -5,7 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dolma_pipe.stages.scores import NO_SCORE, quantise, scores_of
+from dolma_pipe.kernels.scores import NO_SCORE
+from dolma_pipe.stages.mix.scores import quantise, scores_of
+from tests.slow import scores as slow
+
+SCORES = st.one_of(
+    st.floats(), st.floats(-1, 2), st.floats(-4e9, 5e9), st.sampled_from([0, 0.5, 1])
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SCORES, min_size=1, max_size=50))
+def test_equal_to_the_slow_twin(scores: list[float]) -> None:
+    given_scores = np.array(scores, np.float64)
+    assert quantise(given_scores).tolist() == slow.quantise(given_scores).tolist()
 
 
 @settings(max_examples=100, deadline=None)

@@ -8,7 +8,7 @@ import numpy as np
 from dolma_pipe.kernels.cosine import add_members, join_similar, lengths_of, nearest
 from dolma_pipe.kernels.jit import I16, I32, I64
 from dolma_pipe.kernels.vectors import unit_vectors
-from dolma_pipe.stages.copies import keyed
+from dolma_pipe.stages.keyed import keyed
 
 DOCUMENTS = 4000
 """In a cluster, where the recipe does not say how many clusters."""

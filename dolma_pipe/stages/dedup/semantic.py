@@ -8,7 +8,6 @@ import numpy as np
 from dolma_pipe.entries import Semantic
 from dolma_pipe.kernels.cosine import decide_by_cosine
 from dolma_pipe.kernels.jit import I16, I32, I64, U64
-from dolma_pipe.stages.copies import keyed
 from dolma_pipe.stages.dedup.cells import write_cells
 from dolma_pipe.stages.dedup.clusters import (
     BY_CHANCE,
@@ -25,6 +24,7 @@ from dolma_pipe.stages.dedup.group import cell_of_all, runs
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
 from dolma_pipe.stages.dedup.shuffle import COUNTS
 from dolma_pipe.stages.dedup.vectors import read_vectors, words_of
+from dolma_pipe.stages.keyed import keyed
 from dolma_pipe.work import atomic_write
 
 BLOCK = 4096

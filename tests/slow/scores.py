@@ -1,4 +1,4 @@
-"""Scores as 16-bit codes of the same order, by one fixed map: the plan sorts codes, not floats.
+"""The slow twin of kernels/scores.py: whole arrays at once.
 
 A map that looked at the data would make every shard depend on all others. This one is floating
 point with 9 bits of mantissa (steps of 0.2 %) from 2^-20 to 2^32 on both sides of zero, mirrored
@@ -45,24 +45,3 @@ def quantise(scores: F64) -> U16:
         ZERO + 2 * HALF + 2 + size - ONE,
     )
     return np.where(np.isnan(scores), NO_SCORE, codes).astype(np.uint16)
-
-
-def scores_of(codes: U16) -> F64:
-    """Scores with these codes, to 0.2 % of their distance from 0 (between 0.5 and 1: from 1),
-    float64[codes]; NaN for NO_SCORE."""
-    size = codes.astype(np.int64) - ZERO
-    above = size - 2 * HALF - 2 + ONE
-    scores = np.select(
-        [size <= HALF, size <= 2 * HALF + 1],
-        [np.sign(size) * _smallest(np.abs(size)), 1 - _smallest(2 * HALF + 1 - size)],
-        _smallest(above),
-    )
-    return np.where(codes == NO_SCORE, np.nan, scores)
-
-
-def _smallest(magnitudes: I64) -> F64:
-    """The smallest number with each code of _magnitude."""
-    steps = np.maximum(magnitudes - 1, 0)
-    mantissa = 1 + (steps & ((1 << MANTISSA_BITS) - 1)) / (1 << MANTISSA_BITS)
-    exponent = (steps >> MANTISSA_BITS) - 20
-    return np.where(magnitudes <= 0, 0.0, np.ldexp(mantissa, exponent))

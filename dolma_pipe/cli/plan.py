@@ -1,0 +1,46 @@
+"""`dolma-pipe plan`: what the mix will be, before anything of it is written."""
+
+from pathlib import Path
+
+import click
+
+from dolma_pipe.cli.options import (
+    engine_options,
+    force_option,
+    opened,
+    recipe_argument,
+    work_option,
+)
+
+
+@click.command("plan")
+@recipe_argument
+@work_option
+@engine_options
+@force_option
+@click.option("--buckets", is_flag=True, help="Each quality bucket, too.")
+@click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON.")
+def command(
+    recipe: Path,
+    work: Path | None,
+    workers: int | None,
+    engine: str,
+    force: bool,
+    buckets: bool,
+    as_json: bool,
+) -> None:
+    """Print what the mix of RECIPE will be: asked, available, repeats, shares, and what binds.
+
+    Counts are those of real tokens: what is not yet filtered, deduplicated and encoded is, but no
+    plan and no token array is written. A target out of reach is refused with the largest that is
+    not.
+    """
+    from dolma_pipe.cli.run import fail_if_incomplete
+    from dolma_pipe.report.plan_table import plan_told
+    from dolma_pipe.run import plan_only
+    from dolma_pipe.work import readable_json
+
+    with opened(recipe, work, workers, engine, force) as context:
+        planned = plan_only(context)
+    click.echo(readable_json(planned) if as_json else plan_told(planned, buckets=buckets))
+    fail_if_incomplete({key: failure.text for key, failure in context.failed.items()})

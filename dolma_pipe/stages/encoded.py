@@ -1,0 +1,126 @@
+"""Encoded shards read in place: ids and rows of any documents, in any order."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from dolma_pipe.kernels.gather import gather_ids
+from dolma_pipe.kernels.jit import I64
+from dolma_pipe.stages.mix.documents import Shard, read_arrow
+from dolma_pipe.stages.mix.plan import PartPlan
+from dolma_pipe.tokens import Tokens
+from dolma_pipe.work import Work
+
+DOCUMENTS_AT_ONCE = 1 << 16
+TOKENS_AT_ONCE = 1 << 23
+
+
+class Copies(NamedTuple):
+    """Some copies of documents, [copies] each: int64 number of the shard, row in it, and where its
+    ids start and end there."""
+
+    shards: I64
+    rows: I64
+    starts: I64
+    ends: I64
+
+
+class _Shard(NamedTuple):
+    ids: Tokens
+    offsets: npt.NDArray[np.uint64]
+    documents: pa.Table
+    src: str
+
+
+class EncodedShards:
+    """The encoded shards of a source, opened when they are asked for."""
+
+    def __init__(self, work: Work, shards: Sequence[Shard], dtype: np.dtype[Any]) -> None:
+        self._work = work
+        self._shards = shards
+        self._dtype = dtype
+        self._open: dict[int, _Shard] = {}
+
+    def copies(self, order: Path, part: PartPlan) -> Iterator[Copies]:
+        """What a file is made of, in its order, some million tokens at a time."""
+        pairs = np.memmap(order, "<u4", "r").reshape(-1, 2)[part.start :][: part.documents]
+        for first in range(0, len(pairs), DOCUMENTS_AT_ONCE):
+            some = pairs[first : first + DOCUMENTS_AT_ONCE].astype(np.int64)
+            copies = self._located(some[:, 0], some[:, 1])
+            totals = np.cumsum(copies.ends - copies.starts)
+            begin = 0
+            while begin < len(some):
+                before = totals[begin - 1] if begin else 0
+                end = int(np.searchsorted(totals, before + TOKENS_AT_ONCE, "right"))
+                end = max(end, begin + 1)
+                yield Copies(*(column[begin:end] for column in copies))
+                begin = end
+
+    def ids(self, copies: Copies) -> tuple[Tokens, I64]:
+        """Token ids of the copies, and how many each has, end of text included."""
+        lengths = copies.ends - copies.starts
+        places = np.cumsum(lengths) - lengths
+        ids = np.empty(int(lengths.sum()), self._dtype)
+        for number, chosen in _by_shard(copies.shards):
+            source = self._shard(number).ids
+            gather_ids(source, copies.starts[chosen], copies.ends[chosen], places[chosen], ids)
+        return ids, lengths
+
+    def rows(self, copies: Copies, start: int) -> bytes:
+        """Rows of the csv: start, end, id, src, loc; the first copy starts at token `start`."""
+        ends = start + np.cumsum(copies.ends - copies.starts)
+        names, lines, order = [], [], []
+        for number, chosen in _by_shard(copies.shards):
+            documents = self._shard(number).documents.take(pa.array(copies.rows[chosen]))
+            names += documents.column("id").chunks
+            lines += documents.column("line").chunks
+            order.append(chosen)
+        back = pa.array(np.argsort(np.concatenate(order), kind="stable"))
+        src = pa.array([shard.src for shard in self._shards], pa.string())
+        table = pa.table(
+            {
+                "start": np.concatenate([[start], ends[:-1]]),
+                "end": ends,
+                "id": pa.chunked_array(names, pa.large_string()).take(back),
+                "src": src.take(pa.array(copies.shards)),
+                "loc": pa.chunked_array(lines, pa.int64()).take(back),
+            }
+        )
+        sink = pa.BufferOutputStream()
+        # strings are quoted: a lone carriage return in an id ends no row
+        pa_csv.write_csv(table, sink, pa_csv.WriteOptions(include_header=False))
+        return bytes(sink.getvalue())
+
+    def _located(self, shards: I64, rows: I64) -> Copies:
+        starts, ends = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        for number, chosen in _by_shard(shards):
+            offsets = self._shard(number).offsets
+            starts[chosen], ends[chosen] = offsets[rows[chosen]], offsets[rows[chosen] + 1]
+        return Copies(shards, rows, starts, ends)
+
+    def _shard(self, number: int) -> _Shard:
+        if number not in self._open:
+            shard = self._shards[number]
+            prefix = self._work.encoded(shard.key)
+            self._open[number] = _Shard(
+                np.memmap(f"{prefix}.ids", self._dtype, "r"),
+                np.memmap(f"{prefix}.offsets.u64", "<u8", "r"),
+                read_arrow(f"{prefix}.docs.arrow"),
+                shard.src,
+            )
+        return self._open[number]
+
+
+def _by_shard(shards: I64) -> Iterator[tuple[int, I64]]:
+    """Each shard that occurs, and the places where it does."""
+    order = np.argsort(shards, kind="stable")
+    ends = np.flatnonzero(np.diff(shards[order], append=-1)) + 1
+    begin = 0
+    for end in ends.tolist():
+        yield int(shards[order[begin]]), order[begin:end]
+        begin = end
