@@ -3,7 +3,7 @@
 import numpy as np
 
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.mixer import Budget, Mixer, Portions, Repeats, Supply
+from dolma_pipe.mixer import Budget, Mixer, Portions, Repeats, Supply, times
 
 
 class Flat(Mixer, kw_only=True, frozen=True):
@@ -13,7 +13,7 @@ class Flat(Mixer, kw_only=True, frozen=True):
     """Repeats of the whole, at most."""
 
     def reach(self, supply: Supply) -> int:
-        return int(self.max * int(supply.tokens.sum()) + 1e-9)
+        return times(self.max, int(supply.tokens.sum()))
 
     def plan(self, supply: Supply, budget: Budget) -> Portions:
         most = self.reach(supply)

@@ -1,16 +1,16 @@
-"""Every part in proportion to its tokens."""
+"""Every source in proportion to the tokens that it has."""
 
 import numpy as np
 
-from dolma_pipe.mixer import Budget, Mixer, Portions, Supply
+from dolma_pipe.mixer import F64, Supply
+from dolma_pipe.share_mixer import ShareMixer
 
 
-class Natural(Mixer, kw_only=True, frozen=True):
-    """Parts are sources; the largest budget is what the scarcest of them can give its share of."""
+class Natural(ShareMixer, kw_only=True, frozen=True):
+    """Shares are n / sum(n), n the tokens of a source, each document once.
 
-    def reach(self, supply: Supply) -> int:
-        return int(supply.most.sum())
+    Where a target asks more than a cap allows, the others give the rest.
+    """
 
-    def plan(self, supply: Supply, budget: Budget) -> Portions:
-        wanted = self.reach(supply) if budget.tokens is None else budget.tokens
-        return Portions((supply.most * (wanted / max(1, self.reach(supply)))).astype(np.float64))
+    def weights(self, supply: Supply) -> F64:
+        return supply.tokens.astype(np.float64)

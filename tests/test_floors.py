@@ -19,6 +19,8 @@ FLOORS = {
     "tokens": 1,
     "tagger": 1,
     "mixer": 1,
+    "share_mixer": 1,
+    "curve_mixer": 1,
     "mix_settings": 1,
     "assets": 1,
     "attributes": 1,
@@ -79,7 +81,7 @@ SHELVES = {
         "syntax",
         "errors",
     },
-    "mixers": {"mixer", "errors"},
+    "mixers": {"mixer", "share_mixer", "curve_mixer", "errors"},
 }
 
 

@@ -1,5 +1,8 @@
 """Quality-aware upsampling: the published vectors, the slow twin, the borders of the feasible."""
 
+import sys
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -52,6 +55,48 @@ def test_the_cap_is_reached_by_the_flattest_power() -> None:
 def test_a_flat_curve_where_the_grid_of_powers_fails() -> None:
     found = mixer("quality").plan(supply(EQUAL), Budget(int(4.18 * sum(EQUAL)))).tokens / EQUAL
     assert found[8:] == pytest.approx([4.18 / 0.6] * 12)
+
+
+def test_the_power_grid_ends_where_it_is_published_to_end() -> None:
+    for ratio, told in ((4.16, "curve p = 0.01,"), (4.161, "curve p = 0,")):
+        portions = mixer("quality").plan(supply(EQUAL), Budget(int(ratio * sum(EQUAL))))
+        assert portions.notes[0].startswith(told)
+        assert portions.tokens.sum() == pytest.approx(ratio * sum(EQUAL))
+
+
+def test_a_concave_curve_is_told() -> None:
+    notes = [
+        mixer("quality").plan(supply(EQUAL), Budget(int(ratio * sum(EQUAL)))).notes
+        for ratio in (2.0, 2.5)
+    ]
+    assert [len(told) for told in notes] == [1, 2]
+    assert notes[1][1] == "it is concave (curve: monotone is not)"
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.5, 2.5, 4.0])
+def test_a_topic_takes_few_evaluations(ratio: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """145 at 3 microseconds are far below a millisecond; the published quadrature takes seconds."""
+    module = sys.modules[type(mixer("quality")).__module__]
+    calls: list[int] = []
+    original = vars(module)["hyp1f1"]
+
+    def counted(*args: Any) -> Any:
+        calls.append(np.size(args[2]))
+        return original(*args)
+
+    monkeypatch.setattr(module, "hyp1f1", counted)
+    mixer("quality").plan(supply(EQUAL), Budget(int(ratio * sum(EQUAL))))
+    assert 0 < len(calls) <= 145
+    assert sum(calls) <= 145 + 13
+
+
+def test_empty_buckets_change_nothing() -> None:
+    for name in ("quality", "monotone"):
+        gaps = [1_000_000, 0] * 20 + [0]
+        found = mixer(name).plan(supply(gaps), Budget(2 * sum(EQUAL))).tokens
+        dense = mixer(name).plan(supply(EQUAL), Budget(2 * sum(EQUAL))).tokens
+        assert np.array_equal(found[:40:2], dense)
+        assert not found[1::2].any()
 
 
 def test_above_the_cap_the_largest_target_is_named() -> None:

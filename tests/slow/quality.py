@@ -23,7 +23,7 @@ def factors(edges: list[float], first: int, ratio: float, cap: float) -> list[fl
 
     for step in range(19, -1, -1):
         power = 0.01 + step * 1.99 / 19
-        if curve(power, 0.0)[-1] > cap + 1e-6:
+        if curve(power, 0.0)[-1] > cap * (1 + 1e-9):
             continue
         low, high = 0.0, 2.0
         if curve(power, high)[-1] <= cap:
