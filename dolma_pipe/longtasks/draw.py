@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from dolma_pipe.stages.copies import key_of
+from dolma_pipe.stages.keyed import key_of
 
 T = TypeVar("T")
 
