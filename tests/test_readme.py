@@ -63,6 +63,9 @@ def test_a_shipped_recipe_is_right(
     for name in ("prose", "docs", "licences", "code"):
         Path(f"sample/{name}/documents").mkdir(parents=True)
         Path(f"sample/{name}/documents/a.jsonl.zst").touch()
+    tasks = Path("tasks/docs/documents/a.jsonl.zst")  # long-context has the output of synthesize
+    tasks.parent.mkdir(parents=True)
+    tasks.touch()
     recipe = read_recipe(path)
     assert recipe.name == path.stem
     assert all(source.rules for source in recipe.sources) or path.stem in ONLY_DEDUP

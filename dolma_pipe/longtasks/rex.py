@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import F64, I64
+from dolma_pipe.kernels.runs import APART
 from dolma_pipe.longtasks.draw import Draw
 from dolma_pipe.longtasks.sentences import Quotable
 from dolma_pipe.longtasks.task import LETTERS, Excerpt, Part, RexForm, Task
@@ -127,7 +128,7 @@ def _expressions(vocabulary: Vocabulary, quotable: Quotable) -> Iterator[Found]:
         taken = 0
         for number in numbers[order[:TRIED]].tolist():
             found = _found(terms, number, quotable, vocabulary.parts)
-            if found is not None:
+            if found is not None and not _is_fragment(vocabulary, found):
                 yield found
                 taken += 1
             if taken == CHOSEN_FROM:
@@ -168,6 +169,21 @@ def _found(terms: Terms, number: int, quotable: Quotable, parts: tuple[Part, ...
     if len(texts) < len(distinct) or len(distinct) < FEWEST or size > EXCERPT_BYTES:
         return None
     return Found(terms, number, occurrences, sentences)
+
+
+def _is_fragment(vocabulary: Vocabulary, found: Found) -> bool:
+    """Whether the same word, and no function word, always stands right before or right after."""
+    runs, terms = vocabulary.runs, found.terms
+    firsts = np.searchsorted(runs.starts, terms.starts[found.occurrences])
+    afters = np.searchsorted(runs.ends, terms.ends[found.occurrences]) + 1
+    for neighbours, borders in ((firsts - 1, firsts), (afters, afters)):
+        if neighbours.min() < 0 or neighbours.max() >= len(runs.ends):
+            continue
+        same = vocabulary.singles.numbers[neighbours]
+        joined = (runs.joins[borders] != APART).all()
+        if joined and (same == same[0]).all() and not vocabulary.common[same[0]]:
+            return True
+    return False
 
 
 def _list(scene: Scene) -> Task | None:

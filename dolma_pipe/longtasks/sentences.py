@@ -11,7 +11,8 @@ SHORTEST, LONGEST = 20, 400
 WRAPPED = (40, 90)
 """Median bytes of a line of a text that somebody's editor has wrapped."""
 ABBREVIATED = 3
-"""Letters at most of a last word that may be an abbreviation: Mr. Fig. al."""
+"""Letters at most of a last word that may be an abbreviation, if it has a capital or no vowel."""
+LATIN_ABBREVIATIONS = frozenset(("al", "ca", "ed", "eds", "etc", "vol"))
 
 
 class Quotable:
@@ -75,10 +76,16 @@ def _ended(text: str) -> bool:
     if not bare or bare[-1] not in ENDS:
         return False
     last = bare[:-1].split()[-1:] or [""]
-    word = last[0].lstrip("\"'“‘([")
-    return (
-        bare[-1] != "." or not (len(word) <= ABBREVIATED or "." in word[:-1]) or not word.isascii()
-    )
+    return bare[-1] != "." or not _abbreviated(last[0].lstrip("\"'“‘(["))
+
+
+def _abbreviated(word: str) -> bool:
+    """Whether a word before a full stop may be an abbreviation: Mr, e.g, al; not him, did."""
+    if not word.isascii():
+        return False
+    if "." in word[:-1] or word in LATIN_ABBREVIATIONS:
+        return True
+    return len(word) <= ABBREVIATED and (word[:1].isupper() or not set(word) & set("aeiouy"))
 
 
 def _paragraphs(lines: Lines) -> Lines:

@@ -12,7 +12,7 @@ from dolma_pipe.document import parse, with_fields
 from dolma_pipe.kernels.words import split_words
 from dolma_pipe.longtasks.background import background_of
 from dolma_pipe.longtasks.draw import Draw
-from dolma_pipe.longtasks.make import with_tasks
+from dolma_pipe.longtasks.make import FAILED_CHECK, REFUSED, with_tasks
 from dolma_pipe.longtasks.task import Kind
 from dolma_pipe.longtasks.wording import Wording
 from dolma_pipe.shard import write_shard
@@ -84,7 +84,7 @@ def _lines(args: dict[str, Any], settings: Settings, counts: Synthesized) -> Ite
             made = with_tasks(
                 document.text, settings.kinds, settings.tasks, draw, wording, background
             )
-        lost += made.lost
+        lost.update({reason: made.lost[reason] for reason in (FAILED_CHECK, REFUSED)})
         if not made.tasks:
             reasons[made.reason()] += 1
             continue
@@ -99,7 +99,7 @@ def _lines(args: dict[str, Any], settings: Settings, counts: Synthesized) -> Ite
             "tasks": made.tasks,
         }
         yield _line(line, name, made.text, told)
-    counts.without, counts.tasks, counts.lost = dict(reasons), dict(tasks), dict(lost)
+    counts.without, counts.tasks, counts.lost = dict(reasons), dict(tasks), dict(+lost)
 
 
 def _words(text: str, fewest: int = 0) -> int:

@@ -82,6 +82,14 @@ def test_the_next_sentence_and_the_rest_of_one_follow_in_the_text() -> None:
     assert TEXT.count(after.given) == TEXT.count(cloze.given) == 1
 
 
+def test_a_piece_of_a_longer_phrase_is_no_expression() -> None:
+    text = made.document("piece", parts=7, names=("Corvane Lake Road", "they"))
+    expressions = {task.expression for task in tasks_on(text, 60)}
+    assert not expressions & {"Corvane", "Lake", "Road", "Corvane Lake", "Lake Road"}
+    names = made.document("piece", parts=7, names=("Corvane Lake", "they"))
+    assert "Corvane Lake" in {task.expression for task in tasks_on(names, 60)}
+
+
 def without_first(task: Task) -> Task:
     return msgspec.structs.replace(task, excerpts=task.excerpts[1:])
 
@@ -135,6 +143,8 @@ def test_an_expression_of_two_parts_only_is_not_asked_about() -> None:
         ("The old bridge was closed for the winter", False),  # a heading or a table
         ("It was closed.", False),  # too short to mean anything
         ("The bridge is described at length by Mr.", False),  # breaks off
+        ("The bridge was described to all of them by him.", True),
+        ("The bridge is described at length by Roe et al.", False),
         ("The bridge (which was closed for the winter.", False),
         ("“Nobody crossed the bridge in that long winter,” he said.", True),
         ("“Nobody crossed the bridge in that long winter.", False),
