@@ -22,6 +22,9 @@ from dolma_pipe.stages.export import survivors_of
 FIELD = "longtasks"
 """Of metadata: what was asked and how it can be counted again."""
 
+LONGEST_BYTES = 4 << 20
+"""Of a document, some million tokens: no context is longer, and memory stays under 1 GB."""
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asks for. min_words, max_words: of a document (max_words 0: no bound)."""
@@ -76,7 +79,8 @@ def _lines(args: dict[str, Any], settings: Settings, counts: Synthesized) -> Ite
         if words < settings.min_words:
             counts.too_short += 1
             continue
-        if settings.max_words and words > settings.max_words:
+        too_many = settings.max_words and words > settings.max_words
+        if too_many or len(document.text.encode()) > LONGEST_BYTES:
             counts.too_long += 1
             continue
         draw = Draw(settings.seed, args["source"], name)

@@ -138,6 +138,15 @@ def test_kinds_and_sources_are_chosen(folder: Path) -> None:
     assert kinds == {"cwe"}
 
 
+@pytest.mark.usefixtures("folder")
+def test_what_is_longer_than_any_context_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [len(str(doc["text"]).encode()) for doc in shard("d")]
+    assert sorted(sizes)[-2] < 150_000 < max(sizes)
+    monkeypatch.setattr("dolma_pipe.stages.synthesize.LONGEST_BYTES", 150_000)
+    counts, _ = inline(source="other")
+    assert (counts.too_long, counts.with_task) == (1, 5)
+
+
 def test_what_stage_4_removes_has_no_task(folder: Path) -> None:
     twins = [{**doc, "id": f"b{doc['id']}"} for doc in shard("a")]
     write_shard(folder / "data" / "books" / "b.jsonl.zst", twins)
