@@ -91,7 +91,7 @@ def may_head(
     """Whether it is worth asking heading_at: a cheap look, that takes no part in the decision."""
     kind = kinds[line]
     if kind != TEXT:
-        return kind == ATX or kind == COMMAND or kind == NUMBERED
+        return bool(kind == ATX or kind == COMMAND or kind == NUMBERED)
     if ends[line] - starts[line] > 4 * MAX_FIRST:
         return False
     first, last = document.first, document.last
@@ -253,7 +253,7 @@ def _is_body(text: U8, line: int, document: Document, facts: LineFacts) -> bool:
     if kind == TEXT or kind == QUOTE:
         long = facts.ends[line] - facts.starts[line] >= MIN_BODY
         return long or _ends_with(text, line, facts, _SENTENCE_ENDS)
-    return kind != RULE and kind != BREAK
+    return bool(kind != RULE and kind != BREAK)
 
 
 @kernel

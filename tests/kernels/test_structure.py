@@ -1,7 +1,5 @@
 """Document structure against its slow twin."""
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,21 +10,23 @@ from tests.slow import structure as slow
 from tests.texts import packed, texts, texts_of
 
 LINES = (
-    "# Title", "## Title ##", "# small", "#", "#######", "== Wiki ==", "=== A", "====", "---", "~~~",
-    "~~~~", "```", "```py", "````", "***", "* * *", "- - -", "^^^^", '"""', "+++", "text", "Title",
-    "Some Title Here", "ALL CAPS", "A line that is quite long, and goes on, as if it were prose here.",
-    "It ends.", "1 Introduction", "1. Introduction", "2 Methods", "2.1 Data", "2.1.3 More", "A.1 Data",
-    "I. One", "II. Two", "IV", "Chapter 1", "CHAPTER IV: The End", "Appendix A", "Глава 5", "ГЛАВА",
-    "第一章 引言", "第2节", "제1장 서론", "الفصل الأول", "Section 2.1 Foo", "References", "7. References:",
-    "Abstract", "参考文献", "- item", "* item", "  - item", "\t- item", "1. item", "2) item", "(a) item",
-    "iv. item", "•item", "– item", "    more", "  more", "a | b", "|---|---|", "| 1 | 2 |", "+--+--+",
-    "---+---", "====  ====", "a  b  c", "a   b   c", "aa  b  c", "a\tb\tc", "x\ty\tz", "> quoted",
-    "$x$", "$5 and $10", "$$", "$$x=1$$", "a $x^2$ b", "\\(x\\)", "\\[", "\\]", "x = 1",
-    "\\begin{equation}", "\\end{equation}", "\\begin{itemize}", "\\end{itemize}", "\\item a",
-    "\\begin{tabular}{ll}", "\\end{tabular}", "a & b \\\\", "\\begin{verbatim}", "\\end{verbatim}",
-    "\\section{Title}", "\\section*{References}", "\\begin{abstract}", "\\begin{thebibliography}{9}",
-    "<table>", "<TR>", "</table>", "E = mc²", "α ≤ β", "x = 1;", "foo(bar)", "if (x) {", "}",
-    "Title:", "\xa0", "\ufeff# Title", "", "", "", "\r", "  ", "Note", "Is It?", 'He Said "No."',
+    "# Title", "## Title ##", "# small", "#", "#######", "== Wiki ==", "=== A", "====", "---",
+    "~~~", "~~~~", "```", "```py", "````", "***", "* * *", "- - -", "^^^^", '"""', "+++", "text",
+    "Title", "Some Title Here", "ALL CAPS",
+    "A line that is quite long, and goes on, as if it were prose here.", "It ends.",
+    "1 Introduction", "1. Introduction", "2 Methods", "2.1 Data", "2.1.3 More", "A.1 Data",
+    "I. One", "II. Two", "IV", "Chapter 1", "CHAPTER IV: The End", "Appendix A", "Глава 5",
+    "ГЛАВА", "第一章 引言", "第2节", "제1장 서론", "الفصل الأول", "Section 2.1 Foo", "References",
+    "7. References:", "Abstract", "参考文献", "- item", "* item", "  - item", "\t- item",
+    "1. item", "2) item", "(a) item", "iv. item", "•item", "– item", "    more", "  more", "a | b",
+    "|---|---|", "| 1 | 2 |", "+--+--+", "---+---", "====  ====", "a  b  c", "a   b   c",
+    "aa  b  c", "a\tb\tc", "x\ty\tz", "> quoted", "$x$", "$5 and $10", "$$", "$$x=1$$",
+    "a $x^2$ b", "\\(x\\)", "\\[", "\\]", "x = 1", "\\begin{equation}", "\\end{equation}",
+    "\\begin{itemize}", "\\end{itemize}", "\\item a", "\\begin{tabular}{ll}", "\\end{tabular}",
+    "a & b \\\\", "\\begin{verbatim}", "\\end{verbatim}", "\\section{Title}",
+    "\\section*{References}", "\\begin{abstract}", "\\begin{thebibliography}{9}", "<table>",
+    "<TR>", "</table>", "E = mc²", "α ≤ β", "x = 1;", "foo(bar)", "if (x) {", "}", "Title:",
+    "\xa0", "\ufeff# Title", "", "", "", "\r", "  ", "Note", "Is It?", 'He Said "No."',
 )  # fmt: skip
 documents = st.lists(st.sampled_from(LINES), max_size=14).map("\n".join)
 pieces = (

@@ -47,9 +47,7 @@ ITEM = re.compile(
 )
 DECIMAL = re.compile(rf"({D}{{1,2}}|[A-Z])((?:\.{D}{{1,3}}){{0,4}})\.?{W}+(.+)", re.S)
 ROMAN_TITLE = re.compile(rf"({ROMAN})(?:\.{W}+(.+)|\.?)", re.S)
-COUNTED = re.compile(
-    rf"[第제] ?(?:{D}|[{NUMERALS}]){{1,6}} ?([{''.join(COUNTERS)}]).*", re.S
-)
+COUNTED = re.compile(rf"[第제] ?(?:{D}|[{NUMERALS}]){{1,6}} ?([{''.join(COUNTERS)}]).*", re.S)
 NUMBER = rf"(?:{D}{{1,3}}(?:\.{D}{{1,3}})*|{ROMAN}(?={W}|[.:]|\Z)|[A-Z](?={W}|[.:]|\Z)"
 NUMBER += rf"|(?:{'|'.join(cased(ORDINALS))})(?={W}|[.:]|\Z))"
 DIVISION = re.compile(
@@ -123,7 +121,7 @@ def classify(line: Line) -> None:
         line.kind = "quote"
     elif re.fullmatch(r'([-=*_^"+])\1{2,}', s):
         line.kind, line.value = "rule", len(s)
-    elif s[0] in "-=*_^\"+|:" and (kind := ruling(s)):
+    elif s[0] in '-=*_^"+|:' and (kind := ruling(s)):
         line.kind = kind
     elif wiki := re.fullmatch(r"(={1,6})[^=](?:.*[^=])?\1", s, re.S):
         line.kind, line.value, line.depth = "atx", len(wiki[1]), 1
@@ -167,7 +165,11 @@ def numbered(s: str) -> tuple[int, int]:
             unicodedata.digit(d) * 10**k for k, d in enumerate(reversed(number)) if d.isdigit()
         )
         is_letter = not number[0].isdigit()
-        if (value or is_letter) and not (is_letter and depth == 1) and is_title(title.lstrip(WHITE)):
+        if (
+            (value or is_letter)
+            and not (is_letter and depth == 1)
+            and is_title(title.lstrip(WHITE))
+        ):
             return (value if depth == 1 else 0), depth
     if match := ROMAN_TITLE.fullmatch(s):
         if match[2] is None or is_title(match[2].lstrip(WHITE)):
@@ -335,7 +337,9 @@ class Document:
         elif not (apart_after or following.size >= 60):
             return 0
         if line.value > 0:
-            kind, number = ("roman", line.value - 1000) if line.value >= 1000 else ("arabic", line.value)
+            kind, number = (
+                ("roman", line.value - 1000) if line.value >= 1000 else ("arabic", line.value)
+            )
             if number not in (1, self.numbers[kind] + 1):
                 return 0
             self.numbers[kind] = number
@@ -462,7 +466,9 @@ def aligned(lines: list[Line]) -> int:
         a, b = gaps(above), gaps(line)
         if line.kind not in ("text", "numbered") or len(a) != len(b) or len(a) < 2:
             break
-        if any(x and y and x[0] != y[0] and x[1] != y[1] for x, y in list(zip(a, b, strict=True))[:32]):
+        if any(
+            x and y and x[0] != y[0] and x[1] != y[1] for x, y in list(zip(a, b, strict=True))[:32]
+        ):
             break
         rows += 1
     return rows if len(gaps(lines[0])) >= 2 else 0
@@ -546,7 +552,9 @@ class Latex:
             for m in MARK.finditer(line.text)
             if line.owner != "code"
         ]
-        ends = [(m["end"] or (m["tag"] or "").lower().strip(">"), n) for n, (_, m) in enumerate(marks)]
+        ends = [
+            (m["end"] or (m["tag"] or "").lower().strip(">"), n) for n, (_, m) in enumerate(marks)
+        ]
         n = 0
         for k, line in enumerate(document.lines):
             if (line.owner == "code" or not line.text) and self.math[0] in ("$", "$$", "(", "["):
