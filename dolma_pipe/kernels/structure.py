@@ -6,16 +6,18 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U8, Bool
-from dolma_pipe.kernels.section_cuts import cut_sections
 from dolma_pipe.kernels.structure_blocks import REFERENCES, find_blocks
 from dolma_pipe.kernels.structure_found import none_found
 from dolma_pipe.kernels.structure_headings import Tables
 from dolma_pipe.kernels.structure_latex import environments
 from dolma_pipe.kernels.structure_lines import look_at_lines, no_facts
+from dolma_pipe.kernels.structure_sections import cut_sections, find_sections
 from dolma_pipe.kernels.structure_words import heading_words
 from dolma_pipe.kernels.unicode import classes
 from dolma_pipe.kernels.words import Lines, split_lines
 
+MAX_LEVEL = 6
+"""Of headings: ###### and \\subparagraph."""
 KINDS = ("heading", "formula", "list", "table", "code")
 
 
@@ -78,22 +80,23 @@ def split_sections(text: U8, offsets: I64, max_bytes: int, min_bytes: int) -> Se
     A stretch from heading to heading that is shorter than min_bytes goes with the next, the last
     one with the one before; one that is longer than max_bytes is cut, where it can be behind a
     blank line, else behind a line, else behind white space. Nothing is longer than max_bytes, and
-    only a document that is shorter than min_bytes makes a shorter section. An empty document has no
+    only a document that is shorter than min_bytes makes a shorter section (or a code point that
+    lies across a cut: by up to 3 bytes). An empty document has no
     section. ValueError unless 4 <= max_bytes and 0 <= min_bytes <= max_bytes / 2.
     """
     if max_bytes < 4 or not 0 <= 2 * min_bytes <= max_bytes:
         raise ValueError(f"sections of {min_bytes} to {max_bytes} bytes")
-    headings = find_headings(text, offsets)
+    found, _ = sections_between(text, offsets, find_headings(text, offsets))
     size = int(offsets[-1] - offsets[0])
-    room = len(headings.starts) + len(offsets) + 2 * size // max(max_bytes // 2, 1) + 1
+    room = len(found.starts) + 2 * size // (max_bytes // 2) + 1
     starts, ends, levels = (np.empty(room, np.int64) for _ in range(3))
     firsts = np.zeros(len(offsets), np.int64)
     n = cut_sections(
         text,
         offsets,
-        headings.offsets,
-        headings.starts,
-        headings.levels,
+        found.offsets,
+        found.starts,
+        found.levels,
         max_bytes,
         min_bytes,
         firsts,
@@ -105,17 +108,46 @@ def split_sections(text: U8, offsets: I64, max_bytes: int, min_bytes: int) -> Se
 
 
 def sections_of(text: bytes) -> list[Section]:
-    """The sections of one document as they stand: from each heading to the next."""
-    found = find_headings(np.frombuffer(text, np.uint8), np.array([0, len(text)]))
-    sections = []
-    starts = found.starts.tolist()
-    if text and (not starts or starts[0] > 0):
-        sections.append(Section(0, starts[0] if starts else len(text), 0, 0, 0))
-    for start, end, heading_end, level in zip(
-        starts, [*starts[1:], len(text)], found.ends.tolist(), found.levels.tolist(), strict=False
-    ):
-        sections.append(Section(start, end, level, start, heading_end))
-    return sections
+    """The sections of one document as they stand: from each heading to the next.
+
+    White space before the first heading goes with its section.
+    """
+    data, offsets = np.frombuffer(text, np.uint8), np.array([0, len(text)])
+    headings = find_headings(data, offsets)
+    found, heads = sections_between(data, offsets, headings)
+    rows = zip(*(x.tolist() for x in (found.starts, found.ends, found.levels, heads)), strict=True)
+    return [
+        Section(start, end, level, int(headings.starts[head]), int(headings.ends[head]))
+        if head >= 0
+        else Section(start, end, level, start, start)
+        for start, end, level, head in rows
+    ]
+
+
+def sections_between(
+    text: U8, offsets: I64, headings: Headings, max_level: int = MAX_LEVEL
+) -> tuple[Sections, I64]:
+    """The sections of every document as they stand, and the number of each one's heading, or -1.
+
+    Headings of a level over max_level begin none.
+    """
+    room = len(headings.starts) + len(offsets)
+    starts, ends, levels, heads = (np.empty(room, np.int64) for _ in range(4))
+    firsts = np.zeros(len(offsets), np.int64)
+    n = find_sections(
+        text,
+        offsets,
+        headings.offsets,
+        headings.starts,
+        headings.levels,
+        max_level,
+        firsts,
+        starts,
+        ends,
+        levels,
+        heads,
+    )
+    return Sections(firsts, starts[:n], ends[:n], levels[:n]), heads[:n]
 
 
 def find_headings(text: U8, offsets: I64) -> Headings:
@@ -136,7 +168,7 @@ def find_structure(text: U8, offsets: I64, lines: Lines) -> Structure:
     owners, closed = np.zeros(len(starts), np.uint8), np.zeros(len(starts), np.bool_)
     tables = Tables(words, pages, flags)
     find_blocks(text, lines.offsets, facts, environments(), tables, owners, closed, found)
-    n = found.count[0]
+    n = found.total[0]
     stretches = {
         kind: _of_kind(found.starts[:n], found.ends[:n], found.values[:n], mine, offsets)
         for k, kind in enumerate(KINDS)

@@ -33,8 +33,8 @@ REFERENCES = 64
 """Added to the level of a heading of references."""
 MIN_ITEMS, MAX_LAZY = 2, 4
 """Items of a list; lines in a row that go on with an item without being indented."""
-MAX_FORMULA = 200
-"""Bytes of a line that is a formula."""
+MIN_FORMULA, MAX_FORMULA = 5, 200
+"""Code points at least, and bytes at most, of a line that is a formula."""
 RELATIONS = "=<>≈≠≡≤≥∝∈⊂⊆≪≫≅∼"
 MATHEMATICS = (
     (0xB1, 0xB3), (0xB9, 0xB9), (0xD7, 0xD7), (0xF7, 0xF7), (0x391, 0x3C9), (0x2070, 0x209F),
@@ -169,10 +169,11 @@ def _close_list(state: I64, found: Found) -> None:
 @kernel
 def _is_formula(text: U8, start: int, end: int, pages: U16, classes: U8) -> bool:
     """A relation and a sign beyond ASCII, and no 4 other letters in a row."""
-    signs = relations = letters = 0
+    signs = relations = letters = count = 0
     i = start
     while i < end:
         code, i = code_point_at(text, i)
+        count += 1
         is_sign = False
         for k in range(len(_MATHEMATICS)):
             is_sign |= _MATHEMATICS[k, 0] <= code <= _MATHEMATICS[k, 1]
@@ -183,4 +184,4 @@ def _is_formula(text: U8, start: int, end: int, pages: U16, classes: U8) -> bool
         letters = letters + 1 if is_letter else 0
         if letters == 4:
             return False
-    return signs > 0 and relations > 0
+    return signs > 0 and relations > 0 and count >= MIN_FORMULA

@@ -39,7 +39,7 @@ def is_underline(text: U8, first: int, line: int, facts: LineFacts) -> bool:
             return False
     start, end = facts.starts[above], facts.ends[above]
     size = facts.values[line]
-    return end - start <= 4 * size and code_points(text, start, end) <= size
+    return bool(end - start <= 4 * size and code_points(text, start, end) <= size)
 
 
 @kernel

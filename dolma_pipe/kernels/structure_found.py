@@ -10,11 +10,11 @@ HEADING, FORMULA, LIST, TABLE, CODE_BLOCK = map(np.uint8, range(5))
 
 
 class Found(NamedTuple):
-    """count: int64[1], how many there are. kinds: uint8. starts, ends: int64, bytes of `text`.
+    """total: int64[1], how many there are. kinds: uint8. starts, ends: int64, bytes of `text`.
     values: int64, by kind: the level of a heading, 1 for a displayed formula and 0 for another, the
     items of a list, the rows of a table, the lines of code."""
 
-    count: I64
+    total: I64
     kinds: U8
     starts: I64
     ends: I64
@@ -30,7 +30,7 @@ def none_found(room: int) -> Found:
 @kernel
 def add(found: Found, kind: np.uint8, start: int, end: int, value: int) -> None:
     """Append one."""
-    n = found.count[0]
+    n = found.total[0]
     found.kinds[n], found.starts[n], found.ends[n] = kind, start, end
     found.values[n] = value
-    found.count[0] = n + 1
+    found.total[0] = n + 1

@@ -39,6 +39,7 @@ MAX_NAME = 48
 MIN_BODY = 60
 """Bytes of a line that is part of a paragraph, and not one more short line."""
 SENTENCE_ENDS = ".!?:…。！？：؟।"
+QUOTES = "\"'”’»)"
 UNDERLINE_LEVELS = {"=": 1, "-": 2, "*": 2, "~": 3, "^": 4, '"': 4, "+": 4}
 NO_TITLE = "@={}<>\\_;|*`~^"
 """Signs that no title without a mark of its own has."""
@@ -51,6 +52,7 @@ _NO_TITLE[list(NO_TITLE.encode())] = True
 _SENTENCE_ENDS = np.array([ord(c) for c in SENTENCE_ENDS])
 _ENDERS = np.array([ord(c) for c in ENDERS])
 _STOPS = np.array([ord(c) for c in ".,;"])
+_QUOTES = np.array([ord(c) for c in QUOTES])
 _COLONS = np.array([ord(c) for c in ":："])
 
 
@@ -89,7 +91,7 @@ def may_head(
     """Whether it is worth asking heading_at: a cheap look, that takes no part in the decision."""
     kind = kinds[line]
     if kind != TEXT:
-        return kind == ATX or kind == COMMAND or kind == NUMBERED
+        return bool(kind == ATX or kind == COMMAND or kind == NUMBERED)
     if ends[line] - starts[line] > 4 * MAX_FIRST:
         return False
     first, last = document.first, document.last
@@ -251,7 +253,7 @@ def _is_body(text: U8, line: int, document: Document, facts: LineFacts) -> bool:
     if kind == TEXT or kind == QUOTE:
         long = facts.ends[line] - facts.starts[line] >= MIN_BODY
         return long or _ends_with(text, line, facts, _SENTENCE_ENDS)
-    return kind != RULE and kind != BREAK
+    return bool(kind != RULE and kind != BREAK)
 
 
 @kernel
@@ -298,6 +300,8 @@ def _lone_level(text: U8, start: int, end: int, is_first: bool, tables: Tables) 
             return 0
         flags = flags_of(code, tables.pages, tables.classes)
         first = flags if count == 1 else first
+        if code == 40 and i > start and white_width(text, i - 1) == 0:
+            return 0  # call(
         if white_width(text, i) > 0:
             words, white = words + 1, white + 1
             small_words |= small_word and length > 3
@@ -311,12 +315,18 @@ def _lone_level(text: U8, start: int, end: int, is_first: bool, tables: Tables) 
         digits += int(flags & DIGIT != 0)
         i = after
     small_words |= small_word and length > 3
+    if is_in(code, _QUOTES):
+        code = (
+            last_code_point(text, start, last_code_point(text, start, end)[1])[0]
+            if count > 1
+            else 0
+        )
     ends_open = is_in(code, _ENDERS)
     if count <= MAX_LONE and words <= MAX_LONE_WORDS:
         if smalls == 0 and capitals >= 3 and 2 * letters >= count - white:
             return int(not ends_open or is_in(code, _COLONS))
         named = first & CAPITAL and smalls > 0 and letters >= 4 and digits <= 2
-        if named and not small_words and not ends_open:
+        if named and not small_words and not ends_open and (is_first or code != 63):  # ?
             return 1 if is_first else 2
     return int(is_first and first & SMALL == 0 and letters >= 2 and not ends_open)
 
@@ -347,6 +357,6 @@ def is_references(text: U8, start: int, end: int, kind: np.uint8, words: Heading
 
 @kernel
 def _is_mark(byte: np.uint8) -> bool:
-    """One of # : . * space, tab, and digits."""
+    """One of # = : . * space, tab, and digits."""
     c = int(byte)
-    return c == 35 or c == 58 or c == 46 or c == 42 or c == 32 or c == 9 or 48 <= c <= 57
+    return c == 35 or c == 61 or c == 58 or c == 46 or c == 42 or c == 32 or c == 9 or 48 <= c <= 57

@@ -36,7 +36,7 @@ _NONE, _DOLLAR, _DOLLARS, _ROUND, _SQUARE = -1, -2, -3, -4, -5
  _LIST_LINE, _ITEMS, _STATES) = range(12)  # fmt: skip
 """What is open, where it began, in which line."""
 
-_SIGN, _LETTER, _BAD_BEFORE, _BAD_AFTER, _SPACE = (np.uint8(1 << k) for k in range(5))
+_SIGN, _LETTER, _BAD_BEFORE, _BAD_AFTER, _SPACE, _VETO = (np.uint8(1 << k) for k in range(6))
 _CLASS = np.zeros(256, np.uint8)
 _ALNUM = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 for _bytes, _flag in (
@@ -45,6 +45,7 @@ for _bytes, _flag in (
     (_ALNUM + b"$=/.%@#_", _BAD_BEFORE),
     (_ALNUM + b"$({_", _BAD_AFTER),
     (b" \t\r\n\x0b\x0c", _SPACE),
+    (b'"`@#&?$', _VETO),
 ):
     _CLASS[list(_bytes)] |= _flag
 _BEGIN, _END, _ITEM, _OPEN_TABLE, _CLOSE_TABLE, _ROW = (
@@ -74,7 +75,7 @@ def find_latex(
 ) -> None:
     """Add formulas, lists and tables of the lines first:last, and mark lines of blocks.
 
-    is_source: the document is source code, where a dollar begins no formula.
+    is_source: the document is source code, where only environments are looked for.
     """
     remaining = np.zeros(_HTML + 1, np.int64)
     any_mark = np.uint8(0)
@@ -143,7 +144,7 @@ def _scan(
         while i < end:
             byte = text[i]
             if byte == np.uint8(92):
-                i = _backslash(text, i, end, k, names, remaining, state, owners, found)
+                i = _backslash(text, i, end, k, is_source, names, remaining, state, owners, found)
             elif byte == np.uint8(36):
                 run = i
                 while run < end and text[run] == byte:
@@ -165,6 +166,7 @@ def _backslash(
     at: int,
     end: int,
     line: int,
+    is_source: bool,
     names: StringSet,
     remaining: I64,
     state: I64,
@@ -190,11 +192,11 @@ def _backslash(
             if remaining[name] > 0:
                 _open(name, at, line, state)
             return after
-    elif (c == 40 or c == 91) and math != _DOLLARS:  # ( [
+    elif (c == 40 or c == 91) and math != _DOLLARS and not is_source:  # ( [
         state[_MATH] = _ROUND if c == 40 else _SQUARE
         state[_MATH_START], state[_MATH_LINE] = at, line
     elif c == 41 and math == _ROUND:  # )
-        if is_formula(text, state[_MATH_START] + 2, at):
+        if is_formula(text, state[_MATH_START] + 2, at, False):
             add(found, FORMULA, state[_MATH_START], at + 2, 0)
         state[_MATH] = _NONE
     elif c == 93 and math == _SQUARE:  # ]
@@ -279,7 +281,7 @@ def _dollars(
             state[_MATH] = _NONE
         return
     begin = state[_MATH_START]
-    if run == 2 and math == _DOLLARS and is_formula(text, begin + 2, at):
+    if run == 2 and math == _DOLLARS and is_formula(text, begin + 2, at, True):
         add(found, FORMULA, begin, after, 1)
         _mark(owners, state[_MATH_LINE], line)
         state[_MATH] = _NONE
@@ -287,7 +289,7 @@ def _dollars(
     if run == 1 and math == _DOLLAR and at - begin <= MAX_INLINE:
         closes = _CLASS[text[at - 1]] & _SPACE == 0
         closes &= after >= end or _CLASS[text[after]] & _BAD_AFTER == 0
-        if closes and is_formula(text, begin + 1, at):
+        if closes and is_formula(text, begin + 1, at, False):
             add(found, FORMULA, begin, after, 0)
             state[_MATH] = _NONE
             return
@@ -298,20 +300,21 @@ def _dollars(
 
 
 @kernel
-def is_formula(text: U8, start: int, end: int) -> bool:
-    """Whether it holds a sign of mathematics; or no word: at most 3 letters in a row, or at most 1
-    where there is white space."""
+def is_formula(text: U8, start: int, end: int, displayed: bool) -> bool:
+    """Whether it holds no dollar, if not displayed no sign of a program, and a sign of mathematics
+    or no word: at most 3 letters in a row, or 1 where there is white space."""
     letters = longest = 0
-    white, blank = False, True
+    sign, white, blank = False, False, True
     for i in range(start, end):
         kind = _CLASS[text[i]]
-        if kind & _SIGN:
-            return True
+        if kind & _VETO and (not displayed or text[i] == np.uint8(36)):
+            return False
+        sign |= kind & _SIGN != 0
         letters = letters + 1 if kind & _LETTER else 0
         longest = max(longest, letters)
         white |= kind & _SPACE != 0
         blank &= kind & _SPACE != 0
-    return not blank and longest <= (1 if white else 3)
+    return sign or (not blank and longest <= (1 if white else 3))
 
 
 @kernel

@@ -188,6 +188,8 @@ def _kind(text: U8, a: int, b: int, indent: int) -> tuple[np.uint8, int, int]:
     if first == np.uint8(96) or first == np.uint8(126):  # ` ~
         return _fence(text, a, b, run)
     if first == np.uint8(35):  # #
+        if run > 6 and run == b - a:  # a rule among comments
+            return ATX, 1, 0
         if run > 6 or indent > 3 or (a + run < b and white_width(text, a + run) == 0):
             return TEXT, 0, 0
         content = 0
@@ -204,7 +206,14 @@ def _kind(text: U8, a: int, b: int, indent: int) -> tuple[np.uint8, int, int]:
         if run == b - a:
             is_rule = run >= 3 and first != np.uint8(124) and first != np.uint8(58)
             return (RULE, run, 0) if is_rule else (TEXT, 0, 0)
-        return _ruling(text, a, b), 0, 0
+        ruling = _ruling(text, a, b)
+        if ruling == TEXT and first == np.uint8(61) and run <= 6:  # ==
+            closing = b
+            while text[closing - 1] == first:
+                closing -= 1
+            if b - closing == run:
+                return ATX, run, 1
+        return ruling, 0, 0
     return TEXT, 0, 0
 
 

@@ -57,7 +57,7 @@ def may_be_numbered(text: U8, a: int, b: int) -> bool:
     i = after_white(text, i, b)
     if i >= b:
         return False
-    return not 97 <= text[i] <= 122
+    return bool(not 97 <= text[i] <= 122)
 
 
 @kernel
@@ -242,7 +242,7 @@ def _is_border(text: U8, at: int, end: int) -> bool:
     """The end, white space, a full stop or a colon."""
     if at >= end or white_width(text, at) > 0:
         return True
-    return text[at] == np.uint8(46) or text[at] == np.uint8(58)
+    return bool(text[at] == np.uint8(46) or text[at] == np.uint8(58))
 
 
 @kernel

@@ -27,7 +27,7 @@ _TAB, _SPACE = np.uint8(9), np.uint8(32)
 @kernel
 def may_be_row(kind: np.uint8, flags: np.uint8) -> bool:
     """Whether a table may begin with such a line."""
-    return flags & (GAP | PIPE) != 0 or kind == SEPARATOR or kind == COLUMNS
+    return bool(flags & (GAP | PIPE) != 0 or kind == SEPARATOR or kind == COLUMNS)
 
 
 @kernel
@@ -58,7 +58,7 @@ def table_at(
 @kernel
 def _is_row(line: int, facts: LineFacts) -> bool:
     kind = facts.kinds[line]
-    return kind == SEPARATOR or (facts.flags[line] & PIPE != 0 and kind != FENCE)
+    return bool(kind == SEPARATOR or (facts.flags[line] & PIPE != 0 and kind != FENCE))
 
 
 @kernel
