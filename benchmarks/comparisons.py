@@ -29,7 +29,7 @@ Check = Callable[[Any, Any, list[str]], str]
 
 @dataclass(frozen=True)
 class Peer:
-    """A side to compare with. least: the ratio of CPU seconds that we want to reach."""
+    """A side to compare with. least: the ratio of seconds that we want to reach."""
 
     side: Side
     check: Check
@@ -38,13 +38,17 @@ class Peer:
 
 @dataclass(frozen=True)
 class Comparison:
-    """about: what the work is. megabytes: of documents spread over the corpus; few if slow."""
+    """about: what the work is. megabytes: of documents spread over the corpus; few if slow.
+
+    all_cores: the sides use them, wall seconds are compared; else CPU seconds of one thread.
+    """
 
     name: str
     about: str
     megabytes: float
     ours: Side
     peers: tuple[Peer, ...]
+    all_cores: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,21 @@ def _tokenize(given: Given) -> Comparison:
     )
 
 
+def _tokenize_all(given: Given) -> Comparison:
+    path = str(asset_path(given.tokenizer))
+    library = _library("tokenizers, all cores", "tokenizers_side:EncodeOnAllCores", tokenizer=path)
+    ours = Side("the encode pass", OURS, "benchmarks.sides.encode_pass:EncodePass", {})
+    return Comparison(
+        "tokenize-all-cores",
+        "token ids on all cores, wall seconds; ours is the whole pass from curated shards to ids on"
+        " the disk, the sample check in it, the library has its texts in memory and keeps the ids",
+        20,
+        ours._replace(arguments={"tokenizer": path}),
+        (Peer(library, _same_ids, 10),),
+        all_cores=True,
+    )
+
+
 def _same_ids(ours: Any, peer: Any, _texts: list[str]) -> str:
     return f"all ids equal in {equal_share(ours, peer):.2%} of documents"
 
@@ -310,6 +329,7 @@ COMPARISONS: dict[str, Callable[[Given], Comparison]] = {
     "minhash": _minhash,
     "minhash-hashes": _minhash_hashes,
     "tokenize": _tokenize,
+    "tokenize-all-cores": _tokenize_all,
     "exact": _exact,
     "gopher": _gopher,
     "c4": _c4,

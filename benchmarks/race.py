@@ -40,9 +40,10 @@ class Standing:
     peak: int = 0
     told: Any = None
 
-    def times_slower(self, ours: "Standing") -> float:
-        """How many times the CPU seconds of ours: the median over pairs of rounds."""
-        return median(peer / own for peer, own in zip(self.cpu, ours.cpu, strict=True))
+    def times_slower(self, ours: "Standing", wall: bool = False) -> float:
+        """How many times the CPU (or wall) seconds of ours: the median over pairs of rounds."""
+        pairs = zip(self.wall, ours.wall) if wall else zip(self.cpu, ours.cpu)  # noqa: B905
+        return median(peer / own for peer, own in pairs)
 
 
 class SideFailed(Exception):

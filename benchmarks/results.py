@@ -106,16 +106,16 @@ def compared(
 ) -> str:
     """A section: ours and each peer, side by side."""
     ours = standings[0]
-    rows = [_row(ours, megabytes, "", "", "")]
+    wall = comparison.all_cores
+    rows = [_row(ours, megabytes, wall, "", "", "")]
     for peer in comparison.peers:
         for standing in standings[1:]:
             if standing.side is peer.side:
-                ratio = standing.times_slower(ours) if peer.side.environment != OURS else None
+                ratio = standing.times_slower(ours, wall) if peer.side.environment != OURS else None
                 wanted = f"{peer.least:g} x" if peer.least else ""
                 check = peer.check(ours.told, standing.told, list(documents))
-                rows.append(
-                    _row(standing, megabytes, f"{ratio:.1f} x" if ratio else "", wanted, check)
-                )
+                told = f"{ratio:.1f} x" if ratio else ""
+                rows.append(_row(standing, megabytes, wall, told, wanted, check))
     head = ("side", "MB/s", "CPU s", "wall s", "peak MB", "ours is faster", "wanted", "same result")
     told = (
         f"{comparison.about}. {megabytes:.1f} MB, {len(documents):,} documents,"
@@ -125,14 +125,17 @@ def compared(
     return f"### {comparison.name}\n\n{told}\n\n{table(head, rows)}{missing}\n"
 
 
-def _row(standing: Standing, megabytes: float, ratio: str, wanted: str, check: str) -> list[str]:
+def _row(
+    standing: Standing, megabytes: float, all_cores: bool, ratio: str, wanted: str, check: str
+) -> list[str]:
+    """all_cores: by wall seconds; CPU and memory of the workers are not known."""
     cpu, wall = median(standing.cpu), median(standing.wall)
     return [
         standing.side.name,
-        f"{megabytes / cpu:.3g}",
-        f"{cpu:.3f}",
+        f"{megabytes / (wall if all_cores else cpu):.3g}",
+        "" if all_cores else f"{cpu:.3f}",
         f"{wall:.3f}",
-        f"{standing.peak / 1e6:.0f}",
+        "" if all_cores else f"{standing.peak / 1e6:.0f}",
         ratio,
         wanted,
         check,

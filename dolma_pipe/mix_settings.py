@@ -44,8 +44,9 @@ class Division(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     """Share of each part in what parts with an exact factor leave; they sum to 1."""
     upsample: dict[str, Factor] = {}
     """With a share: the most repeats, or a curve. Without a share: the exact factor."""
-    surplus: Literal["refuse", "spread"] = "refuse"
-    """What a capped part cannot give: refuse the target, or spread it over the other parts."""
+    surplus: Literal["refuse", "spread"] | None = None
+    """What a capped part cannot give: refuse the target (default with shares), or spread it over
+    the other parts (default of other mixers)."""
 
     def check_shares(self, names: Sequence[str], place: str, kind: str) -> None:
         """Raises RecipeError where the shares are not those of all these parts.

@@ -2,27 +2,44 @@
 among the quality buckets of one."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.mix_settings import Curve, Division, Factor, MixSettings, Named, mixer_name
-from dolma_pipe.mixer import Mixer
+from dolma_pipe.mixer import Budget, Mixer, Portions, Supply, checked, checked_reach
 from dolma_pipe.settings import settle
-from dolma_pipe.shelf import Found, find, load
+from dolma_pipe.shelf import Found, blamed, find, load
 
 
-def mixer_among(division: Division, place: str) -> Mixer:
+class NamedMixer(NamedTuple):
+    """A mixer and its place in the recipe, which is told where its own code is wrong."""
+
+    place: str
+    mixer: Mixer
+
+    def reach(self, supply: Supply) -> int:
+        """The largest budget in tokens that `plan` accepts. Raises RecipeError."""
+        with blamed(self.place):
+            return checked_reach(self.mixer.reach(supply), supply, self.place)
+
+    def plan(self, supply: Supply, budget: Budget) -> Portions:
+        """Divide the budget. Raises RecipeError where it is out of reach, or the mixer is wrong."""
+        with blamed(self.place):
+            return checked(self.mixer.plan(supply, budget), supply, budget, self.place)
+
+
+def mixer_among(division: Division, place: str) -> NamedMixer:
     """Who divides among sources or groups. Raises RecipeError; place: where in the recipe."""
     given = division.mixer or ("shares" if division.shares else "natural")
-    known: dict[str, Any] = {"surplus": division.surplus}
+    known: dict[str, Any] = {"surplus": division.surplus} if division.surplus else {}
     if mixer_name(given) == "shares":
         known["shares"] = division.shares
     return _built(given, f"{place}.mixer", known)
 
 
-def mixer_within(factor: Factor, place: str) -> Mixer:
+def mixer_within(factor: Factor, place: str) -> NamedMixer:
     """Who divides among the quality buckets of a source or group. Raises RecipeError."""
     if isinstance(factor, Curve):
         known = {"max": factor.max, "discard": factor.discard}
@@ -54,7 +71,7 @@ def _divisions(settings: MixSettings) -> Iterator[tuple[str, Division]]:
         yield f"mix.groups.{name}", groups
 
 
-def _built(given: Named, place: str, known: dict[str, Any]) -> Mixer:
+def _built(given: Named, place: str, known: dict[str, Any]) -> NamedMixer:
     """The mixer; known: what the section says outside of the mixer's own settings, for fields that
     it has."""
     if isinstance(given, dict) and len(given) != 1:
@@ -69,4 +86,4 @@ def _built(given: Named, place: str, known: dict[str, Any]) -> Mixer:
     fields = {field.name for field in msgspec.structs.fields(kind)}
     taken = {key: value for key, value in known.items() if key in fields}
     built: Mixer = settle(taken | own, kind, f"{place}.{name}")
-    return built
+    return NamedMixer(f"{place}.{name}", built)

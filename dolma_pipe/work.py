@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,6 +40,29 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):  # the first error is the one to tell
             temporary.unlink()
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which appears under its name when the block ends well.
+
+    What a killed run left is removed first. Raises WorkError where there is something at path
+    already, or it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}{TEMPORARY}")
+    try:
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            raise WorkError(f"{path} is there already")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if error.filename is None or str(error.filename).startswith(str(path.parent)):
+            raise WorkError(f"cannot write {path}: {error.strerror or error}") from error
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_temporaries(folder: Path) -> None:

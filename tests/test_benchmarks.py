@@ -19,7 +19,7 @@ from benchmarks.corpus import Corpus, size_of, tiny, write_texts
 from benchmarks.peers import PeerMissing
 from benchmarks.race import race
 from benchmarks.settings import made_up_domains, variants
-from benchmarks.sides import datasketch_side, ours, plain_python, tokenizers_side
+from benchmarks.sides import datasketch_side, encode_pass, ours, plain_python, tokenizers_side
 from benchmarks.sides.shingles import shingles
 from dolma_pipe.assets import asset_path
 from dolma_pipe.batch import batch_of
@@ -90,6 +90,13 @@ def test_ids_equal_those_of_tokenizers(texts: list[str], tmp_path: Path) -> None
     assert told(ours.Encode, texts, tokenizer=path) == told(
         tokenizers_side.Encode, texts, tokenizer=path
     )
+
+
+def test_ids_of_the_encode_pass_on_all_cores_are_the_same(texts: list[str], tmp_path: Path) -> None:
+    path = write_small_tokenizer(tmp_path)
+    side = encode_pass.EncodePass(texts, tokenizer=path)
+    side.ready()
+    assert side.told(side.run()) == told(ours.Encode, texts, tokenizer=path)
 
 
 @pytest.mark.parametrize("tagger", ["gopher", "gopher_repetition", "c4", "pii"])

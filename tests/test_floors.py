@@ -60,6 +60,7 @@ FLOORS = {
     "stages": 3,
     "wordings": 3,
     "learn": 4,
+    "mixture": 4,
     "run": 4,
     "passes": 4,
     "report": 4,

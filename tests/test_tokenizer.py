@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.errors import AssetError, RecipeError
-from dolma_pipe.tokenizer import EncoderFailed, Tokenizer, load_tokenizer
+from dolma_pipe.kernels.jit import I64, U8
+from dolma_pipe.tokenizer import EncoderFailed, Ids, Tokenizer, load_tokenizer
+from dolma_pipe.tokenizer.fast import Gigatoken
 from tests.small_tokenizer import small_tokenizer, small_tokenizer_json
 from tests.texts import packed, texts_of
 
@@ -50,11 +52,11 @@ def test_both_engines_agree_on_any_text(documents: list[str]) -> None:
 
 
 def test_the_engine_is_made_anew_before_its_memory_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dolma_pipe.tokenizer.REMEMBERED_BYTES", 100)
+    monkeypatch.setattr("dolma_pipe.tokenizer.fast.REMEMBERED_BYTES", 100)
     tokenizer, engines = small_tokenizer(), []
     for _ in range(4):
         encode(tokenizer, ["the" * 10])
-        engines.append(tokenizer._gigatoken)
+        engines.append(tokenizer._gigatoken._engine)
     assert engines[0] is engines[2]
     assert engines[2] is not engines[3]
 
@@ -96,6 +98,23 @@ def test_what_is_no_tokenizer_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(AssetError, match=r"mine is not a tokenizer\.json") as error:
         Tokenizer(content, "mine")
     assert "\n" not in str(error.value)
+
+
+def test_an_engine_that_differs_is_found_before_the_first_document() -> None:
+    class Wrong(Gigatoken):
+        def encode(self, text: U8, offsets: I64) -> Ids:
+            found = super().encode(text, offsets)
+            return found._replace(ids=np.where(found.ids == 257, 258, found.ids))
+
+    tokenizer = small_tokenizer()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dolma_pipe.tokenizer.tokenizer.Gigatoken", Wrong)
+        with pytest.raises(EncoderFailed, match="differ") as failure:
+            tokenizer.encode(*packed(["zzz"]))
+    with pytest.raises(EncoderFailed, match="differ") as again:  # not tried again
+        tokenizer.encode(*packed(["zzz"]))
+    assert failure.value.reason == again.value.reason
+    assert "the" in again.value.example
 
 
 def test_a_kind_that_gigatoken_does_not_know() -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,52 +9,18 @@ import numpy as np
 import pytest
 
 from dolma_pipe.errors import TokensError
-from dolma_pipe.tokens import (
-    Manifest,
-    TokenArrays,
-    TokenizerStamp,
-    TokenSource,
-    read_manifest,
-    verify,
-    write_manifest,
-    write_tokens,
-)
-from dolma_pipe.tokens.check import _verify_rows
+from dolma_pipe.tokens import TokenArrays, arrays, read_manifest, verify, write_tokens
+from dolma_pipe.tokens.rows import read_borders, read_rows, records
+from tests.token_arrays import EOS, write_arrays
+from tests.token_arrays import SMALL as DOCUMENTS
 
-EOS = 9
 U16 = np.dtype("<u2")
-DOCUMENTS = {"web": [[[1, 2, 9], [9], [3, 9]], [[4, 5, 6, 9]]], "code": [[[7, 9]]]}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three shards of two sources with a vocabulary of ten."""
-    sources = []
-    for name, files in DOCUMENTS.items():
-        shards = []
-        for i, documents in enumerate(files):
-            with write_tokens(tmp_path / name / f"part-{i:05d}", U16, 10, EOS) as writer:
-                for number, ids in enumerate(documents):
-                    writer.add(np.array(ids, U16), f'{name} "{number}"', "in.jsonl.zst", number + 1)
-            shards.append(writer.shard(f"{name}/part-{i:05d}.npy"))
-        total = sum(shard.tokens for shard in shards)
-        count = sum(shard.documents for shard in shards)
-        sources.append(TokenSource(name=name, documents=count, tokens=total, shards=tuple(shards)))
-    (tmp_path / "token_bytes.u16").write_bytes(bytes(20))
-    manifest = Manifest(
-        dtype="uint16",
-        vocab_size=10,
-        eos_id=EOS,
-        pad_id=None,
-        tokenizer=TokenizerStamp(name="small", sha256="0" * 64),
-        token_bytes_sha256=hashlib.sha256(bytes(20)).hexdigest(),
-        seed=1,
-        fingerprint="f",
-        documents=5,
-        tokens=12,
-        sources=tuple(sources),
-    )
-    write_manifest(tmp_path, manifest)
+    write_arrays(tmp_path, DOCUMENTS)
     return tmp_path
 
 
@@ -64,7 +29,7 @@ def test_arrays_are_raw_and_rows_name_their_documents(folder: Path) -> None:
     assert raw.tolist() == [1, 2, 9, 9, 3, 9]
     with gzip.open(folder / "web/part-00000.csv.gz", "rt", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["0", "3", 'web "0"', "in.jsonl.zst", "1"]
+    assert rows[0] == ["0", "3", 'web "0"', "in.zst", "1"]
     assert rows[2][:2] == ["4", "6"]
     header = (folder / "web/part-00000.csv.gz").read_bytes()[:10]
     assert header[4:8] == bytes(4)  # no time
@@ -76,7 +41,12 @@ def test_documents_are_numbered_in_the_order_of_the_manifest(folder: Path) -> No
     flat = [ids for files in DOCUMENTS.values() for documents in files for ids in documents]
     assert [arrays.document(i).tolist() for i in range(5)] == flat
     assert arrays.document(0, "code").tolist() == [7, 9]
-    assert arrays.token_bytes().tolist() == [0] * 10
+    assert arrays.token_bytes().tolist() == [2] * 9 + [0]
+    assert arrays.span(4, 5).tolist() == [3, 9, 4, 5, 6]
+    assert arrays.span(1, 9, "code").tolist() == [9]
+    for start in (-1, 12):
+        with pytest.raises(TokensError, match=f"no token {start}"):
+            arrays.span(start, 1)
     for number, source in ((5, None), (-1, None), (1, "code"), (0, "docs")):
         with pytest.raises(TokensError):
             arrays.document(number, source)
@@ -84,6 +54,19 @@ def test_documents_are_numbered_in_the_order_of_the_manifest(folder: Path) -> No
 
 def test_whole_arrays_have_no_problem(folder: Path) -> None:
     assert verify(folder) == []
+
+
+def test_every_problem_is_found_in_chunks_of_any_size(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip(folder / "web/part-00000.npy", 4)  # 1 2 9 9 3 9 -> 1 2 8 9 3 9
+    told = verify(folder)
+    assert len(told) == 2
+    assert told[1].startswith("web/part-00000.npy: ends of documents and end-of-text tokens")
+    assert told[1].endswith("from document 0 on")
+    for chunk in (1, 2, 3, 5):
+        monkeypatch.setattr(arrays, "CHUNK_TOKENS", chunk)
+        assert verify(folder, workers=3) == told
 
 
 def flip(path: Path, at: int) -> None:
@@ -102,6 +85,9 @@ def flip(path: Path, at: int) -> None:
         ("web/part-00000.offsets.u64", lambda path: path.write_bytes(b"")),
         ("web/part-00000.csv.gz", lambda path: path.write_bytes(path.read_bytes()[:-9])),
         ("web/part-00000.csv.gz", lambda path: flip(path, 15)),
+        ("web/part-00000.csv.gz", lambda path: path.unlink()),
+        ("web/part-00000.csv.gz", lambda path: path.write_bytes(gzip.compress(b'0,3,"a,b,1\n'))),
+        ("web/part-00000.csv.gz", lambda path: path.write_bytes(gzip.compress(b"0,3e,a,b,1\n"))),
         ("web/part-00000.csv.gz", lambda path: path.write_bytes(gzip.compress(b"0,3,a,b,1\n"))),
         ("token_bytes.u16", lambda path: flip(path, 0)),
         ("code/part-00009.npy", lambda path: path.write_bytes(b"12")),
@@ -168,7 +154,21 @@ def test_any_id_is_read_back(tmp_path: Path, name: str) -> None:
         writer.add(np.array([1, 9], "<u2"), name, "web/a.jsonl", 1)
         writer.add(np.array([2, 3, 9], "<u2"), "next", "web/a.jsonl", 2)
     offsets = np.fromfile(tmp_path / "web" / "part-00000.offsets.u64", np.uint64)
-    assert _verify_rows(tmp_path / "web" / "part-00000.csv.gz", offsets) is None
+    borders = np.concatenate([*read_borders(tmp_path / "web" / "part-00000.csv.gz")])
+    assert borders.tolist() == [[0, 2], [2, 5]] == np.stack([offsets[:-1], offsets[1:]], 1).tolist()
+    assert [row.id for row in read_rows(tmp_path / "web" / "part-00000.csv.gz")] == [name, "next"]
     with gzip.open(tmp_path / "web" / "part-00000.csv.gz", "rt", newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [["0", "2", name, "web/a.jsonl", "1"], ["2", "5", "next", "web/a.jsonl", "2"]]
+
+
+def test_a_quote_without_end_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b'0,3,a,b,1\n3,5,"a\n' + b"5,6,a,b,1\n" * 100))
+    monkeypatch.setattr("dolma_pipe.tokens.rows.LONGEST_ROW", 100)
+    rows = records(path)
+    assert next(rows) == b"0,3,a,b,1\n"
+    with pytest.raises(TokensError, match="no end"):
+        next(rows)

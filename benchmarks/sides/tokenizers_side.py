@@ -1,5 +1,6 @@
-"""The `tokenizers` library on one thread; its fast batch call, which keeps no positions."""
+"""The `tokenizers` library; its fast batch call, which keeps no positions."""
 
+import os
 import zlib
 from typing import Any
 
@@ -11,6 +12,8 @@ CHUNK = 256
 
 
 class Encode:
+    """On one thread: the environment says so."""
+
     def __init__(self, texts: list[str], tokenizer: str) -> None:
         self.texts = texts
         self.tokenizer = Tokenizer.from_file(tokenizer)
@@ -27,3 +30,13 @@ class Encode:
 
     def told(self, ids: list[Any]) -> list[int]:
         return [zlib.crc32(document.astype("<u4").tobytes()) for document in ids]
+
+
+class EncodeOnAllCores(Encode):
+    """With as many of its threads as this process may use cores."""
+
+    def __init__(self, texts: list[str], tokenizer: str) -> None:
+        # read when the first batch is encoded
+        os.environ["RAYON_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))
+        os.environ["TOKENIZERS_PARALLELISM"] = "true"
+        super().__init__(texts, tokenizer)

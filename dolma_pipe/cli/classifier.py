@@ -44,7 +44,8 @@ def _option(field: msgspec.inspect.Field) -> Callable[[Command], Command]:
     else:
         assert isinstance(kind, msgspec.inspect.FloatType)
         highest, open_end = (kind.le, False) if kind.lt is None else (kind.lt, True)
-        parsed = click.FloatRange(kind.gt, highest, min_open=True, max_open=open_end)
+        lowest, open_start = (kind.ge, False) if kind.gt is None else (kind.gt, True)
+        parsed = click.FloatRange(lowest, highest, min_open=open_start, max_open=open_end)
     return click.option(
         f"--{field.name.replace('_', '-')}",
         field.name,

@@ -14,6 +14,7 @@ from dolma_pipe.cli import (
     dedup,
     explain,
     export,
+    mix,
     plan,
     run,
     sample,
@@ -57,6 +58,7 @@ COMMANDS = (
     classifier,
     sample,
     assets,
+    mix,
     tokens,
 )
 for module in COMMANDS:

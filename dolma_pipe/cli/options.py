@@ -41,3 +41,20 @@ def opened(
 
     with prepared(recipe, work, workers, engine, force, watcher()) as context:
         yield context
+
+
+arrays_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def arrays_in(folder: Path) -> Path:
+    """The token arrays that DIR stands for: the folder itself, or tokens/ in a work directory."""
+    inside = folder / "tokens"
+    return inside if inside.is_dir() and not (folder / "token_bytes.u16").exists() else folder
+
+
+def show_json(value: Any) -> None:
+    """Print a value as readable JSON."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=1).decode())

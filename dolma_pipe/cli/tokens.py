@@ -1,26 +1,38 @@
-"""`dolma-pipe tokens`: check, describe and read token arrays."""
+"""`dolma-pipe tokens`: check and describe token arrays; the group of commands around them."""
 
 from pathlib import Path
 
 import click
 
-FOLDER = click.Path(path_type=Path)
+from dolma_pipe.cli import tokens_export, tokens_import, tokens_read, tokens_stats
+from dolma_pipe.cli.options import arrays_argument, arrays_in, json_option, show_json
 
 
 @click.group("tokens")
 def command() -> None:
-    """Check, describe and read token arrays (DIR: tokens/ or the work directory around it)."""
+    """Check, describe, read, export and import token arrays.
+
+    DIR: tokens/ or the work directory around it.
+    """
+
+
+command.add_command(tokens_read.decode)
+command.add_command(tokens_read.where)
+command.add_command(tokens_stats.command)
+command.add_command(tokens_export.command)
+command.add_command(tokens_import.command)
 
 
 @command.command()
-@click.argument("folder", metavar="DIR", type=FOLDER)
-def verify(folder: Path) -> None:
+@arrays_argument
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads.")
+def verify(folder: Path, workers: int) -> None:
     """Read every byte and compare it with the manifest; exit 1 where anything is wrong."""
     from dolma_pipe.tokens import TokenArrays
     from dolma_pipe.tokens import verify as verify_arrays
 
-    folder = _arrays_in(folder)
-    if problems := verify_arrays(folder):
+    folder = arrays_in(folder)
+    if problems := verify_arrays(folder, workers):
         for problem in problems:
             click.echo(problem, err=True)
         raise SystemExit(1)
@@ -31,12 +43,16 @@ def verify(folder: Path) -> None:
 
 
 @command.command()
-@click.argument("folder", metavar="DIR", type=FOLDER)
-def inspect(folder: Path) -> None:
-    """Say what the arrays are: tokenizer, sizes, sources."""
+@arrays_argument
+@json_option
+def inspect(folder: Path, as_json: bool) -> None:
+    """Say what the arrays are: tokenizer, sizes, sources. --json: the manifest."""
     from dolma_pipe.tokens import TokenArrays
 
-    manifest = TokenArrays(_arrays_in(folder)).manifest
+    manifest = TokenArrays(arrays_in(folder)).manifest
+    if as_json:
+        show_json(manifest)
+        return
     pad = "none" if manifest.pad_id is None else manifest.pad_id
     click.echo(f"tokenizer    {manifest.tokenizer.name} ({manifest.tokenizer.sha256[:16]})")
     click.echo(f"ids          {manifest.dtype}, {manifest.vocab_size} of them")
@@ -52,28 +68,3 @@ def inspect(folder: Path) -> None:
         )
     files = sum(len(source.shards) for source in manifest.sources)
     click.echo(f"{'all':<20} {files:>6} {manifest.documents:>12} {manifest.tokens:>16} {1:>6.0%}")
-
-
-@command.command()
-@click.argument("folder", metavar="DIR", type=FOLDER)
-@click.option("--document", "number", type=click.IntRange(0), default=0, help="Number from 0.")
-@click.option("--source", help="Count in this source only.")
-@click.option("--tokenizer", help="A tokenizer.json other than the one that the manifest names.")
-def decode(folder: Path, number: int, source: str | None, tokenizer: str | None) -> None:
-    """Print the text of one document."""
-    from dolma_pipe.errors import TokensError
-    from dolma_pipe.tokenizer import load_tokenizer
-    from dolma_pipe.tokens import TokenArrays
-
-    arrays = TokenArrays(_arrays_in(folder))
-    stamp = arrays.manifest.tokenizer
-    ids = arrays.document(number, source)
-    reader = load_tokenizer(tokenizer or stamp.name)
-    if reader.sha256 != stamp.sha256:
-        raise TokensError(f"{reader.name} is not the tokenizer that wrote {arrays.folder}")
-    click.echo(reader.decode(ids[:-1]))
-
-
-def _arrays_in(folder: Path) -> Path:
-    inside = folder / "tokens"
-    return inside if inside.is_dir() else folder

@@ -2,7 +2,7 @@
 again."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dolma_pipe.assets import asset_hash
 from dolma_pipe.engine.base import Task, succeed
@@ -15,7 +15,10 @@ ENDINGS = (".ids", ".offsets.u64", ".docs.arrow")
 
 
 class EncodedInput(NamedTuple):
-    """An encoded shard: key, source, the name its documents have in tokens/, and what is in it."""
+    """An encoded shard: key, source, the name its documents have in tokens/, and what is in it.
+
+    fallback: why `tokenizers` encoded it, {reason, example}.
+    """
 
     key: str
     source: str
@@ -23,7 +26,7 @@ class EncodedInput(NamedTuple):
     fingerprint: str
     documents: int
     tokens: int
-    fallback: bool
+    fallback: dict[str, str] | None
 
 
 def encode(context: Context, deduplicated: Deduplicated) -> list[EncodedInput]:
@@ -31,7 +34,7 @@ def encode(context: Context, deduplicated: Deduplicated) -> list[EncodedInput]:
     assert context.recipe.tokenize is not None
     tokenizer = asset_hash(context.recipe.tokenize.tokenizer)
     expected: dict[str, str] = {}
-    counts: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, Any]] = {}
     tasks: list[Task] = []
     for survivors in deduplicated.shards:
         key = survivors.curated.shard.key
@@ -81,7 +84,7 @@ def _outputs(work: Work, key: str) -> list[Path]:
 
 
 def _encoded(
-    survivors: Survivors, expected: dict[str, str], counts: dict[str, dict[str, int]]
+    survivors: Survivors, expected: dict[str, str], counts: dict[str, dict[str, Any]]
 ) -> EncodedInput:
     shard = survivors.curated.shard
     count = counts[shard.key]
@@ -92,5 +95,5 @@ def _encoded(
         expected[shard.key],
         count["documents"],
         count["tokens"],
-        bool(count["fallback"]),
+        count["fallback"],
     )

@@ -59,8 +59,7 @@ def plan(context: Context, encoded: list[EncodedInput], *, write: bool = True) -
     """
 
     def run(function: str, tasks: list[Task]) -> dict[str, Any]:
-        step = function.partition(":")[2].partition("_")[0]
-        return succeed(context.map(f"plan: {step}", function, tasks))
+        return succeed(context.map("plan", function, tasks))
 
     try:
         return plan_mix(run, _sources(context, encoded), write=write)

@@ -109,11 +109,7 @@ def summarise(
                 flows.append(_dedup_flow(source.name, deduplicated))
     notes = list(plan.notes) if plan else []
     notes += [f"{s.name}: {note}" for s in (plan.sources if plan else ()) for note in s.notes]
-    notes += [
-        f"{s.key}: encoded by tokenizers, gigatoken failed its check"
-        for s in encoded or []
-        if s.fallback
-    ]
+    notes += _slowly_encoded(encoded or [])
     notes += _unscored(curated)
     return Summary(
         recipe=context.recipe.name,
@@ -124,6 +120,24 @@ def summarise(
         damaged=_damaged(curated),
         failed={key: failure.text for key, failure in sorted(context.failed.items())},
     )
+
+
+def _slowly_encoded(encoded: list[EncodedInput]) -> list[str]:
+    """Shards that `tokenizers` encoded: a line for each reason, with the first example."""
+    reasons: dict[str, list[EncodedInput]] = {}
+    for item in encoded:
+        if item.fallback:
+            reasons.setdefault(item.fallback["reason"], []).append(item)
+    lines = []
+    for reason, items in reasons.items():
+        sources = ", ".join(dict.fromkeys(item.source for item in items))
+        examples = ((i.key, i.fallback["example"]) for i in items if i.fallback)
+        first = next((f" (first {key}: {told})" for key, told in examples if told), "")
+        lines.append(
+            f"{len(items):,} of {len(encoded):,} shards ({sources}) encoded by tokenizers, some"
+            f" twenty times slower; gigatoken: {reason}{first}"
+        )
+    return lines
 
 
 def _unscored(curated: list[CuratedInput]) -> list[str]:

@@ -13,12 +13,14 @@ from dolma_pipe.curated import Texts, read_texts
 from dolma_pipe.cuts import Cuts, read_cuts
 from dolma_pipe.errors import TokensError, WorkError
 from dolma_pipe.kernels.jit import I64, U8, U64
+from dolma_pipe.kernels.terminated import terminate
 from dolma_pipe.tokenizer import EncoderFailed, Ids, Tokenizer, load_tokenizer
+from dolma_pipe.tokenizer.probe import DIFFERS, told
 from dolma_pipe.work import atomic_write
 
 CHECKED_BYTES = 4 << 10
 CHECKED_DOCUMENTS = 4
-"""Of each batch, the beginnings that are encoded with `tokenizers` too: some milliseconds."""
+"""Of each batch, the stretches that are encoded with `tokenizers` too: some milliseconds."""
 
 
 class _Rows(NamedTuple):
@@ -31,21 +33,21 @@ class _Rows(NamedTuple):
     hashes: U64
 
 
-def encode_shard(args: dict[str, Any]) -> dict[str, int]:
+def encode_shard(args: dict[str, Any]) -> dict[str, Any]:
     """Write <out>.ids, <out>.offsets.u64 and <out>.docs.arrow (id, line, row, hash).
 
     args: curated, columns, removed, cuts (or None), out: paths; source; tokenizer: a named asset or
-    a path; eos: a token or None. row is that of the columns of curation. Returns counts; `fallback`
-    is 1 where gigatoken failed or disagreed with `tokenizers` on a sample: that encoded the whole
-    shard then.
+    a path; eos: a token or None. row is that of the columns of curation. Returns {documents,
+    tokens, fallback}; fallback is None, or where gigatoken failed or disagreed with `tokenizers` on
+    a sample, which encoded the whole shard then: {reason, example}.
     """
     tokenizer = load_tokenizer(args["tokenizer"], args.get("eos"))
     survivors = _survivors(args)
-    fallback = 0
+    fallback = None
     try:
         lengths = _write_ids(args, survivors, tokenizer, reference=False)
-    except EncoderFailed:
-        fallback = 1
+    except EncoderFailed as failure:
+        fallback = {"reason": failure.reason, "example": failure.example}
         lengths = _write_ids(args, survivors, tokenizer, reference=True)
     _write_columns(Path(args["out"]), survivors, lengths)
     return {
@@ -94,22 +96,22 @@ def _write_ids(
             until = done + len(texts.rows)
             if not reference:
                 _check_sample(texts, survivors.hashes[done:until], encoded, tokenizer)
-            lengths.append(_append(file, encoded, tokenizer))
+            lengths.append(_append(file, encoded, tokenizer, survivors.ids.slice(done)))
             done = until
     return np.concatenate(lengths)
 
 
-def _append(file: IO[bytes], encoded: Ids, tokenizer: Tokenizer) -> I64:
+def _append(file: IO[bytes], encoded: Ids, tokenizer: Tokenizer, names: pa.ChunkedArray) -> I64:
     """Write the ids with an EOS after each document; return tokens a document."""
-    if len(encoded.ids) and int(encoded.ids.max()) >= tokenizer.vocab_size:
-        raise TokensError(f"{tokenizer.name}: id {encoded.ids.max()} is outside of its vocabulary")
-    if (encoded.ids == tokenizer.eos_id).any():
-        raise TokensError(f"{tokenizer.name}: its end of text is not special, a document holds it")
-    documents = len(encoded.offsets) - 1
-    ids = np.full(len(encoded.ids) + documents, tokenizer.eos_id, tokenizer.dtype)
-    text = np.ones(len(ids), bool)
-    text[encoded.offsets[1:] + np.arange(documents)] = False
-    ids[text] = encoded.ids
+    ids = np.empty(len(encoded.ids) + len(encoded.offsets) - 1, tokenizer.dtype)
+    highest, holds = terminate(encoded.ids, encoded.offsets, tokenizer.eos_id, ids)
+    if highest >= tokenizer.vocab_size:
+        raise TokensError(f"{tokenizer.name}: id {highest} is outside of its vocabulary")
+    if holds >= 0:
+        raise TokensError(
+            f"document {names[holds]}: its text becomes {tokenizer.eos!r}, the end of text of"
+            f" {tokenizer.name}: name a token that no text becomes in tokenize.eos"
+        )
     file.write(ids.data)
     return np.diff(encoded.offsets) + 1
 
@@ -118,23 +120,27 @@ def _check_sample(texts: Texts, hashes: U64, encoded: Ids, tokenizer: Tokenizer)
     """Raises EncoderFailed where `tokenizers` has other ids for a few documents chosen by hash."""
     for d in np.argsort(hashes, kind="stable")[:CHECKED_DOCUMENTS].tolist():
         start, end = texts.offsets[d : d + 2].tolist()
-        piece = _beginning(texts.text[start:end], CHECKED_BYTES)
+        piece = _stretch(texts.text[start:end], CHECKED_BYTES, int(hashes[d]))
         offsets = np.array([0, len(piece)], np.int64)
         expected = tokenizer.encode_reference(piece, offsets).ids
         found = [tokenizer.encode(piece, offsets).ids]
         if len(piece) == end - start:
-            found.append(encoded.ids[encoded.offsets[d] : encoded.offsets[d + 1]])
+            found.append(encoded.of(d))
         if not all(np.array_equal(ids, expected) for ids in found):
-            raise EncoderFailed(f"row {texts.rows[d]}: gigatoken and tokenizers disagree")
+            raise EncoderFailed(DIFFERS, f"row {texts.rows[d]}: {told(piece)}")
 
 
-def _beginning(text: U8, size: int) -> U8:
-    """At most size bytes, cut at a code-point border."""
+def _stretch(text: U8, size: int, choice: int) -> U8:
+    """At most size bytes from anywhere in the text, cut at code-point borders."""
     if len(text) <= size:
         return text
-    while text[size] & 0xC0 == 0x80:
-        size -= 1
-    return text[:size]
+    start = choice % (len(text) - size + 1)
+    end = start + size
+    while start > 0 and text[start] & 0xC0 == 0x80:
+        start -= 1
+    while end < len(text) and text[end] & 0xC0 == 0x80:
+        end -= 1
+    return text[start:end]
 
 
 def _write_columns(out: Path, survivors: _Rows, lengths: I64) -> None:

@@ -11,6 +11,8 @@ Needs numpy and msgspec only: the trainer imports this.
 
 from dolma_pipe.tokens.arrays import TokenArrays, Tokens
 from dolma_pipe.tokens.check import verify
+from dolma_pipe.tokens.exporting import export_arrays
+from dolma_pipe.tokens.importing import ImportSettings, Vocabulary, find_arrays, import_arrays
 from dolma_pipe.tokens.manifest import (
     ENDINGS,
     MANIFEST,
@@ -22,19 +24,28 @@ from dolma_pipe.tokens.manifest import (
     read_manifest,
     write_manifest,
 )
+from dolma_pipe.tokens.place import Place, find_document, find_token
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
 __all__ = [
     "ENDINGS",
     "MANIFEST",
     "TOKEN_BYTES",
+    "ImportSettings",
     "Manifest",
+    "Place",
     "TokenArrays",
     "TokenShard",
     "TokenSource",
     "TokenWriter",
     "TokenizerStamp",
     "Tokens",
+    "Vocabulary",
+    "export_arrays",
+    "find_arrays",
+    "find_document",
+    "find_token",
+    "import_arrays",
     "read_manifest",
     "verify",
     "write_manifest",

@@ -1,5 +1,7 @@
 """Read token arrays through np.memmap: nothing is loaded that is not asked for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError
-from dolma_pipe.tokens.manifest import TOKEN_BYTES, TokenShard, read_manifest
+from dolma_pipe.tokens.manifest import TOKEN_BYTES, TokenShard, TokenSource, read_manifest
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
+CHUNK_TOKENS = 1 << 20
 
 
 class TokenArrays:
@@ -21,22 +24,38 @@ class TokenArrays:
         self.manifest = read_manifest(self.folder)
         self.dtype = np.dtype(self.manifest.dtype).newbyteorder("<")
 
+    def sources(self, name: str | None = None) -> list[TokenSource]:
+        """All sources, or one. Raises TokensError for a name that is none."""
+        chosen = [s for s in self.manifest.sources if name in (None, s.name)]
+        if name is not None and not chosen:
+            names = ", ".join(s.name for s in self.manifest.sources)
+            raise TokensError(f"no source {name} in {self.folder} (it has {names})")
+        return chosen
+
     def shards(self, source: str | None = None) -> list[TokenShard]:
         """Shards in the order of the manifest, of all sources or of one."""
-        chosen = [s for s in self.manifest.sources if source in (None, s.name)]
-        if source is not None and not chosen:
-            names = ", ".join(s.name for s in self.manifest.sources)
-            raise TokensError(f"no source {source} in {self.folder} (it has {names})")
-        return [shard for s in chosen for shard in s.shards]
+        return [shard for s in self.sources(source) for shard in s.shards]
 
     def ids(self, shard: TokenShard) -> Tokens:
         """Token ids of a shard, [tokens]. Raises TokensError where the file has another size."""
         return self._map(self.folder / shard.file, self.dtype, shard.tokens)
 
+    def chunks(self, shard: TokenShard) -> Iterator[Tokens]:
+        """All ids of a shard, a million at a time: read, not mapped, so that memory is bounded."""
+        path = self.folder / shard.file
+        _check_size(path, self.dtype, shard.tokens)
+        with _told(path), path.open("rb") as file:
+            while len(ids := np.fromfile(file, self.dtype, CHUNK_TOKENS)):
+                yield ids
+
     def offsets(self, shard: TokenShard) -> npt.NDArray[np.uint64]:
         """uint64[documents + 1]: document d is ids[offsets[d]:offsets[d + 1]], EOS included."""
         path = self.folder / f"{shard.file.removesuffix('.npy')}.offsets.u64"
         return self._map(path, np.dtype("<u8"), shard.documents + 1)
+
+    def rows_file(self, shard: TokenShard) -> Path:
+        """The csv.gz that says where each document comes from."""
+        return self.folder / f"{shard.file.removesuffix('.npy')}.csv.gz"
 
     def document(self, number: int, source: str | None = None) -> Tokens:
         """Ids of one document, EOS included; numbers run through all shards, or a source's."""
@@ -48,15 +67,38 @@ class TokenArrays:
             left -= shard.documents
         raise TokensError(f"there is no document {number} in {self.folder}")
 
+    def span(self, start: int, count: int, source: str | None = None) -> Tokens:
+        """Up to count ids from token `start` on; numbers run through all shards, or a source's."""
+        taken, left = [np.empty(0, self.dtype)], start
+        for shard in self.shards(source) if start >= 0 else []:
+            if left < shard.tokens and count:
+                taken.append(self.ids(shard)[left : left + count])
+                count -= len(taken[-1])
+            left = max(0, left - shard.tokens)
+        if len(taken) == 1:
+            raise TokensError(f"there is no token {start} in {self.folder}")
+        return np.concatenate(taken)
+
     def token_bytes(self) -> npt.NDArray[np.uint16]:
         """uint16[vocabulary]: bytes of text behind each token; 0 for special tokens."""
         return self._map(self.folder / TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
 
     def _map(self, path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
-        try:
-            size = path.stat().st_size
-            if size != length * dtype.itemsize:
-                raise TokensError(f"{path}: {size} bytes, {length * dtype.itemsize} expected")
+        _check_size(path, dtype, length)
+        with _told(path):
             return np.memmap(path, dtype, "r")
-        except OSError as error:
-            raise TokensError(f"{path}: {error.strerror}") from None
+
+
+def _check_size(path: Path, dtype: np.dtype[Any], length: int) -> None:
+    with _told(path):
+        size = path.stat().st_size
+    if size != length * dtype.itemsize:
+        raise TokensError(f"{path}: {size} bytes, {length * dtype.itemsize} expected")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TokensError(f"{path}: {error.strerror}") from None

@@ -1,14 +1,10 @@
-"""Compare token arrays with their manifest, byte by byte."""
+"""Compare token arrays with their manifest, byte by byte, in memory that no size changes."""
 
-import csv
-import gzip
 import hashlib
-import sys
-import zlib
-from array import array
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,28 +12,29 @@ import numpy.typing as npt
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.arrays import TokenArrays
 from dolma_pipe.tokens.manifest import MANIFEST, TOKEN_BYTES, Manifest, TokenShard
+from dolma_pipe.tokens.rows import read_borders
 
 
-def verify(folder: Path | str) -> list[str]:
+def verify(folder: Path | str, workers: int = 1) -> list[str]:
     """Read every byte and compare it with the manifest: one line for each thing that is wrong.
 
-    Raises TokensError where there is no manifest to compare with.
+    workers: threads, a shard each. Raises TokensError where there is no manifest.
     """
     arrays = TokenArrays(folder)
     problems = _verify_sums(arrays.manifest)
-    known = {shard.file for shard in arrays.shards()}
-    found = {str(p.relative_to(arrays.folder)) for p in arrays.folder.rglob("*.npy")}
+    shards = arrays.shards()
+    known = {shard.file for shard in shards}
+    found = {p.relative_to(arrays.folder).as_posix() for p in arrays.folder.rglob("*.npy")}
     problems += [f"{file}: is not in the manifest" for file in sorted(found - known)]
     try:
-        if _sha256(arrays.token_bytes()) != arrays.manifest.token_bytes_sha256:
+        sizes = hashlib.sha256(arrays.token_bytes().data).hexdigest()
+        if sizes != arrays.manifest.token_bytes_sha256:
             problems.append(f"{TOKEN_BYTES}: its bytes are not those that were written")
     except TokensError as error:
         problems.append(str(error))
-    for shard in arrays.shards():
-        try:
-            problems += [f"{shard.file}: {problem}" for problem in _verify_shard(arrays, shard)]
-        except TokensError as error:
-            problems.append(str(error))
+    with ThreadPoolExecutor(workers) as pool:
+        for of_shard in pool.map(partial(_verify_shard, arrays), shards):
+            problems += of_shard
     return problems
 
 
@@ -48,47 +45,66 @@ def _verify_sums(manifest: Manifest) -> list[str]:
             problems.append(f"{source.name}: tokens are not the sum of its shards")
         if source.documents != sum(shard.documents for shard in source.shards):
             problems.append(f"{source.name}: documents are not the sum of its shards")
-    if manifest.tokens != sum(source.tokens for source in manifest.sources):
-        problems.append(f"{MANIFEST}: tokens are not the sum of the sources")
+    for name in ("tokens", "documents"):
+        total = sum(getattr(source, name) for source in manifest.sources)
+        if getattr(manifest, name) != total:
+            problems.append(f"{MANIFEST}: {name} are not the sum of the sources")
     return problems
 
 
-def _verify_shard(arrays: TokenArrays, shard: TokenShard) -> Iterator[str]:
-    ids, offsets, manifest = arrays.ids(shard), arrays.offsets(shard), arrays.manifest
-    if _sha256(ids) != shard.sha256:
+def _verify_shard(arrays: TokenArrays, shard: TokenShard) -> list[str]:
+    try:
+        offsets = arrays.offsets(shard)
+        found = [*_verify_ids(arrays, shard, offsets)]
+    except TokensError as error:  # names its file
+        return [str(error)]
+    problems = [f"{shard.file}: {problem}" for problem in found]
+    try:
+        if not _same_documents(arrays.rows_file(shard), offsets):
+            problems.append(f"{shard.file}: its csv.gz has other documents")
+    except TokensError as error:
+        problems.append(str(error))
+    return problems
+
+
+def _verify_ids(
+    arrays: TokenArrays, shard: TokenShard, offsets: npt.NDArray[np.uint64]
+) -> Iterator[str]:
+    """One pass: sha256, the largest id, and an end of text at each border and nowhere else."""
+    manifest = arrays.manifest
+    digest, top, start, ended, wrong = hashlib.sha256(), 0, 0, 0, -1
+    for ids in arrays.chunks(shard):
+        digest.update(ids.data)
+        top = max(top, int(ids.max()))
+        found = np.flatnonzero(ids == manifest.eos_id) + (start + 1)
+        expected = offsets[ended + 1 : ended + 1 + len(found)].astype(np.int64)
+        if wrong < 0 and not np.array_equal(found, expected):
+            differs = np.flatnonzero(found[: len(expected)] != expected)
+            wrong = ended + int(differs[0] if len(differs) else len(expected))
+        ended += len(found)
+        start += len(ids)
+    if digest.hexdigest() != shard.sha256:
         yield "its bytes are not those that were written (sha256)"
-    top = int(ids.max())
     if top != shard.max_token_id or top >= manifest.vocab_size:
         yield f"largest id {top}, {shard.max_token_id} in a vocabulary of {manifest.vocab_size}"
-    if offsets[0] != 0 or offsets[-1] != shard.tokens or not (offsets[1:] > offsets[:-1]).all():
-        yield "offsets do not rise from 0 to the number of tokens"
-        return
-    if not np.array_equal(np.flatnonzero(ids == manifest.eos_id) + 1, offsets[1:].astype(np.int64)):
-        yield "ends of documents and end-of-text tokens are not the same"
-    if problem := _verify_rows(
-        arrays.folder / f"{shard.file.removesuffix('.npy')}.csv.gz", offsets
-    ):
-        yield problem
+    if offsets[0] != 0 or offsets[-1] != shard.tokens:
+        yield f"offsets go from {offsets[0]} to {offsets[-1]}, not from 0 to {shard.tokens}"
+    if wrong >= 0 or ended != shard.documents:
+        yield (
+            "ends of documents and end-of-text tokens are not the same from document "
+            f"{wrong if wrong >= 0 else min(ended, shard.documents)} on"
+        )
 
 
-def _verify_rows(path: Path, offsets: npt.NDArray[np.uint64]) -> str | None:
+def _same_documents(path: Path, offsets: npt.NDArray[np.uint64]) -> bool:
     """The csv.gz names the same documents as the offsets."""
-    starts, ends = array("Q"), array("Q")
-    csv.field_size_limit(sys.maxsize)  # an id may be as long as it likes
-    try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-            for row in csv.reader(file):
-                starts.append(int(row[0]))
-                ends.append(int(row[1]))
-    except (OSError, EOFError, ValueError, IndexError, csv.Error, zlib.error) as error:
-        return f"{path.name} cannot be read: {error}"
-    if not (np.array_equal(starts, offsets[:-1]) and np.array_equal(ends, offsets[1:])):
-        return f"{path.name} has other documents"
-    return None
-
-
-def _sha256(array: npt.NDArray[Any]) -> str:
-    digest = hashlib.sha256()
-    for start in range(0, len(array), 1 << 24):
-        digest.update(array[start : start + (1 << 24)].data)
-    return digest.hexdigest()
+    done = 0
+    for borders in read_borders(path):
+        expected = offsets[done : done + len(borders) + 1].astype(np.int64)
+        if not (
+            np.array_equal(borders[:, 0], expected[:-1])
+            and np.array_equal(borders[:, 1], expected[1:])
+        ):
+            return False
+        done += len(borders)
+    return done == len(offsets) - 1

@@ -75,6 +75,10 @@ class TokenWriter:
         if self._held_tokens >= BUFFERED_TOKENS:
             self.flush()
 
+    def has_room(self, ids: Tokens, most: int) -> bool:
+        """Whether the array stays within `most` tokens; a document that is longer has its own."""
+        return len(self.ends) == 1 or self.ends[-1] + len(ids) <= most
+
     def flush(self) -> None:
         """Write what is held. Raises TokensError for an id outside of the vocabulary."""
         if not self._held:

@@ -11,19 +11,6 @@ from dolma_pipe.mixer import Budget, Portions, checked, checked_reach, times
 from tests.mixers.made import mixer, supply
 
 PARTS = supply([60, 40], [120, 40], "web code")
-DOCS = (Path(__file__).parents[2] / "docs" / "mixing.md").read_text(encoding="utf-8")
-
-
-def block(marked: str) -> str:
-    """The first indented block of docs/mixing.md after a heading."""
-    lines = DOCS.split(f"## {marked}\n", 1)[1].splitlines()
-    taken: list[str] = []
-    for line in lines:
-        if line.startswith("    ") or (taken and not line):
-            taken.append(line[4:])
-        elif taken:
-            break
-    return "\n".join(taken).strip() + "\n"
 
 
 @pytest.mark.parametrize(
@@ -68,32 +55,6 @@ def test_repeats_are_taken_as_they_are_written() -> None:
     assert times(2.3, 10) == 23
     assert times(0.29, 100) == 29
     assert times(1.1, 10**13) == 11 * 10**12
-
-
-def test_a_mixer_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    source = block("A mixer of your own")
-    assert len([line for line in source.splitlines() if line]) < 20
-    Path("mine.py").write_text(source)
-    parts = supply([32_000, 4_000, 1_000], [64_000, 8_000, 2_000], "web code wiki")
-    made = mixer("./mine.py", least=1000)
-    portions = checked(made.plan(parts, Budget(8000)), parts, Budget(8000), "./mine.py")
-    assert portions.tokens.tolist() == [4800, 2400, 800]
-    assert made.reach(parts) == 74_000
-    full = made.plan(parts, Budget(30_000))
-    assert full.tokens.tolist() == [20_000, 8_000, 2_000]
-    assert full.notes[0].startswith("code can give 8000 of 9000")
-
-
-def test_a_curve_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    source = block("A curve of your own")
-    assert len([line for line in source.splitlines() if line]) < 20
-    Path("best.py").write_text(source)
-    made = mixer("./best.py", max=4, discard=0.2)
-    portions = made.plan(supply([10] * 10), Budget(100))
-    assert portions.tokens == pytest.approx([0] * 7 + [20, 40, 40])
-    assert made.reach(supply([10] * 10)) == 320
 
 
 @pytest.mark.parametrize("weights", ["[1.0]", "[1.0, float('nan')]", "[1.0, -1.0]", "[1, 1e999]"])

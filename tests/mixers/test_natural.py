@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.mixer import Budget
+from dolma_pipe.mixer import Budget, times
 from tests.mixers.made import mixer, supply
 from tests.slow import mixers as slow
 
@@ -82,6 +82,6 @@ def test_unimax_is_the_published_algorithm(sizes: list[int], epochs: float, part
     made = mixer("unimax", max=epochs)
     parts = supply(sizes, [10_000] * len(sizes))
     budget = int(part * made.reach(parts))
-    caps = [int(size * epochs) for size in sizes]
+    caps = [times(epochs, size) for size in sizes]
     expected = np.array(slow.unimax(sizes, caps, budget))
     assert (np.abs(made.plan(parts, Budget(budget)).tokens - expected) <= 1 + 1e-6).all()

@@ -95,6 +95,18 @@ def test_spreading_over_many_parts_takes_no_round_for_each() -> None:
     assert found.sum() == caps.sum() - 1
 
 
+def test_not_a_token_is_lost_among_many_large_parts() -> None:
+    """Floats have no room for the fractions of 10^15 tokens."""
+    random = np.random.default_rng(0)
+    for _ in range(100):
+        weights = random.random(400)
+        caps = (10 ** (random.random(400) * 15)).astype(np.int64)
+        wanted = int(caps.sum() * random.random())
+        found = spread(weights, caps, wanted)
+        assert found.sum() == wanted
+        assert (found <= caps).all()
+
+
 def test_no_part_is_more_of_the_mix_than_max_share() -> None:
     shares = {"web": 0.8, "code": 0.15, "docs": 0.05}
     parts = supply([1000, 1000, 1000], names="web code docs")

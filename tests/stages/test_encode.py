@@ -42,7 +42,7 @@ def test_all_survivors_in_order(tmp_path: Path) -> None:
     counts = encode_shard(args)
     assert encoded(args) == expected(args, texts)
     tokens = sum(len(document) for document in encoded(args))
-    assert counts == {"documents": 32, "tokens": tokens, "fallback": 0}
+    assert counts == {"documents": 32, "tokens": tokens, "fallback": None}
     table = read_arrow(f"{args['out']}.docs.arrow").to_pydict()
     assert table["id"] == [f"a-{i}" for i in range(32)]
     assert table["line"] == [2 * i + 1 for i in range(32)]
@@ -66,7 +66,7 @@ def test_what_deduplication_removed_is_left_out(
 @pytest.mark.parametrize("removed", [None, [1, 2, 1]])
 def test_nothing_left(tmp_path: Path, removed: list[int] | None) -> None:
     args = write_curated(tmp_path, "web/a", ["a", "b", "c"] if removed else [], removed)
-    assert encode_shard(args) == {"documents": 0, "tokens": 0, "fallback": 0}
+    assert encode_shard(args) == {"documents": 0, "tokens": 0, "fallback": None}
     assert encoded(args) == []
 
 
@@ -91,22 +91,41 @@ def test_a_shard_that_the_fast_engine_gets_wrong_is_encoded_by_the_reference(
 
     texts = texts_of(30, 2)
     args = write_curated(tmp_path, "web/a", texts)
-    for engine in (wrong, broken):
+    for engine, reason in ((wrong, "its ids differ"), (broken, "out of order")):
         monkeypatch.setattr(Tokenizer, "encode", engine)
-        assert encode_shard(args)["fallback"] == 1
+        assert encode_shard(args)["fallback"]["reason"].startswith(reason)
         assert encoded(args) == expected(args, texts)
 
 
-def test_an_end_of_text_that_documents_may_hold_is_refused(tmp_path: Path) -> None:
+def test_an_end_of_text_in_a_document_is_refused_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No tokenizer does this: what could be spelt has no name any more."""
+
+    def spelt(*_: object) -> Ids:
+        return Ids(np.array([1, 268], np.uint32), np.array([0, 1, 2]))
+
+    args = write_curated(tmp_path, "web/a", ["x", "y"])
+    monkeypatch.setattr(Tokenizer, "encode", spelt)
+    monkeypatch.setattr(Tokenizer, "encode_reference", spelt)
+    monkeypatch.setattr(tokenize, "CHECKED_DOCUMENTS", 0)
+    with pytest.raises(TokensError, match=r"document a-1: .* '<\|endoftext\|>'.*tokenize\.eos"):
+        encode_shard(args)
+
+
+def test_a_plain_token_as_the_end_of_text_is_spelt_out_in_documents(tmp_path: Path) -> None:
     args = write_curated(tmp_path, "web/a", ["x |||EMAIL_ADDRESS|||"])
-    with pytest.raises(TokensError, match="end of text is not special"):
-        encode_shard(args | {"eos": "|||EMAIL_ADDRESS|||"})
+    encode_shard(args | {"eos": "|||EMAIL_ADDRESS|||"})
+    (ids,) = encoded(args)
+    assert ids.count(ids[-1]) == 1
 
 
-def test_a_sample_is_cut_between_characters() -> None:
-    text = np.frombuffer("aé你😀".encode(), np.uint8)
-    cuts = [tokenize._beginning(text, size).tobytes().decode() for size in range(11)]
-    assert cuts == ["", "a", "a", "aé", "aé", "aé", "aé你", "aé你", "aé你", "aé你", "aé你😀"]
+def test_a_sample_is_cut_between_characters_anywhere() -> None:
+    text = np.frombuffer("aé你😀".encode() * 3, np.uint8)
+    cuts = {tokenize._stretch(text, 9, i).tobytes().decode() for i in range(40)}
+    assert {"aé你", "😀aé", "你😀a"} <= cuts
+    assert all(0 < len(cut.encode()) <= 12 for cut in cuts)
+    assert len(tokenize._stretch(text, 30, 7)) == 30
 
 
 def test_the_same_bytes_again(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.kernels.jit import I64, Bool
 from dolma_pipe.mix_settings import Curve, Division, MixSettings
-from dolma_pipe.mixer import Budget, Mixer, Portions, Supply, largest_remainder, supply_of
-from dolma_pipe.mixing import mixer_among, mixer_within
+from dolma_pipe.mixer import Budget, Portions, Supply, largest_remainder, supply_of, times
+from dolma_pipe.mixing import NamedMixer, mixer_among, mixer_within
 from dolma_pipe.settings import nearest
 from dolma_pipe.stages.mix.plan import Amount
 from dolma_pipe.stages.mix.supply import GroupSupply, SourceSupply
@@ -57,14 +57,16 @@ class _Part(NamedTuple):
 
 class _Group(NamedTuple):
     supply: GroupSupply
-    mixer: Mixer
+    mixer: NamedMixer
     cap: float
-    place: str
 
     @property
     def buckets(self) -> Supply:
         tokens = self.supply.tokens
-        return supply_of([str(i) for i in range(len(tokens))], tokens)
+        most = np.array(
+            [times(self.cap, bucket.tokens) for bucket in self.supply.buckets], np.int64
+        )
+        return supply_of([str(i) for i in range(len(tokens))], tokens, most)
 
     def reach(self) -> int:
         return self.mixer.reach(self.buckets) if len(self.supply.buckets) else 0
@@ -98,7 +100,7 @@ def _groups_of(supply: SourceSupply, settings: MixSettings) -> list[_Group]:
         place = f"mix.groups.{supply.name}" if own else "mix"
         place = f"{place}.upsample.{group.name if own else supply.name}"
         cap = factor.max if isinstance(factor, Curve) else factor
-        groups.append(_Group(group, mixer_within(factor, place), cap, place))
+        groups.append(_Group(group, mixer_within(factor, place), cap))
     return groups
 
 
@@ -194,7 +196,7 @@ def _supply(parts: Sequence[_Part]) -> Supply:
 
 
 def _out_of_reach(
-    target: int, fixed: int, reach: int, mixer: Mixer, supply: Supply, place: str
+    target: int, fixed: int, reach: int, mixer: NamedMixer, supply: Supply, place: str
 ) -> str:
     begin = "mix.target_tokens" if place == "mix" else f"{place}: a quota of"
     if target < fixed:

@@ -1,0 +1,76 @@
+"""`dolma-pipe tokens decode` and `where`: the text of tokens, and where they come from."""
+
+from pathlib import Path
+
+import click
+
+from dolma_pipe.cli.options import arrays_argument, arrays_in, json_option, show_json
+
+source_option = click.option("--source", help="Count in this source only.")
+
+
+@click.command("decode")
+@arrays_argument
+@click.option("--document", "number", type=click.IntRange(0), help="Number from 0 [default: 0].")
+@click.option("--token", type=click.IntRange(0), help="The tokens from this one on, from 0.")
+@click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="Of --token.")
+@source_option
+@click.option("--tokenizer", help="A tokenizer.json other than the one that the manifest names.")
+def decode(
+    folder: Path,
+    number: int | None,
+    token: int | None,
+    count: int,
+    source: str | None,
+    tokenizer: str | None,
+) -> None:
+    """Print the text of one document, or of some tokens."""
+    from dolma_pipe.errors import TokensError
+    from dolma_pipe.tokenizer import load_tokenizer
+    from dolma_pipe.tokens import TokenArrays
+
+    if number is not None and token is not None:
+        raise click.UsageError("give --document or --token")
+    arrays = TokenArrays(arrays_in(folder))
+    stamp = arrays.manifest.tokenizer
+    if token is None:
+        ids = arrays.document(number or 0, source)[:-1]
+    else:
+        ids = arrays.span(token, count, source)
+    reader = load_tokenizer(tokenizer or stamp.name)
+    if reader.sha256 != stamp.sha256:
+        raise TokensError(f"{reader.name} is not the tokenizer that wrote {arrays.folder}")
+    click.echo(reader.decode(ids))
+
+
+@click.command("where")
+@arrays_argument
+@click.option("--token", type=click.IntRange(0), help="Number from 0.")
+@click.option("--document", type=click.IntRange(0), help="Number from 0.")
+@source_option
+@json_option
+def where(
+    folder: Path, token: int | None, document: int | None, source: str | None, as_json: bool
+) -> None:
+    """Say in which file and document a token is, and which line of the input it came from."""
+    from dolma_pipe.tokens import TokenArrays, find_document, find_token
+
+    if (token is None) == (document is None):
+        raise click.UsageError("give --token or --document")
+    arrays = TokenArrays(arrays_in(folder))
+    if token is not None:
+        place = find_token(arrays, token, source)
+    else:
+        place = find_document(arrays, document or 0, source)
+    if as_json:
+        show_json(place)
+        return
+    click.echo(f"token     {place.token}; {place.token_in_source} of {place.source}")
+    click.echo(f"file      {place.file}, token {place.token_in_file}")
+    click.echo(
+        f"document  {place.document}; {place.document_in_source} of {place.source}; "
+        f"{place.document_in_file} of the file: tokens {place.start} to {place.end}"
+    )
+    click.echo(f"offset    {place.offset} of {place.end - place.start}")
+    click.echo(f"input     {place.src}, line {place.line}")
+    click.echo(f"id        {place.id}")

@@ -1,0 +1,15 @@
+"""A tokenizer.json at work: gigatoken for speed, `tokenizers` as reference and fallback.
+
+json_file.py    what the file says, and what of it must not count for a corpus
+fast.py         gigatoken           reference.py    `tokenizers`, in bounded memory
+probe.py        where the two differ: texts that are hard, and this tokenizer's own tokens
+unlike.py       characters that they are known to treat differently
+sizes.py        bytes of text behind each token
+tokenizer.py    all of it as one thing
+"""
+
+from dolma_pipe.tokenizer.fast import EncoderFailed
+from dolma_pipe.tokenizer.ids import Ids
+from dolma_pipe.tokenizer.tokenizer import Tokenizer, TokenizeSettings, load_tokenizer
+
+__all__ = ["EncoderFailed", "Ids", "TokenizeSettings", "Tokenizer", "load_tokenizer"]
