@@ -55,8 +55,8 @@ def parse(raw: bytes) -> tuple[Document, bytes, bool]:
     return document, raw, repaired
 
 
-def with_fields(raw: bytes, **changes: str) -> bytes:
-    """The line with these string fields replaced or added; all others keep their bytes."""
+def with_fields(raw: bytes, **changes: Any) -> bytes:
+    """The line with these fields replaced or added; all others keep their bytes."""
     return msgspec.json.encode({**_fields(raw), **changes})
 
 

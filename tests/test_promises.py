@@ -72,6 +72,19 @@ def test_a_finished_run_does_nothing(root: Path) -> None:
     assert tree(root / "work") == before
 
 
+def test_packing_plans_stay_as_long_as_their_arrays(root: Path) -> None:
+    for method in ("best-fit", "concatenate"):
+        dolma_pipe(root, "tokens", "pack", "work", "--length", 99, "--method", method)
+    before = tree(root / "work")
+    dolma_pipe(root, "run", "mix.yaml", "--work", "work")
+    dolma_pipe(root, "run", "mix.yaml", "--work", "work", "--force")
+    assert tree(root / "work") == before
+    dolma_pipe(root, "tokens", "verify", "work")
+    edit(root / "mix.yaml", "wiki: 2}", "wiki: 1}")
+    dolma_pipe(root, "run", "mix.yaml", "--work", "work")
+    assert not (root / "work/tokens/packed").exists()
+
+
 def records(work: Path) -> int:
     return len(list((work / "records").rglob("*.json")))
 

@@ -63,6 +63,9 @@ def test_a_shipped_recipe_is_right(
     for name in ("prose", "docs", "licences", "code"):
         Path(f"sample/{name}/documents").mkdir(parents=True)
         Path(f"sample/{name}/documents/a.jsonl.zst").touch()
+    tasks = Path("tasks/docs/documents/a.jsonl.zst")  # long-context has the output of synthesize
+    tasks.parent.mkdir(parents=True)
+    tasks.touch()
     for name in ("web", "pdf", "code", "math", "arxiv", "wiki"):
         Path(f"data/{name}").mkdir(parents=True)
         Path(f"data/{name}/a.jsonl.zst").touch()

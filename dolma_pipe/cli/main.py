@@ -20,6 +20,7 @@ from dolma_pipe.cli import (
     sample,
     status,
     sweep,
+    synthesize,
     tag,
     tokens,
 )
@@ -53,6 +54,7 @@ COMMANDS = (
     attributes,
     list_command,
     export,
+    synthesize,
     classifier,
     sample,
     assets,

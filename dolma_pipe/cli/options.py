@@ -3,14 +3,19 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from dolma_pipe.passes.context import Context
+    from dolma_pipe.tokens import TokenArrays
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+TOKEN_BYTES = "token_bytes.u16"
+"""In each folder of token arrays."""
 
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
 work_option = click.option(
@@ -43,14 +48,39 @@ def opened(
         yield context
 
 
-arrays_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+arrays_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def arrays_in(folder: Path) -> Path:
-    """The token arrays that DIR stands for: the folder itself, or tokens/ in a work directory."""
-    inside = folder / "tokens"
-    return inside if inside.is_dir() and not (folder / "token_bytes.u16").exists() else folder
+def arrays_in(folder: str) -> Path:
+    """The token arrays that DIR stands for: the folder itself, or tokens/ in a work directory.
+
+    Raises TokensError for an address.
+    """
+    from dolma_pipe.errors import TokensError
+
+    if "://" in folder:
+        raise TokensError(f"{folder}: this command needs the arrays on this machine, fetch them")
+    inside = Path(folder) / "tokens"
+    return (
+        inside if inside.is_dir() and not (inside.parent / TOKEN_BYTES).exists() else Path(folder)
+    )
+
+
+def opened_arrays(folder: str) -> "TokenArrays":
+    """The token arrays of DIR, which may be s3://bucket/prefix: then their files are fetched when
+    they are wanted, to a folder that goes when the command ends."""
+    from dolma_pipe.fetched_arrays import FetchedArrays
+    from dolma_pipe.store import check_place, open_store
+    from dolma_pipe.tokens import TokenArrays
+
+    if "://" not in folder:
+        return TokenArrays(arrays_in(folder))
+    check_place(folder)
+    spool = click.get_current_context().with_resource(TemporaryDirectory(prefix="dolma-pipe-"))
+    store = open_store(folder)
+    inside = open_store(f"{store.place}/tokens")
+    return FetchedArrays(store if store.head(TOKEN_BYTES) else inside, Path(spool))
 
 
 def show_json(value: Any) -> None:

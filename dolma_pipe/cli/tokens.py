@@ -1,24 +1,23 @@
 """`dolma-pipe tokens`: check and describe token arrays; the group of commands around them."""
 
-from pathlib import Path
-
 import click
 
-from dolma_pipe.cli import tokens_export, tokens_import, tokens_read, tokens_stats
-from dolma_pipe.cli.options import arrays_argument, arrays_in, json_option, show_json
+from dolma_pipe.cli import tokens_export, tokens_import, tokens_pack, tokens_read, tokens_stats
+from dolma_pipe.cli.options import arrays_argument, json_option, opened_arrays, show_json
 
 
 @click.group("tokens")
 def command() -> None:
     """Check, describe, read, export and import token arrays.
 
-    DIR: tokens/ or the work directory around it.
+    DIR: tokens/ or the work directory around it, also on s3://.
     """
 
 
 command.add_command(tokens_read.decode)
 command.add_command(tokens_read.where)
 command.add_command(tokens_stats.command)
+command.add_command(tokens_pack.pack)
 command.add_command(tokens_export.command)
 command.add_command(tokens_import.command)
 
@@ -26,30 +25,28 @@ command.add_command(tokens_import.command)
 @command.command()
 @arrays_argument
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads.")
-def verify(folder: Path, workers: int) -> None:
+def verify(folder: str, workers: int) -> None:
     """Read every byte and compare it with the manifest; exit 1 where anything is wrong."""
-    from dolma_pipe.tokens import TokenArrays
     from dolma_pipe.tokens import verify as verify_arrays
 
-    folder = arrays_in(folder)
-    if problems := verify_arrays(folder, workers):
+    arrays = opened_arrays(folder)
+    if problems := verify_arrays(arrays, workers):
         for problem in problems:
             click.echo(problem, err=True)
         raise SystemExit(1)
-    manifest = TokenArrays(folder).manifest
+    manifest = arrays.manifest
     click.echo(
-        f"{folder}: {manifest.documents} documents, {manifest.tokens} tokens, all as written"
+        f"{arrays.name}: {manifest.documents} documents, {manifest.tokens} tokens, all as written"
     )
 
 
 @command.command()
 @arrays_argument
 @json_option
-def inspect(folder: Path, as_json: bool) -> None:
+def inspect(folder: str, as_json: bool) -> None:
     """Say what the arrays are: tokenizer, sizes, sources. --json: the manifest."""
-    from dolma_pipe.tokens import TokenArrays
 
-    manifest = TokenArrays(arrays_in(folder)).manifest
+    manifest = opened_arrays(folder).manifest
     if as_json:
         show_json(manifest)
         return

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dolma_pipe.cli.options import arrays_argument, arrays_in
+from dolma_pipe.cli.options import arrays_argument, opened_arrays
 
 
 @click.command("export")
@@ -13,7 +13,7 @@ from dolma_pipe.cli.options import arrays_argument, arrays_in
 @click.option("--to", type=click.Choice(["megatron", "llmc", "nanogpt"]), required=True)
 @click.option("--source", help="Only this source.")
 @click.option("--whole", is_flag=True, help="megatron: one array all.bin, not one a source.")
-def command(folder: Path, out: Path, to: str, source: str | None, whole: bool) -> None:
+def command(folder: str, out: Path, to: str, source: str | None, whole: bool) -> None:
     """Write the arrays to the new folder OUT as another trainer reads them.
 
     megatron: SOURCE.bin and SOURCE.idx. llmc: SOURCE/part-*.bin, where the end of text stands
@@ -21,7 +21,7 @@ def command(folder: Path, out: Path, to: str, source: str | None, whole: bool) -
     """
     if whole and to != "megatron":
         raise click.UsageError("--whole is for megatron: llmc has many files, nanogpt one")
-    from dolma_pipe.tokens import TokenArrays, export_arrays
+    from dolma_pipe.tokens import export_arrays
 
-    for file in export_arrays(TokenArrays(arrays_in(folder)), out, to, source=source, whole=whole):
+    for file in export_arrays(opened_arrays(folder), out, to, source=source, whole=whole):
         click.echo(f"{out / file}  {(out / file).stat().st_size:,} bytes")

@@ -1,10 +1,8 @@
 """`dolma-pipe tokens decode` and `where`: the text of tokens, and where they come from."""
 
-from pathlib import Path
-
 import click
 
-from dolma_pipe.cli.options import arrays_argument, arrays_in, json_option, show_json
+from dolma_pipe.cli.options import arrays_argument, json_option, opened_arrays, show_json
 
 source_option = click.option("--source", help="Count in this source only.")
 
@@ -17,7 +15,7 @@ source_option = click.option("--source", help="Count in this source only.")
 @source_option
 @click.option("--tokenizer", help="A tokenizer.json other than the one that the manifest names.")
 def decode(
-    folder: Path,
+    folder: str,
     number: int | None,
     token: int | None,
     count: int,
@@ -27,11 +25,10 @@ def decode(
     """Print the text of one document, or of some tokens."""
     from dolma_pipe.errors import TokensError
     from dolma_pipe.tokenizer import load_tokenizer
-    from dolma_pipe.tokens import TokenArrays
 
     if number is not None and token is not None:
         raise click.UsageError("give --document or --token")
-    arrays = TokenArrays(arrays_in(folder))
+    arrays = opened_arrays(folder)
     stamp = arrays.manifest.tokenizer
     if token is None:
         ids = arrays.document(number or 0, source)[:-1]
@@ -39,7 +36,7 @@ def decode(
         ids = arrays.span(token, count, source)
     reader = load_tokenizer(tokenizer or stamp.name)
     if reader.sha256 != stamp.sha256:
-        raise TokensError(f"{reader.name} is not the tokenizer that wrote {arrays.folder}")
+        raise TokensError(f"{reader.name} is not the tokenizer that wrote {arrays.name}")
     click.echo(reader.decode(ids))
 
 
@@ -50,14 +47,14 @@ def decode(
 @source_option
 @json_option
 def where(
-    folder: Path, token: int | None, document: int | None, source: str | None, as_json: bool
+    folder: str, token: int | None, document: int | None, source: str | None, as_json: bool
 ) -> None:
     """Say in which file and document a token is, and which line of the input it came from."""
-    from dolma_pipe.tokens import TokenArrays, find_document, find_token
+    from dolma_pipe.tokens import find_document, find_token
 
     if (token is None) == (document is None):
         raise click.UsageError("give --token or --document")
-    arrays = TokenArrays(arrays_in(folder))
+    arrays = opened_arrays(folder)
     if token is not None:
         place = find_token(arrays, token, source)
     else:

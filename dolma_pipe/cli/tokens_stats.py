@@ -1,10 +1,8 @@
 """`dolma-pipe tokens stats`: lengths, repeats, frequencies."""
 
-from pathlib import Path
-
 import click
 
-from dolma_pipe.cli.options import arrays_argument, arrays_in, json_option, show_json
+from dolma_pipe.cli.options import arrays_argument, json_option, opened_arrays, show_json
 
 
 @click.command("stats")
@@ -13,7 +11,7 @@ from dolma_pipe.cli.options import arrays_argument, arrays_in, json_option, show
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="Frequent ids.")
 @click.option("--no-repeats", is_flag=True, help="Do not count unique documents: faster.")
 @json_option
-def command(folder: Path, source: str | None, top: int, no_repeats: bool, as_json: bool) -> None:
+def command(folder: str, source: str | None, top: int, no_repeats: bool, as_json: bool) -> None:
     """Tell what the arrays hold: documents and repeats, lengths, bytes, frequent and unused ids.
 
     bits/token and bits/byte: entropy of the ids, which a model reaches that sees no context.
@@ -22,9 +20,8 @@ def command(folder: Path, source: str | None, top: int, no_repeats: bool, as_jso
     from dolma_pipe.report.token_stats import token_stats, with_texts
     from dolma_pipe.report.token_stats_table import stats_table
     from dolma_pipe.tokenizer import load_tokenizer
-    from dolma_pipe.tokens import TokenArrays
 
-    arrays = TokenArrays(arrays_in(folder))
+    arrays = opened_arrays(folder)
     stats = token_stats(arrays, source=source, top=top, repeats=not no_repeats)
     stamp = arrays.manifest.tokenizer
     try:

@@ -1,6 +1,7 @@
 """Export: what survives stage 4, in dolma's layout, for other tools."""
 
 from pathlib import Path
+from typing import Any
 
 from dolma_pipe.engine.base import Task, succeed
 from dolma_pipe.errors import WorkError
@@ -20,18 +21,12 @@ def export_documents(context: Context, folder: Path) -> dict[str, int]:
     the recipe above all.
     """
     deduplicated = deduplicate(context, curate(context))
-    outputs = {s.curated.shard.key: _output(folder, s) for s in deduplicated.shards}
+    outputs = {s.curated.shard.key: output_of(folder, s) for s in deduplicated.shards}
     _refuse_others(folder, [source.name for source in context.recipe.sources], outputs)
     tasks = []
     for survivors in deduplicated.shards:
         key = survivors.curated.shard.key
-        args = {
-            "curated": str(context.work.curated(key)),
-            "removed": str(survivors.removed) if survivors.removed else None,
-            "cuts": str(survivors.cuts) if survivors.cuts else None,
-            "documents": survivors.curated.counts.kept,
-            "out": str(outputs[key]),
-        }
+        args = {**survivors_of(context, survivors), "out": str(outputs[key])}
         tasks.append(Task(key, args, survivors.curated.counts.kept_bytes))
     with atomic_write(folder / MARK):
         pass
@@ -43,7 +38,18 @@ def export_documents(context: Context, folder: Path) -> dict[str, int]:
     return counts
 
 
-def _output(folder: Path, survivors: Survivors) -> Path:
+def survivors_of(context: Context, survivors: Survivors) -> dict[str, Any]:
+    """What a task is told to read the documents of a shard that survive stage 4."""
+    return {
+        "curated": str(context.work.curated(survivors.curated.shard.key)),
+        "removed": str(survivors.removed) if survivors.removed else None,
+        "cuts": str(survivors.cuts) if survivors.cuts else None,
+        "documents": survivors.curated.counts.kept,
+    }
+
+
+def output_of(folder: Path, survivors: Survivors) -> Path:
+    """DIR/<source>/documents/<shard>.jsonl.zst"""
     shard = survivors.curated.shard
     name = shard.key.removeprefix(f"{shard.source}/")
     return folder / shard.source / "documents" / f"{name}.jsonl.zst"

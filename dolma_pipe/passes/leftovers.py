@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dolma_pipe.manifest import read_record
 from dolma_pipe.recipe import Recipe
+from dolma_pipe.tokens import MANIFEST, plan_files
 from dolma_pipe.work import Work
 
 FOLDERS = (
@@ -26,8 +27,11 @@ def remove_leftovers(recipe: Recipe, work: Work) -> None:
     outputs = {work.root / place for record in records if record for place in record.outputs}
     if recipe.dedup:  # in no record: times are not the same in two runs
         outputs.add(work.dedup_times)
-    for folder in FOLDERS:
-        for path in _files(work.root / folder):
+    for folder in (work.tokens, work.held_out):
+        if folder / MANIFEST in outputs:  # packing plans are made between runs
+            outputs |= plan_files(folder)
+    for name in FOLDERS:
+        for path in _files(work.root / name):
             if path not in outputs:
                 path.unlink()
 

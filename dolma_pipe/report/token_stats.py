@@ -81,7 +81,7 @@ def token_stats(
         _count(arrays, chosen, repeats) for chosen in arrays.sources(source) if chosen.shards
     ]
     if not counted:
-        raise TokensError(f"no tokens in {arrays.folder}")
+        raise TokensError(f"no tokens in {arrays.name}")
     if len(counted) > 1:
         counted.append(_whole(counted))
     tokens = int(counted[-1].ids.sum())

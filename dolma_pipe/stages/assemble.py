@@ -24,6 +24,7 @@ from dolma_pipe.tokens import (
     TokenizerStamp,
     TokenShard,
     TokenSource,
+    remove_stale_plans,
     write_tokens,
 )
 from dolma_pipe.work import Work, json_file, write_json
@@ -171,6 +172,8 @@ class _Finish(NamedTuple):
         if self.receipts:
             receipt = Receipt(fingerprint=self.fingerprint, files=files)
             write_json(self.receipts.published(name), receipt)
+        if "://" not in self.store.place:  # packing plans are made where arrays can be mapped
+            remove_stale_plans(Path(self.store.place) / name)
         return manifest
 
     def put(self, content: bytes, name: str) -> Stamp:

@@ -15,14 +15,22 @@ from dolma_pipe.shard import write_shard
 
 def export_shard(args: dict[str, Any]) -> dict[str, int]:
     """Task function. args: curated, removed, cuts (or None), out: paths; documents: how many."""
+    with write_shard(Path(args["out"])) as writer:
+        writer.lines(survivors_of(args))
+    return {"documents": writer.documents}
+
+
+def survivors_of(args: dict[str, Any]) -> Iterator[bytes]:
+    """The lines of a curated shard that deduplication has left, without what it cut out.
+
+    args: curated, removed, cuts, documents as for export_shard.
+    """
     documents = args["documents"]
     removed: U8 = np.zeros(documents, np.uint8)
     if args["removed"]:
         removed = np.fromfile(args["removed"], np.uint8)
     cuts = read_cuts(args["cuts"], documents) if args["cuts"] else no_cuts(documents)
-    with write_shard(Path(args["out"])) as writer:
-        writer.lines(_lines(args["curated"], removed, cuts))
-    return {"documents": writer.documents}
+    yield from _lines(args["curated"], removed, cuts)
 
 
 def _lines(curated: str, removed: U8, cuts: Cuts) -> Iterator[bytes]:

@@ -43,7 +43,7 @@ class Store(ABC):
 
     @abstractmethod
     def list(self, folder: str) -> dict[str, Stamp]:
-        """Every file below a folder, by name; sorted."""
+        """Every file below a folder, or below the place ("" as folder), by name; sorted."""
 
     @abstractmethod
     def delete(self, name: str) -> None:

@@ -66,7 +66,7 @@ class Bucket(Store):
 
     def list(self, folder: str) -> dict[str, Stamp]:
         found = {}
-        prefix = f"{self._prefix}{folder.rstrip('/')}/"
+        prefix = self._prefix + (f"{folder}/" if folder else "")
         with self._asked(folder) as client:
             pages = client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
@@ -81,7 +81,7 @@ class Bucket(Store):
 
     def remove_unfinished(self, folder: str) -> None:
         """Uploads in several pieces that were not finished: nobody sees them, everybody pays."""
-        prefix = f"{self._prefix}{folder.rstrip('/')}/"
+        prefix = self._prefix + (f"{folder}/" if folder else "")
         with self._asked(folder) as client:
             pages = client.get_paginator("list_multipart_uploads")
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):

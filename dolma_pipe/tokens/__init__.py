@@ -5,6 +5,7 @@
     <source>/part-00000.npy           raw little-endian ids without a header, what np.memmap reads
     <source>/part-00000.offsets.u64   uint64[documents + 1]
     <source>/part-00000.csv.gz        start,end,id,src,loc: a row a document
+    packed/<name>/plan.json           a packing plan, see packing_plan.py
 
 Needs numpy and msgspec only: the trainer imports this.
 """
@@ -24,6 +25,8 @@ from dolma_pipe.tokens.manifest import (
     read_manifest,
     write_manifest,
 )
+from dolma_pipe.tokens.packing_plan import PackingPlan, plan_files, remove_stale_plans
+from dolma_pipe.tokens.packs import PackedBatch, PackedTokens, sequence_offsets
 from dolma_pipe.tokens.place import Place, find_document, find_token
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
@@ -33,6 +36,9 @@ __all__ = [
     "TOKEN_BYTES",
     "ImportSettings",
     "Manifest",
+    "PackedBatch",
+    "PackedTokens",
+    "PackingPlan",
     "Place",
     "TokenArrays",
     "TokenShard",
@@ -46,7 +52,10 @@ __all__ = [
     "find_document",
     "find_token",
     "import_arrays",
+    "plan_files",
     "read_manifest",
+    "remove_stale_plans",
+    "sequence_offsets",
     "verify",
     "write_manifest",
     "write_tokens",

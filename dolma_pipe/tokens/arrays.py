@@ -21,15 +21,24 @@ class TokenArrays:
     def __init__(self, folder: Path | str) -> None:
         """Raises TokensError where the folder holds no manifest."""
         self.folder = Path(folder)
+        self.name = str(folder)
         self.manifest = read_manifest(self.folder)
         self.dtype = np.dtype(self.manifest.dtype).newbyteorder("<")
+
+    def path(self, file: str) -> Path:
+        """Where a file of the arrays lies; it may be fetched there first."""
+        return self.folder / file
+
+    def found(self) -> set[str]:
+        """Every .npy that is there, whatever the manifest says."""
+        return {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*.npy")}
 
     def sources(self, name: str | None = None) -> list[TokenSource]:
         """All sources, or one. Raises TokensError for a name that is none."""
         chosen = [s for s in self.manifest.sources if name in (None, s.name)]
         if name is not None and not chosen:
             names = ", ".join(s.name for s in self.manifest.sources)
-            raise TokensError(f"no source {name} in {self.folder} (it has {names})")
+            raise TokensError(f"no source {name} in {self.name} (it has {names})")
         return chosen
 
     def shards(self, source: str | None = None) -> list[TokenShard]:
@@ -38,11 +47,11 @@ class TokenArrays:
 
     def ids(self, shard: TokenShard) -> Tokens:
         """Token ids of a shard, [tokens]. Raises TokensError where the file has another size."""
-        return self._map(self.folder / shard.file, self.dtype, shard.tokens)
+        return self._map(self.path(shard.file), self.dtype, shard.tokens)
 
     def chunks(self, shard: TokenShard) -> Iterator[Tokens]:
         """All ids of a shard, a million at a time: read, not mapped, so that memory is bounded."""
-        path = self.folder / shard.file
+        path = self.path(shard.file)
         _check_size(path, self.dtype, shard.tokens)
         with _told(path), path.open("rb") as file:
             while len(ids := np.fromfile(file, self.dtype, CHUNK_TOKENS)):
@@ -50,12 +59,12 @@ class TokenArrays:
 
     def offsets(self, shard: TokenShard) -> npt.NDArray[np.uint64]:
         """uint64[documents + 1]: document d is ids[offsets[d]:offsets[d + 1]], EOS included."""
-        path = self.folder / f"{shard.file.removesuffix('.npy')}.offsets.u64"
+        path = self.path(f"{shard.file.removesuffix('.npy')}.offsets.u64")
         return self._map(path, np.dtype("<u8"), shard.documents + 1)
 
     def rows_file(self, shard: TokenShard) -> Path:
         """The csv.gz that says where each document comes from."""
-        return self.folder / f"{shard.file.removesuffix('.npy')}.csv.gz"
+        return self.path(f"{shard.file.removesuffix('.npy')}.csv.gz")
 
     def document(self, number: int, source: str | None = None) -> Tokens:
         """Ids of one document, EOS included; numbers run through all shards, or a source's."""
@@ -65,7 +74,7 @@ class TokenArrays:
                 start, end = self.offsets(shard)[left : left + 2].tolist()
                 return self.ids(shard)[start:end]
             left -= shard.documents
-        raise TokensError(f"there is no document {number} in {self.folder}")
+        raise TokensError(f"there is no document {number} in {self.name}")
 
     def span(self, start: int, count: int, source: str | None = None) -> Tokens:
         """Up to count ids from token `start` on; numbers run through all shards, or a source's."""
@@ -76,12 +85,12 @@ class TokenArrays:
                 count -= len(taken[-1])
             left = max(0, left - shard.tokens)
         if len(taken) == 1:
-            raise TokensError(f"there is no token {start} in {self.folder}")
+            raise TokensError(f"there is no token {start} in {self.name}")
         return np.concatenate(taken)
 
     def token_bytes(self) -> npt.NDArray[np.uint16]:
         """uint16[vocabulary]: bytes of text behind each token; 0 for special tokens."""
-        return self._map(self.folder / TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
+        return self._map(self.path(TOKEN_BYTES), np.dtype("<u2"), self.manifest.vocab_size)
 
     def _map(self, path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
         _check_size(path, dtype, length)

@@ -12,20 +12,20 @@ import numpy.typing as npt
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.arrays import TokenArrays
 from dolma_pipe.tokens.manifest import MANIFEST, TOKEN_BYTES, Manifest, TokenShard
+from dolma_pipe.tokens.packs_check import verify_plans
 from dolma_pipe.tokens.rows import read_borders
 
 
-def verify(folder: Path | str, workers: int = 1) -> list[str]:
+def verify(folder: TokenArrays | Path | str, workers: int = 1) -> list[str]:
     """Read every byte and compare it with the manifest: one line for each thing that is wrong.
 
     workers: threads, a shard each. Raises TokensError where there is no manifest.
     """
-    arrays = TokenArrays(folder)
+    arrays = folder if isinstance(folder, TokenArrays) else TokenArrays(folder)
     problems = _verify_sums(arrays.manifest)
     shards = arrays.shards()
     known = {shard.file for shard in shards}
-    found = {p.relative_to(arrays.folder).as_posix() for p in arrays.folder.rglob("*.npy")}
-    problems += [f"{file}: is not in the manifest" for file in sorted(found - known)]
+    problems += [f"{file}: is not in the manifest" for file in sorted(arrays.found() - known)]
     try:
         sizes = hashlib.sha256(arrays.token_bytes().data).hexdigest()
         if sizes != arrays.manifest.token_bytes_sha256:
@@ -35,7 +35,7 @@ def verify(folder: Path | str, workers: int = 1) -> list[str]:
     with ThreadPoolExecutor(workers) as pool:
         for of_shard in pool.map(partial(_verify_shard, arrays), shards):
             problems += of_shard
-    return problems
+    return problems + verify_plans(arrays)
 
 
 def _verify_sums(manifest: Manifest) -> list[str]:

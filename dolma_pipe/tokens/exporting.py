@@ -35,7 +35,7 @@ def export_arrays(
     """
     sources = {s.name: s.shards for s in arrays.sources(source) if s.shards}
     if not sources:
-        raise TokensError(f"no tokens in {arrays.folder}")
+        raise TokensError(f"no tokens in {arrays.name}")
     if whole:
         sources = {WHOLE: tuple(shard for shards in sources.values() for shard in shards)}
     with atomic_folder(out) as folder:

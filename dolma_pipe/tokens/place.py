@@ -56,7 +56,7 @@ def _find(arrays: TokenArrays, unit: str, number: int, name: str | None) -> Plac
         left -= getattr(source, unit) if source in only else 0
         before = {key: before[key] + getattr(source, key) for key in before}
     else:
-        raise TokensError(f"there is no {unit[:-1]} {number} in {arrays.folder}")
+        raise TokensError(f"there is no {unit[:-1]} {number} in {arrays.name}")
     ends = list(accumulate(getattr(shard, unit) for shard in source.shards))
     which = next(i for i, end in enumerate(ends) if left < end)
     shard = source.shards[which]

@@ -19,6 +19,7 @@ from dolma_pipe.work import Work
 from tests.small_tokenizer import write_small_tokenizer
 from tests.stages.curated import InProcess
 
+TOPICS = ["art", "law", "law", None, "zoo"]
 WORDS = ["the", "in", " a", "on", "es", "\n", "   ", "caf\u00e9", "你好", "<|endoftext|>", "x1"]
 
 
@@ -37,6 +38,8 @@ def write_curated(
         "id": pa.array([f"{name}-{i}" for i in range(count)], pa.large_string()),
         "line": pa.array(np.arange(count) * 2 + 1),
         "quality.hq": pa.array(scores, pa.float64()),
+        "quality.other": pa.array([-i for i in range(count)], pa.float64()),
+        "topic": pa.array([TOPICS[i % 5] for i in range(count)], pa.string()),
     }
     pq.write_table(pa.table(columns), work.columns(key))
     path = None

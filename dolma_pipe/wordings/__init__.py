@@ -1,0 +1,1 @@
+"""The shelf of wordings: one file each, found by its name."""
