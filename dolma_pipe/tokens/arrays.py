@@ -47,20 +47,19 @@ class TokenArrays:
 
     def ids(self, shard: TokenShard) -> Tokens:
         """Token ids of a shard, [tokens]. Raises TokensError where the file has another size."""
-        return self._map(self.path(shard.file), self.dtype, shard.tokens)
+        return self._map(shard.file, self.dtype, shard.tokens)
 
     def chunks(self, shard: TokenShard) -> Iterator[Tokens]:
         """All ids of a shard, a million at a time: read, not mapped, so that memory is bounded."""
-        path = self.path(shard.file)
-        _check_size(path, self.dtype, shard.tokens)
-        with _told(path), path.open("rb") as file:
+        path = self._checked(shard.file, self.dtype, shard.tokens)
+        with self._told(shard.file), path.open("rb") as file:
             while len(ids := np.fromfile(file, self.dtype, CHUNK_TOKENS)):
                 yield ids
 
     def offsets(self, shard: TokenShard) -> npt.NDArray[np.uint64]:
         """uint64[documents + 1]: document d is ids[offsets[d]:offsets[d + 1]], EOS included."""
-        path = self.path(f"{shard.file.removesuffix('.npy')}.offsets.u64")
-        return self._map(path, np.dtype("<u8"), shard.documents + 1)
+        file = f"{shard.file.removesuffix('.npy')}.offsets.u64"
+        return self._map(file, np.dtype("<u8"), shard.documents + 1)
 
     def rows_file(self, shard: TokenShard) -> Path:
         """The csv.gz that says where each document comes from."""
@@ -90,24 +89,25 @@ class TokenArrays:
 
     def token_bytes(self) -> npt.NDArray[np.uint16]:
         """uint16[vocabulary]: bytes of text behind each token; 0 for special tokens."""
-        return self._map(self.path(TOKEN_BYTES), np.dtype("<u2"), self.manifest.vocab_size)
+        return self._map(TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
 
-    def _map(self, path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
-        _check_size(path, dtype, length)
-        with _told(path):
+    def _map(self, file: str, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
+        path = self._checked(file, dtype, length)
+        with self._told(file):
             return np.memmap(path, dtype, "r")
 
+    def _checked(self, file: str, dtype: np.dtype[Any], length: int) -> Path:
+        path = self.path(file)
+        with self._told(file):
+            size = path.stat().st_size
+        if size != length * dtype.itemsize:
+            expected = length * dtype.itemsize
+            raise TokensError(f"{self.name}/{file}: {size} bytes, {expected} expected")
+        return path
 
-def _check_size(path: Path, dtype: np.dtype[Any], length: int) -> None:
-    with _told(path):
-        size = path.stat().st_size
-    if size != length * dtype.itemsize:
-        raise TokensError(f"{path}: {size} bytes, {length * dtype.itemsize} expected")
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise TokensError(f"{path}: {error.strerror}") from None
+    @contextmanager
+    def _told(self, file: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise TokensError(f"{self.name}/{file}: {error.strerror}") from None
