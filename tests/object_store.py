@@ -39,6 +39,7 @@ class ObjectStore:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         method, path = environ["REQUEST_METHOD"], unquote(environ["PATH_INFO"])
+        path += "?uploads" if environ["QUERY_STRING"].startswith("uploads") else ""
         self.requests.append((method, path))
         status = self.fault(method, path)
         if status is None:
