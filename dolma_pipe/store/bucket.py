@@ -4,7 +4,7 @@ and AWS_ENDPOINT_URL in the usual places; botocore tries again with backoff."""
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from dolma_pipe.store.refusals import is_missing, reason
 ATTEMPTS = 6
 """With the waits of botocore's standard mode some 15 s until a store counts as dead, unless the
 environment has AWS_MAX_ATTEMPTS or AWS_RETRY_MODE."""
-PIECE = 16 << 20
+PIECE = 8 << 20
 """Of a multipart upload; boto3 takes larger ones where 10,000 are not enough."""
 UPLOADS_AT_ONCE = 4
 SHA256 = "sha256"
@@ -80,9 +80,12 @@ class Bucket(Store):
             client.delete_object(Bucket=self._bucket, Key=self._prefix + name)
 
     def remove_unfinished(self, folder: str) -> None:
-        """Uploads in several pieces that were not finished: nobody sees them, everybody pays."""
+        """Uploads in pieces that were never finished: nobody sees them, somebody pays for them.
+
+        Not every store lists them, nor to everybody: then a lifecycle rule has to remove them.
+        """
         prefix = self._prefix + (f"{folder}/" if folder else "")
-        with self._asked(folder) as client:
+        with suppress(StoreError), self._asked(folder) as client:
             pages = client.get_paginator("list_multipart_uploads")
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
                 for upload in page.get("Uploads", ()):
