@@ -22,8 +22,8 @@ from dolma_pipe.kernels.unicode import code_points
 FREE, IN_CODE, IN_BLOCK = np.uint8(0), np.uint8(1), np.uint8(2)
 """Owner of a line: nobody, a block of code, a formula or LaTeX block of several lines."""
 MIN_CODE_LINES, MAX_CODE_SHARE = 3, 0.3
-"""A document is source code if at least so many, and more than this share, of its lines look like it
-(of those outside of code blocks that do not begin with #)."""
+"""A document is source code if at least so many, and more than this share, of its lines look like
+it: of those outside of code blocks that do not begin with #."""
 _TILDE = np.uint8(126)
 
 

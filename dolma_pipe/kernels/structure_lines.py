@@ -174,7 +174,7 @@ def _is_code(
         return False
     if e == 59 or e == 123 or e == 125 or e == 40 or e == 92:  # ; { } ( \
         return True
-    small = 97 <= f <= 122 or f == 95 or f == 64 or f == 125 or f == 41 or f == 93  # a-z _ @ } ) ]
+    small = 97 <= f <= 122 or f == 95 or f == 125 or f == 41 or f == 93  # a-z _ } ) ]
     if small and sign and (e == 41 or e == 58 or e == 44 or e == 93):  # ) : , ]
         return True
     name = small or 65 <= f <= 90  # A-Z

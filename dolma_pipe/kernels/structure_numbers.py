@@ -19,6 +19,8 @@ CHAPTER = -1
 ROMAN = 1000
 ENDERS = ".,;:!。，；：！"
 """What no title ends with."""
+NO_NUMBERED = "$\\={}<>|"
+"""Signs that no numbered title has: there are lists of statements, too."""
 NUMERALS = "一二三四五六七八九十百千零〇两"
 COUNTERS = {
     **dict.fromkeys("章回卷篇部编編幕장편부", 1),
@@ -29,6 +31,7 @@ COUNTERS = {
 ZEROS = (0x30, 0x660, 0x6F0, 0x966, 0xFF10)
 """Digits: ASCII, Arabic, Persian, Devanagari, full width."""
 
+_NO_NUMBERED = np.array([ord(c) for c in NO_NUMBERED])
 _ENDERS = np.array([ord(c) for c in ENDERS])
 _NUMERALS = np.array([ord(c) for c in NUMERALS])
 _COUNTERS = np.array([ord(c) for c in COUNTERS])
@@ -270,6 +273,8 @@ def is_title(text: U8, at: int, end: int, pages: U16, classes: U8) -> bool:
         count += 1
         if (white and is_white) or code == 9 or (code == 46 and last == 46):
             return False  # columns, or the leaders of a table of contents
+        if is_in(code, _NO_NUMBERED):
+            return False
         if count > MAX_TITLE or words > MAX_TITLE_WORDS:
             return False
         white, last, i = is_white, code, after

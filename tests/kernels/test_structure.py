@@ -1,5 +1,8 @@
 """Document structure against its slow twin."""
 
+import time
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,3 +65,37 @@ def found_in(texts: list[str], before: str = "") -> list[dict[str, list[tuple[in
 )
 def test_structure_equals_the_slow_reference(documents: list[str], before: str) -> None:
     assert found_in(documents, before) == [slow.structure(text) for text in documents]
+
+
+def doubled(text: str) -> float:
+    """How much longer a text of 256 kB takes than one of 64 kB: the best of some, 4 if linear."""
+    seconds = []
+    for size in (1 << 16, 1 << 18):
+        packed_text = packed([(text * (size // len(text) + 1))[:size]])
+        lines = split_lines(*packed_text)
+        best = float("inf")
+        for _ in range(3):
+            started = time.process_time()
+            find_structure(*packed_text, lines)
+            best = min(best, time.process_time() - started)
+        seconds.append(best)
+    return seconds[1] / max(seconds[0], 0.001)
+
+
+HOSTILE = [
+    "$", "$ x ", "$$ a ", "#", "# a\n", "## a\n# b\n", "|", "|-|\n", "+--+\n", "== ==\n", "`",
+    "```a\n", "~~~\n", "x", "\n", " ", "\t", "a  b  c\n", "- a\n", "- a\n\n", "1 A\n", "1. A\n\n",
+    "CAPS\n\n", "Some Title\n\n\n\n", "Chapter \n", "第一", "I", "\\(", "\\[ ", "\\",
+    "\\begin{equation}", "\\begin{itemize}\n", "\\begin{table}\\end{tabular}",
+    "\\begin{verbatim}\n", "<table>", "<table><tr></table>", "Title\n---\n", "---\n", "≤", "α=\n",
+    "\xa0", "# References\n\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_time_grows_with_the_text(text: str) -> None:
+    assert min(doubled(text) for _ in range(2)) < 10
+
+
+def test_fences_that_grow_shorter_take_no_longer() -> None:
+    assert doubled("\n".join("`" * n + "a" for n in range(300, 3, -1)) + "\n" * 20_000) < 10

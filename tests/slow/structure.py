@@ -13,7 +13,7 @@ from dolma_pipe.kernels.structure_latex import (
     TABLE_ENVIRONMENTS,
 )
 from dolma_pipe.kernels.structure_lines import BULLETS, HEADING_LEVELS, HEADINGS, VERBATIM
-from dolma_pipe.kernels.structure_numbers import COUNTERS, ENDERS, NUMERALS
+from dolma_pipe.kernels.structure_numbers import COUNTERS, ENDERS, NO_NUMBERED, NUMERALS
 from dolma_pipe.kernels.structure_words import (
     DIVISIONS,
     ORDINALS,
@@ -151,6 +151,7 @@ def is_title(s: str) -> bool:
         and len(s) <= 80
         and len(re.findall(W, s)) < 10
         and not re.search(rf"{W}{W}|\t|\.\.", s)
+        and not any(c in NO_NUMBERED for c in s)
         and s[-1] not in ENDERS
     )
 
@@ -191,7 +192,7 @@ def roman(letters: str) -> int:
 def looks_like_code(s: str) -> bool:
     if s[0] in "\\%<|":
         return False
-    small = bool(re.match(r"[a-z_@})\]]", s))
+    small = bool(re.match(r"[a-z_})\]]", s))
     return (
         s[-1] in ";{}(\\"
         or (small and bool(re.search(r"[=(_]", s)) and s[-1] in "):,]")
