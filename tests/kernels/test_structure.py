@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.kernels.structure import KINDS, find_structure
-from dolma_pipe.kernels.structure_blocks import REFERENCES
+from dolma_pipe.kernels.structure_blocks import REFERENCES as REFERENCE_MARK
+from dolma_pipe.kernels.structure_headings import MAX_NAME
+from dolma_pipe.kernels.structure_numbers import COUNTERS, NUMERALS, ZEROS
+from dolma_pipe.kernels.structure_words import (
+    DIVISIONS,
+    ORDINALS,
+    OTHER_NAMES,
+    REFERENCES,
+    cased,
+)
 from dolma_pipe.kernels.words import split_lines
 from tests.slow import structure as slow
 from tests.texts import packed, texts, texts_of
@@ -43,7 +52,7 @@ def found_in(texts: list[str], before: str = "") -> list[dict[str, list[tuple[in
     """As tests.slow.structure.structure, of each text."""
     text, offsets = packed(texts, before)
     found = find_structure(text, offsets, split_lines(text, offsets))
-    marks = REFERENCES * found.references
+    marks = REFERENCE_MARK * found.references
     rows = []
     for d in range(len(texts)):
         row = {}
@@ -65,6 +74,23 @@ def found_in(texts: list[str], before: str = "") -> list[dict[str, list[tuple[in
 )
 def test_structure_equals_the_slow_reference(documents: list[str], before: str) -> None:
     assert found_in(documents, before) == [slow.structure(text) for text in documents]
+
+
+def test_every_word_of_a_heading_is_known() -> None:
+    body = "\n\nA sentence that follows.\n"
+    divisions = [f"{word} {n}" for word in cased(tuple(DIVISIONS)) for n in ("3", "IV: A", "One")]
+    ordinals = [f"Chapter {word}" for word in cased(tuple(ORDINALS))]
+    digits = [f"{chr(zero + k)}. مقدمة" for zero in ZEROS for k in range(10)]
+    counted = [f"第{numeral}{c}" for numeral in NUMERALS for c in COUNTERS]
+    names = [name for name in cased(REFERENCES + OTHER_NAMES) if len(name.encode()) <= MAX_NAME]
+    for lines in (divisions, ordinals, names, counted):
+        texts = [f"Before.\n\n{line}{body}" for line in lines]
+        rows = found_in(texts)
+        assert rows == [slow.structure(text) for text in texts]
+        assert all(len(row["heading"]) == 1 for row in rows)
+    assert found_in([line + body for line in digits]) == [
+        slow.structure(line + body) for line in digits
+    ]
 
 
 def doubled(text: str) -> float:

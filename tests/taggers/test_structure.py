@@ -1,5 +1,8 @@
 """What is a heading, a formula, a list, a table or code, and what is not."""
 
+import textwrap
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -347,3 +350,11 @@ def test_a_document_without_structure() -> None:
     assert values["longest_section"] == len("Just a text.\n")
     assert not any(value for name, value in values.items() if "section" not in name)
     assert not any(numbers("").values())
+
+
+def test_the_example_of_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs/structure.md").read_text()
+    example = page.split("For the text\n\n")[1].split("\nit gives")[0]
+    values = {k: round(v, 2) for k, v in numbers(textwrap.dedent(example).strip() + "\n").items()}
+    asked = ("headings", "deepest", "sections", "formulas", "lists", "list_items", "references")
+    assert [values[name] for name in asked] == [3, 2, 3, 1, 1, 2, 0.34]
