@@ -199,7 +199,7 @@ def test_the_proposal_is_a_mix_section(table: Path) -> None:
     assert result.exit_code == 0, result.output
     text = (table / "best.yaml").read_text()
     assert "mix:\n  target_tokens: 6000000000000\n  shares:\n    web: 0.9" in text
-    assert "upsample:\n    web: 4\n    wiki: 4\n" in text
+    assert text.endswith("\n  max_repeats: 4\n")
 
 
 @pytest.mark.usefixtures("table")
