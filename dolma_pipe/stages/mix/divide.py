@@ -91,6 +91,12 @@ def divide(
     return sources, notes
 
 
+def reach_of(supply: SourceSupply, settings: MixSettings) -> int:
+    """The most tokens that a source can give with all repeats that it may have: by its groups,
+    less what their curves discard. Raises RecipeError where the settings do not fit to it."""
+    return _reach(supply.name, _groups_of(supply, settings), settings)[0]
+
+
 def _groups_of(supply: SourceSupply, settings: MixSettings) -> list[_Group]:
     _check_labels(supply, settings)
     groups = []
@@ -112,13 +118,13 @@ def _check_labels(supply: SourceSupply, settings: MixSettings) -> None:
     place = f"mix.groups.{supply.name}"
     names = [group.name for group in supply.groups if group.available.documents]
     if division.names() is None:
+        unknown = f"no document of {supply.name} has {division.by}"
+        mixer_among(division, place).check_max_share(names, unknown)
         for section in ("shares", "upsample"):
             for name in getattr(division, section):
                 if name not in names:
-                    raise RecipeError(
-                        f"{place}.{section}: no document of {supply.name} has"
-                        f" {division.by} '{name}'{nearest(name, names)}"
-                    )
+                    told = f"{unknown} '{name}'{nearest(name, names)}"
+                    raise RecipeError(f"{place}.{section}: {told}")
     division.check_shares(names, place, "group")
 
 
@@ -198,20 +204,17 @@ def _supply(parts: Sequence[_Part]) -> Supply:
 def _out_of_reach(
     target: int, fixed: int, reach: int, mixer: NamedMixer, supply: Supply, place: str
 ) -> str:
-    begin = "mix.target_tokens" if place == "mix" else f"{place}: a quota of"
+    begin, quota = ("mix.target_tokens", "") if place == "mix" else (place, "a quota of ")
     if target < fixed:
         told = f"{target} is less than the {fixed} tokens of exact factors in {place}.upsample"
-        return f"{begin}: {told}" if place == "mix" else f"{begin} {told}"
+        return f"{begin}: {quota}{told}"
     if fixed and not supply.names:
-        return (
-            f"{begin}: {target} is out of reach, the exact factors in {place}.upsample give {fixed}"
-        )
-    try:
-        mixer.plan(supply, Budget(target - fixed))
-    except RecipeError as error:
+        told = f"{target} is out of reach, the exact factors in {place}.upsample give {fixed}"
+        return f"{begin}: {quota}{told}"
+    if refusal := mixer.refusal(supply, Budget(target - fixed)):
         exact = f"{fixed + reach} is the largest, {fixed} of it by exact factors: " if fixed else ""
-        return f"{begin}: {exact}{error}"
-    return f"{begin}: {target} is out of reach, {fixed + reach} is the largest"
+        return f"{begin}: {exact}{refusal}"
+    return f"{begin}: {quota}{target} is out of reach, {fixed + reach} is the largest"
 
 
 def _source(
@@ -234,7 +237,7 @@ def _source(
         prefix = f"{group_quota.supply.name}: " if group_quota.supply.name else ""
         told += [prefix + note for note in group_notes]
     if part.tokens and quota > part.tokens and supply.name not in settings.upsample:
-        told.append(f"{quota / part.tokens:.2f} epochs of it, and no upsample asks for them")
+        told.append(f"{quota / part.tokens:.2f} epochs of it, which upsample does not name")
     return SourceQuota(
         name=supply.name,
         share=settings.shares.get(supply.name),
