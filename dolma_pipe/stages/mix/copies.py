@@ -13,8 +13,6 @@ import numpy as np
 from dolma_pipe.kernels.jit import I32, I64, U16, U32, U64
 from dolma_pipe.stages.keyed import key_of, keyed
 
-CODES = 1 << 16
-
 
 class Copies(NamedTuple):
     """copies: uint16[documents]. got: int64[parts], tokens of all copies."""
