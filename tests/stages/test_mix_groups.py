@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe.errors import RecipeError
@@ -210,6 +212,32 @@ def test_the_choice_of_held_out_is_nested_and_fair() -> None:
     assert two[one].all()  # who is held out at 1 % is at 5 %
     assert two.mean() == pytest.approx(0.05, abs=0.005)
     assert (is_held_out(hashes, 2, "web", 0.05) != two).any()
+
+
+def test_a_label_none_and_no_label_are_one_group(tmp_path: Path) -> None:
+    sources = write_corpus(tmp_path, {"web/a": 30})
+    path = Work(tmp_path).columns("web/a")
+    topics = pa.array([["none", None, "", "art"][i % 4] for i in range(30)], pa.string())
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.schema.get_field_index("topic"), "topic", topics), path)
+    shares = {"none": 0.5, "": 0.25, "art": 0.25}
+    mix = {"groups": {"web": {"by": "topic", "shares": shares}}}
+    planned = plan(tmp_path, sources, mix)
+    check_accounts(planned)
+    counts = {g.name: g.available.documents for g in planned.sources[0].groups}
+    assert counts == {"": 7, "art": 7, "none": 16}
+
+
+def test_a_source_left_out_asks_nothing_of_its_groups(tmp_path: Path, corpus: Sources) -> None:
+    """Share 0 leaves it out, also where a group has an exact factor."""
+    mix = {
+        "shares": {"web": 0.0, "code": 1.0},
+        "groups": {"web": {"by": "topic", "upsample": {"law": 2}}},
+    }
+    planned = plan(tmp_path, corpus, mix)
+    check_accounts(planned)
+    assert set(told(planned).values()) == {(0, 0)}
+    assert planned.output == planned.sources[1].output
 
 
 def test_held_out_goes_with_the_setting(tmp_path: Path, corpus: Sources) -> None:

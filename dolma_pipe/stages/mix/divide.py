@@ -7,7 +7,7 @@ import numpy as np
 
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.kernels.jit import I64, Bool
-from dolma_pipe.mix_settings import Curve, Division, MixSettings
+from dolma_pipe.mix_settings import Curve, Division, Factor, MixSettings
 from dolma_pipe.mixer import Budget, Portions, Supply, largest_remainder, supply_of, times
 from dolma_pipe.mixing import NamedMixer, mixer_among, mixer_within
 from dolma_pipe.settings import nearest
@@ -93,15 +93,19 @@ def divide(
 
 def _groups_of(supply: SourceSupply, settings: MixSettings) -> list[_Group]:
     _check_labels(supply, settings)
+    division = settings.groups.get(supply.name)
+    factor = settings.factor_of(supply.name)
+    common = _mixer_and_cap(factor, f"mix.upsample.{supply.name}")
     groups = []
     for group in supply.groups:
-        factor = settings.group_factor(supply.name, group.name)
-        own = supply.name in settings.groups and group.name in settings.groups[supply.name].upsample
-        place = f"mix.groups.{supply.name}" if own else "mix"
-        place = f"{place}.upsample.{group.name if own else supply.name}"
-        cap = factor.max if isinstance(factor, Curve) else factor
-        groups.append(_Group(group, mixer_within(factor, place), cap))
+        own = division.upsample.get(group.name) if division else None
+        place = f"mix.groups.{supply.name}.upsample.{group.name}"
+        groups.append(_Group(group, *(common if own is None else _mixer_and_cap(own, place))))
     return groups
+
+
+def _mixer_and_cap(factor: Factor, place: str) -> tuple[NamedMixer, float]:
+    return mixer_within(factor, place), factor.max if isinstance(factor, Curve) else factor
 
 
 def _check_labels(supply: SourceSupply, settings: MixSettings) -> None:
@@ -219,9 +223,10 @@ def _source(
 ) -> SourceQuota:
     division = settings.groups.get(supply.name)
     parts = _group_parts(supply.name, groups, settings)
-    if division is None:
-        asked, notes = [quota], tuple[str, ...]()
-    else:
+    asked, notes = [quota], tuple[str, ...]()
+    if division is not None and quota == 0:  # left out: exact factors of groups are not asked for
+        asked = [0] * len(parts)
+    elif division is not None:
         asked, notes = _among(parts, division, quota, f"mix.groups.{supply.name}")
     divided = [
         _group(
