@@ -151,7 +151,8 @@ def _group_parts(name: str, groups: list[_Group], settings: MixSettings) -> list
     parts = []
     for group in groups:
         most = group.reach()
-        unasked = _unasked(group) if group.supply.buckets else 0
+        # a curve is solved to a billionth: of 10^13 tokens those are some too many
+        unasked = min(most, _unasked(group)) if group.supply.buckets else 0
         division = settings.groups.get(name)
         exact = _exact(division, group.supply.name, most) if division else None
         tokens = group.supply.available.tokens
@@ -238,7 +239,8 @@ def _source(
     for group_quota, group_notes in divided:
         prefix = f"{group_quota.supply.name}: " if group_quota.supply.name else ""
         told += [prefix + note for note in group_notes]
-    if part.tokens and quota > part.tokens and supply.name not in settings.upsample:
+    upsampled = supply.name in settings.upsample or (division is not None and division.upsample)
+    if part.tokens and quota > part.tokens and not upsampled:
         told.append(f"{quota / part.tokens:.2f} epochs of it, and no upsample asks for them")
     return SourceQuota(
         name=supply.name,
