@@ -259,8 +259,12 @@ def test_more_than_an_epoch_without_upsample_is_told(tmp_path: Path, corpus: Sou
     assert planned.sources[1].notes == ("1.50 epochs of it, and no upsample asks for them",)
     with pytest.raises(RecipeError, match="is the largest, as code can give"):
         plan(tmp_path, corpus, mix | {"max_repeats": 1})
-    asked = plan(tmp_path, corpus, mix | {"upsample": {"code": 2}})
-    assert asked.sources[1].notes == ()
+    for own in (
+        {"upsample": {"code": 2}},
+        {"groups": {"code": {"by": "length", "at": [9], "upsample": {"<9": 1.6, ">=9": 2}}}},
+    ):
+        asked = plan(tmp_path, corpus, {key: mix[key] for key in ("shares", "max_repeats")} | own)
+        assert asked.sources[1].notes == ()
 
 
 def test_a_plan_that_is_not_written_changes_nothing(tmp_path: Path, corpus: Sources) -> None:
