@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from dolma_pipe.engine.base import Task, succeed
-from dolma_pipe.errors import RecipeError, UserError
+from dolma_pipe.errors import RecipeError
 from dolma_pipe.inputs import Input
 from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
 from dolma_pipe.mix_settings import MixSettings
@@ -17,6 +17,7 @@ from dolma_pipe.mixing import mixers_used
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.encode import EncodedInput
 from dolma_pipe.recipe import Recipe
+from dolma_pipe.settings import one_line
 from dolma_pipe.stages.assemble import assembly_tasks, finish_tokens, withdraw_manifests
 from dolma_pipe.stages.mix import plan_mix
 from dolma_pipe.stages.mix.documents import Shard, SourceTask
@@ -67,8 +68,8 @@ def plan(context: Context, encoded: list[EncodedInput], *, write: bool = True) -
 
     try:
         return plan_mix(run, source_tasks(context.recipe, context.work, encoded), write=write)
-    except UserError as error:
-        raise RecipeError(f"{error}; encoded are {_supply(encoded)}") from error
+    except RecipeError as error:
+        raise RecipeError(f"{one_line(error)}; encoded are {_supply(encoded)}") from error
 
 
 def _supply(encoded: list[EncodedInput]) -> str:

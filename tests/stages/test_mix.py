@@ -21,8 +21,9 @@ from dolma_pipe.stages.assemble import (
     finish_tokens,
     withdraw_manifests,
 )
+from dolma_pipe.stages.encoded import EncodedShards
 from dolma_pipe.stages.mix.documents import read_arrow
-from dolma_pipe.stages.mix.plan import Plan, copies_path
+from dolma_pipe.stages.mix.plan import Plan, copies_path, order_path
 from dolma_pipe.stages.tokenize import encode_shard
 from dolma_pipe.tokenizer import TokenizeSettings
 from dolma_pipe.tokens import TokenArrays, verify
@@ -298,6 +299,19 @@ def test_copies_of_a_document_are_counted(tmp_path: Path, corpus: Sources) -> No
             ids.update(row[2] for row in csv.reader(file))
     assert set(ids.values()) == {2, 3}
     assert len(ids) == 180
+
+
+def test_open_shards_hold_no_file_descriptors(tmp_path: Path, corpus: Sources) -> None:
+    """A source may have more shards than a process may have files open."""
+    web = plan(tmp_path, corpus).sources[0]
+    encoded = EncodedShards(Work(tmp_path), web.shards, np.dtype("<u2"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    kept = [
+        encoded.ids(copies)
+        for copies in encoded.copies(order_path(Work(tmp_path), "web"), web.parts[0])
+    ]
+    assert len(kept[0][1]) == web.parts[0].documents
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_target_below_half_a_document_is_told(tmp_path: Path) -> None:

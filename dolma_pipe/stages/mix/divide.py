@@ -7,7 +7,7 @@ import numpy as np
 
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.kernels.jit import I64, Bool
-from dolma_pipe.mix_settings import Curve, Division, MixSettings
+from dolma_pipe.mix_settings import Curve, Division, Factor, MixSettings
 from dolma_pipe.mixer import Budget, Portions, Supply, largest_remainder, supply_of, times
 from dolma_pipe.mixing import NamedMixer, mixer_among, mixer_within
 from dolma_pipe.settings import nearest
@@ -99,15 +99,19 @@ def reach_of(supply: SourceSupply, settings: MixSettings) -> int:
 
 def _groups_of(supply: SourceSupply, settings: MixSettings) -> list[_Group]:
     _check_labels(supply, settings)
+    division = settings.groups.get(supply.name)
+    factor = settings.factor_of(supply.name)
+    common = _mixer_and_cap(factor, f"mix.upsample.{supply.name}")
     groups = []
     for group in supply.groups:
-        factor = settings.group_factor(supply.name, group.name)
-        own = supply.name in settings.groups and group.name in settings.groups[supply.name].upsample
-        place = f"mix.groups.{supply.name}" if own else "mix"
-        place = f"{place}.upsample.{group.name if own else supply.name}"
-        cap = factor.max if isinstance(factor, Curve) else factor
-        groups.append(_Group(group, mixer_within(factor, place), cap))
+        own = division.upsample.get(group.name) if division else None
+        place = f"mix.groups.{supply.name}.upsample.{group.name}"
+        groups.append(_Group(group, *(common if own is None else _mixer_and_cap(own, place))))
     return groups
+
+
+def _mixer_and_cap(factor: Factor, place: str) -> tuple[NamedMixer, float]:
+    return mixer_within(factor, place), factor.max if isinstance(factor, Curve) else factor
 
 
 def _check_labels(supply: SourceSupply, settings: MixSettings) -> None:
@@ -153,7 +157,8 @@ def _group_parts(name: str, groups: list[_Group], settings: MixSettings) -> list
     parts = []
     for group in groups:
         most = group.reach()
-        unasked = _unasked(group) if group.supply.buckets else 0
+        # a curve is solved to a billionth: of 10^13 tokens those are some too many
+        unasked = min(most, _unasked(group)) if group.supply.buckets else 0
         division = settings.groups.get(name)
         exact = _exact(division, group.supply.name, most) if division else None
         tokens = group.supply.available.tokens
@@ -222,10 +227,14 @@ def _source(
 ) -> SourceQuota:
     division = settings.groups.get(supply.name)
     parts = _group_parts(supply.name, groups, settings)
-    if division is None:
-        asked, notes = [quota], tuple[str, ...]()
-    else:
-        asked, notes = _among(parts, division, quota, f"mix.groups.{supply.name}")
+    asked, notes = [quota], tuple[str, ...]()
+    if division is not None and quota == 0:  # left out: exact factors of groups are not asked for
+        asked = [0] * len(parts)
+    elif division is not None:
+        place = f"mix.groups.{supply.name}"
+        asked, notes = _among(parts, division, None, place)
+        if sum(asked) != quota:
+            asked, notes = _among(parts, division, quota, place)
     divided = [
         _group(
             group, tokens, most=one.most, share=division.shares.get(one.name) if division else None
@@ -236,7 +245,8 @@ def _source(
     for group_quota, group_notes in divided:
         prefix = f"{group_quota.supply.name}: " if group_quota.supply.name else ""
         told += [prefix + note for note in group_notes]
-    if part.tokens and quota > part.tokens and supply.name not in settings.upsample:
+    upsampled = supply.name in settings.upsample or (division is not None and division.upsample)
+    if part.tokens and quota > part.tokens and not upsampled:
         told.append(f"{quota / part.tokens:.2f} epochs of it, which upsample does not name")
     return SourceQuota(
         name=supply.name,
