@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,5 +171,29 @@ def test_a_quote_without_end_does_not_fill_the_memory(
     monkeypatch.setattr("dolma_pipe.tokens.rows.LONGEST_ROW", 100)
     rows = records(path)
     assert next(rows) == b"0,3,a,b,1\n"
-    with pytest.raises(TokensError, match="no end"):
+    with pytest.raises(TokensError, match="a quoted field has no end"):
+        next(rows)
+
+
+def test_long_ids_do_not_add_up_in_memory(tmp_path: Path) -> None:
+    rows = [b"%d,%d,%s,s,1\n" % (i, i + 1, b"x" * 300_000) for i in range(100)]
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"".join(rows), 1))
+    del rows
+    tracemalloc.start()
+    borders = np.concatenate([*read_borders(tmp_path / "a.csv.gz")])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert borders[:, 0].tolist() == [*range(100)]
+    assert peak < 10 << 20
+
+
+def test_a_line_without_end_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"0,3,a,b,1\n3,5," + b"a" * 100))
+    monkeypatch.setattr("dolma_pipe.tokens.rows.LONGEST_ROW", 100)
+    rows = records(path)
+    assert next(rows) == b"0,3,a,b,1\n"
+    with pytest.raises(TokensError, match="a row has no end"):
         next(rows)
