@@ -2,6 +2,8 @@
 
 import csv
 import gzip
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +119,33 @@ def test_no_manifest_no_arrays(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(TokensError):
         verify(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ('"dtype": "uint16"', '"dtype": "uint1"', "Invalid enum value 'uint1'"),
+        ('"vocab_size": 10', '"vocab_size": 0', r"`int` >= 1 .* `\$\.vocab_size`"),
+        ('"documents": 3', '"documents": -1', r"`int` >= 1 .* `\$\.sources"),
+    ],
+)
+def test_what_no_manifest_can_say_is_told(folder: Path, field: str, value: str, told: str) -> None:
+    content = (folder / "manifest.json").read_text()
+    assert field in content
+    (folder / "manifest.json").write_text(content.replace(field, value, 1))
+    with pytest.raises(TokensError, match=told):
+        read_manifest(folder)
+
+
+def test_the_trainer_needs_numpy_and_msgspec_only() -> None:
+    """What `import dolma_pipe.tokens` loads beside the standard library."""
+    code = (
+        "import sys, numpy, msgspec; before = set(sys.modules); import dolma_pipe.tokens;"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before};"
+        "print(sorted(new - sys.stdlib_module_names - {'numpy', 'msgspec'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['dolma_pipe']\n"
 
 
 def test_another_version_is_refused(folder: Path) -> None:

@@ -13,6 +13,7 @@ from dolma_pipe.tokens.manifest import TOKEN_BYTES, TokenShard, TokenSource, rea
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 CHUNK_TOKENS = 1 << 20
+BLOCK_DOCUMENTS = 1 << 18
 
 
 class TokenArrays:
@@ -52,6 +53,20 @@ class TokenArrays:
         """uint64[documents + 1]: document d is ids[offsets[d]:offsets[d + 1]], EOS included."""
         path = self.folder / f"{shard.file.removesuffix('.npy')}.offsets.u64"
         return self._map(path, np.dtype("<u8"), shard.documents + 1)
+
+    def borders(self, shard: TokenShard) -> Iterator[npt.NDArray[np.int64]]:
+        """Where documents begin and end, int64[documents + 1], some of them at a time.
+
+        Raises TokensError where the offsets do not rise from 0 to the tokens of the shard.
+        """
+        offsets = self.offsets(shard)
+        if offsets[0] != 0 or offsets[-1] != shard.tokens:
+            raise TokensError(f"{shard.file}: offsets do not go from 0 to {shard.tokens}")
+        for start in range(0, shard.documents, BLOCK_DOCUMENTS):
+            borders = offsets[start : start + BLOCK_DOCUMENTS + 1].astype(np.int64)
+            if not (borders[1:] > borders[:-1]).all():
+                raise TokensError(f"{shard.file}: offsets do not rise")
+            yield borders
 
     def rows_file(self, shard: TokenShard) -> Path:
         """The csv.gz that says where each document comes from."""
