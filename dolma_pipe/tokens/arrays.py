@@ -39,7 +39,7 @@ class TokenArrays:
 
     def ids(self, shard: TokenShard) -> Tokens:
         """Token ids of a shard, [tokens]. Raises TokensError where the file has another size."""
-        return self._map(self.folder / shard.file, self.dtype, shard.tokens)
+        return mapped(self.folder / shard.file, self.dtype, shard.tokens)
 
     def chunks(self, shard: TokenShard) -> Iterator[Tokens]:
         """All ids of a shard, a million at a time: read, not mapped, so that memory is bounded."""
@@ -52,7 +52,7 @@ class TokenArrays:
     def offsets(self, shard: TokenShard) -> npt.NDArray[np.uint64]:
         """uint64[documents + 1]: document d is ids[offsets[d]:offsets[d + 1]], EOS included."""
         path = self.folder / f"{shard.file.removesuffix('.npy')}.offsets.u64"
-        return self._map(path, np.dtype("<u8"), shard.documents + 1)
+        return mapped(path, np.dtype("<u8"), shard.documents + 1)
 
     def borders(self, shard: TokenShard) -> Iterator[npt.NDArray[np.int64]]:
         """Where documents begin and end, int64[documents + 1], some of them at a time.
@@ -96,19 +96,21 @@ class TokenArrays:
 
     def token_bytes(self) -> npt.NDArray[np.uint16]:
         """uint16[vocabulary]: bytes of text behind each token; 0 for special tokens."""
-        return self._map(self.folder / TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
+        return mapped(self.folder / TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
 
-    def _map(self, path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
-        _check_size(path, dtype, length)
-        with _told(path):
-            return np.memmap(path, dtype, "r")
+
+def mapped(path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
+    """A raw array of this length, at least 1. Raises TokensError where the file is another."""
+    _check_size(path, dtype, length)
+    with _told(path):
+        return np.memmap(path, dtype, "r")
 
 
 def _check_size(path: Path, dtype: np.dtype[Any], length: int) -> None:
     with _told(path):
         size = path.stat().st_size
-    if size != length * dtype.itemsize:
-        raise TokensError(f"{path}: {size} bytes, {length * dtype.itemsize} expected")
+    if size != (expected := max(1, length) * dtype.itemsize):
+        raise TokensError(f"{path}: {size} bytes, {expected} expected")
 
 
 @contextmanager

@@ -63,6 +63,13 @@ def test_percentiles_are_the_nearest_ranks(
     assert found.by_power == [powers[k] for k in range(max(powers) + 1)]
 
 
+def test_a_single_document_of_nothing_but_its_end(tmp_path: Path) -> None:
+    stats = token_stats(write_arrays(tmp_path, {"none": [], "web": [[[EOS]]]}, 1_000_000))
+    (only,) = stats
+    assert (only.tokens, only.bytes, only.bits_per_byte, only.unused_ids) == (1, 0, None, 999_999)
+    assert stats_table(stats).splitlines()[1].endswith(" 100.0%        0.000        0.000")
+
+
 def test_the_table_and_the_texts(tmp_path: Path) -> None:
     stats = with_texts(
         token_stats(write_arrays(tmp_path, SMALL), top=1), lambda ids: f"<{ids[0]}>\n"
