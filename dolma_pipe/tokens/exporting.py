@@ -58,7 +58,10 @@ def _write_index(file: IO[bytes], arrays: TokenArrays, shards: Sequence[TokenSha
     code, itemsize = (8, 2) if arrays.dtype.itemsize == 2 else (4, 4)
     file.write(MEGATRON_HEADER.pack(MEGATRON_MAGIC, 1, code, documents, documents + 1))
     for shard in shards:
+        ids = arrays.ids(shard)
         for borders in arrays.borders(shard):
+            if (ids[borders[1:] - 1] != arrays.manifest.eos_id).any():
+                raise TokensError(f"{shard.file}: offsets are not where its documents end")
             lengths = np.diff(borders)
             if lengths.max() > LARGEST:
                 raise TokensError(
