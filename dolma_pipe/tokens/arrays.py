@@ -13,6 +13,7 @@ from dolma_pipe.tokens.manifest import TOKEN_BYTES, TokenShard, TokenSource, rea
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 CHUNK_TOKENS = 1 << 20
+BLOCK_DOCUMENTS = 1 << 18
 
 
 class TokenArrays:
@@ -38,7 +39,7 @@ class TokenArrays:
 
     def ids(self, shard: TokenShard) -> Tokens:
         """Token ids of a shard, [tokens]. Raises TokensError where the file has another size."""
-        return self._map(self.folder / shard.file, self.dtype, shard.tokens)
+        return mapped(self.folder / shard.file, self.dtype, shard.tokens)
 
     def chunks(self, shard: TokenShard) -> Iterator[Tokens]:
         """All ids of a shard, a million at a time: read, not mapped, so that memory is bounded."""
@@ -51,7 +52,21 @@ class TokenArrays:
     def offsets(self, shard: TokenShard) -> npt.NDArray[np.uint64]:
         """uint64[documents + 1]: document d is ids[offsets[d]:offsets[d + 1]], EOS included."""
         path = self.folder / f"{shard.file.removesuffix('.npy')}.offsets.u64"
-        return self._map(path, np.dtype("<u8"), shard.documents + 1)
+        return mapped(path, np.dtype("<u8"), shard.documents + 1)
+
+    def borders(self, shard: TokenShard) -> Iterator[npt.NDArray[np.int64]]:
+        """Where documents begin and end, int64[documents + 1], some of them at a time.
+
+        Raises TokensError where the offsets do not rise from 0 to the tokens of the shard.
+        """
+        offsets = self.offsets(shard)
+        if offsets[0] != 0 or offsets[-1] != shard.tokens:
+            raise TokensError(f"{shard.file}: offsets do not go from 0 to {shard.tokens}")
+        for start in range(0, shard.documents, BLOCK_DOCUMENTS):
+            borders = offsets[start : start + BLOCK_DOCUMENTS + 1].astype(np.int64)
+            if not (borders[1:] > borders[:-1]).all():
+                raise TokensError(f"{shard.file}: offsets do not rise")
+            yield borders
 
     def rows_file(self, shard: TokenShard) -> Path:
         """The csv.gz that says where each document comes from."""
@@ -81,19 +96,21 @@ class TokenArrays:
 
     def token_bytes(self) -> npt.NDArray[np.uint16]:
         """uint16[vocabulary]: bytes of text behind each token; 0 for special tokens."""
-        return self._map(self.folder / TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
+        return mapped(self.folder / TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
 
-    def _map(self, path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
-        _check_size(path, dtype, length)
-        with _told(path):
-            return np.memmap(path, dtype, "r")
+
+def mapped(path: Path, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
+    """A raw array of this length, at least 1. Raises TokensError where the file is another."""
+    _check_size(path, dtype, length)
+    with _told(path):
+        return np.memmap(path, dtype, "r")
 
 
 def _check_size(path: Path, dtype: np.dtype[Any], length: int) -> None:
     with _told(path):
         size = path.stat().st_size
-    if size != length * dtype.itemsize:
-        raise TokensError(f"{path}: {size} bytes, {length * dtype.itemsize} expected")
+    if size != (expected := max(1, length) * dtype.itemsize):
+        raise TokensError(f"{path}: {size} bytes, {expected} expected")
 
 
 @contextmanager
