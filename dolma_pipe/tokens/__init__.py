@@ -27,8 +27,8 @@ from dolma_pipe.tokens.manifest import (
     source_of,
     write_manifest,
 )
+from dolma_pipe.tokens.packed import PackedBatch, PackedTokens, sequence_offsets
 from dolma_pipe.tokens.packing_plan import PackingPlan, plan_files, remove_stale_plans
-from dolma_pipe.tokens.packs import PackedBatch, PackedTokens, sequence_offsets
 from dolma_pipe.tokens.place import Place, find_document, find_token
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
