@@ -77,7 +77,7 @@ class Groups(Division, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     by: str
     """A column of labels, a column of numbers with `at`, or length."""
-    at: list[float] = []
+    at: Annotated[list[float], msgspec.Meta(max_length=1000)] = []
     """Borders between groups of numbers, ascending; groups are called <1024, 1024-8192, >=8192."""
 
     def names(self) -> tuple[str, ...] | None:

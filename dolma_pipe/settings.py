@@ -12,6 +12,7 @@ import msgspec
 from dolma_pipe.errors import RecipeError
 
 T = TypeVar("T")
+LISTED = 100
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -76,10 +77,12 @@ def one_line(told: object) -> str:
 
 
 def nearest(name: str, known: "set[str] | list[str] | tuple[str, ...]") -> str:
-    """' (did you mean ...?)', or the known names where none is near."""
-    if close := difflib.get_close_matches(name, sorted(known), 1, 0.6):
+    """' (did you mean ...?)', or the known names where none is near, some hundred of them."""
+    names = sorted(known)
+    if close := difflib.get_close_matches(name, names, 1, 0.6):
         return f" (did you mean '{close[0]}'?)"
-    return f" (known: {', '.join(sorted(known))})" if known else ""
+    more = f" and {len(names) - LISTED} others" if len(names) > LISTED else ""
+    return f" (known: {', '.join(names[:LISTED])}{more})" if names else ""
 
 
 def _told(message: str, kind: Any, path: str) -> str:

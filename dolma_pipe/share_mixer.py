@@ -100,7 +100,7 @@ class ShareMixer(Mixer, kw_only=True, frozen=True):
         at_share = np.flatnonzero((rule.weights > 0) & (rule.held * most < rule.caps))
         if not at_share.size:
             return "all at their caps"
-        return f"{_listed(supply.names, at_share)} at max_share, the others at their caps"
+        return f"{listed(supply.names, at_share)} at max_share, the others at their caps"
 
 
 class _Rule(NamedTuple):
@@ -120,7 +120,7 @@ def _check_held(names: Sequence[str], rule: _Rule) -> None:
     taking = np.flatnonzero(rule.weights > 0)
     filled = float(rule.held[taking].sum())
     if taking.size and filled < 1 - SLACK:
-        told = f"max_share of {_listed(names, taking)} makes {filled:.12g} of a mix"
+        told = f"max_share of {listed(names, taking)} makes {filled:.12g} of a mix"
         raise RecipeError(f"{told}, 1 is needed: 0 tokens is the largest target")
 
 
@@ -200,7 +200,7 @@ def _unasked_notes(names: Sequence[str], rule: _Rule, quotas: I64) -> list[str]:
     full = some & (quotas == rule.caps)
     if not some.any() or (full == some).all():
         return []
-    return [f"the cap of {_listed(names, np.flatnonzero(full))} binds"] if full.any() else []
+    return [f"the cap of {listed(names, np.flatnonzero(full))} binds"] if full.any() else []
 
 
 def _notes(names: Sequence[str], asked: I64, quotas: I64, caps: I64, limits: I64) -> list[str]:
@@ -216,13 +216,13 @@ def _notes(names: Sequence[str], asked: I64, quotas: I64, caps: I64, limits: I64
     if len(capped) > TOLD:
         notes.append(f"{len(capped) - TOLD} others are capped as well")
     takers = np.flatnonzero(quotas > asked)
-    notes.append(f"{lost.sum()} tokens are spread over {_listed(names, takers)}")
-    if full := _listed(names, takers[quotas[takers] == limits[takers]]):
+    notes.append(f"{lost.sum()} tokens are spread over {listed(names, takers)}")
+    if full := listed(names, takers[quotas[takers] == limits[takers]]):
         notes.append(f"that brings {full} to the cap, too")
     return notes
 
 
-def _listed(names: Sequence[str], parts: I64) -> str:
+def listed(names: Sequence[str], parts: I64) -> str:
     """The first few, and how many more."""
     more = f" and {len(parts) - TOLD} others" if len(parts) > TOLD else ""
     return ", ".join(names[i] for i in parts[:TOLD].tolist()) + more

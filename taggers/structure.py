@@ -44,7 +44,7 @@ class Structure(Tagger, frozen=True):
     Spans of one column do not overlap; a formula may lie in a list, a list in a table.
     """
 
-    cost: ClassVar[float] = 0.8
+    cost: ClassVar[float] = 1.4
 
     max_level: Annotated[int, msgspec.Meta(ge=1, le=MAX_LEVEL)] = MAX_LEVEL
     """Headings of a level over this begin no section: 2 makes chapters of # and ##."""

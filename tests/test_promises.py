@@ -135,7 +135,7 @@ Steps.over_parts = over_parts
     [
         (dies_before_the_record_of("curate"), "|||EMAIL_ADDRESS|||", "|||EMAIL_ADRRESS|||"),
         (DIES_BEFORE_THE_TABLE, "keep: longest}", "keep: longest, verify: 0.99}"),
-        (dies_before_the_record_of("encode"), "by: gopher.words", "by: gopher.stop_words"),
+        (dies_before_the_record_of("encode"), "keep: longest", "keep: first"),
         (dies_before_the_record_of("mix"), "seed: 7", "seed: 8"),
     ],
     ids=["curate", "dedup", "encode", "mix"],
@@ -189,7 +189,7 @@ def test_an_overwritten_input_runs_what_depends_on_it(root: Path) -> None:
     write_shard(root / "data/web/web-0001.jsonl.zst", rows)
     happened = again(root)
     assert {task for task in happened if task.startswith("curate")} == {"curate web/web-0001"}
-    assert {"dedup", "encode web/web-0001", "plan plan"} <= happened
+    assert {"dedup", "encode web/web-0001", "plan web"} <= happened
     assert "encode web/web-0000" not in happened
 
 

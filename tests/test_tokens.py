@@ -2,6 +2,9 @@
 
 import csv
 import gzip
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +121,33 @@ def test_no_manifest_no_arrays(tmp_path: Path, content: str) -> None:
         verify(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ('"dtype": "uint16"', '"dtype": "uint1"', "Invalid enum value 'uint1'"),
+        ('"vocab_size": 10', '"vocab_size": 0', r"`int` >= 1 .* `\$\.vocab_size`"),
+        ('"documents": 3', '"documents": -1', r"`int` >= 1 .* `\$\.sources"),
+    ],
+)
+def test_what_no_manifest_can_say_is_told(folder: Path, field: str, value: str, told: str) -> None:
+    content = (folder / "manifest.json").read_text()
+    assert field in content
+    (folder / "manifest.json").write_text(content.replace(field, value, 1))
+    with pytest.raises(TokensError, match=told):
+        read_manifest(folder)
+
+
+def test_the_trainer_needs_numpy_and_msgspec_only() -> None:
+    """What `import dolma_pipe.tokens` loads beside the standard library."""
+    code = (
+        "import sys, numpy, msgspec; before = set(sys.modules); import dolma_pipe.tokens;"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before};"
+        "print(sorted(new - sys.stdlib_module_names - {'numpy', 'msgspec'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['dolma_pipe']\n"
+
+
 def test_another_version_is_refused(folder: Path) -> None:
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
@@ -170,5 +200,29 @@ def test_a_quote_without_end_does_not_fill_the_memory(
     monkeypatch.setattr("dolma_pipe.tokens.rows.LONGEST_ROW", 100)
     rows = records(path)
     assert next(rows) == b"0,3,a,b,1\n"
-    with pytest.raises(TokensError, match="no end"):
+    with pytest.raises(TokensError, match="a quoted field has no end"):
+        next(rows)
+
+
+def test_long_ids_do_not_add_up_in_memory(tmp_path: Path) -> None:
+    rows = [b"%d,%d,%s,s,1\n" % (i, i + 1, b"x" * 300_000) for i in range(100)]
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"".join(rows), 1))
+    del rows
+    tracemalloc.start()
+    borders = np.concatenate([*read_borders(tmp_path / "a.csv.gz")])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert borders[:, 0].tolist() == [*range(100)]
+    assert peak < 10 << 20
+
+
+def test_a_line_without_end_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"0,3,a,b,1\n3,5," + b"a" * 100))
+    monkeypatch.setattr("dolma_pipe.tokens.rows.LONGEST_ROW", 100)
+    rows = records(path)
+    assert next(rows) == b"0,3,a,b,1\n"
+    with pytest.raises(TokensError, match="a row has no end"):
         next(rows)

@@ -100,6 +100,15 @@ def test_a_flipped_byte_is_found_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["tokens"]
 
 
+def test_megatron_gets_no_index_of_documents_that_end_elsewhere(
+    small: TokenArrays, tmp_path: Path
+) -> None:
+    np.array([0, 2, 4, 6], "<u8").tofile(small.folder / "web/part-00000.offsets.u64")
+    with pytest.raises(TokensError, match=r"web/part-00000\.npy: offsets are not where its doc"):
+        export_arrays(small, tmp_path / "out", "megatron")
+    assert [path.name for path in tmp_path.iterdir()] == ["tokens"]
+
+
 @pytest.mark.parametrize("to", ["megatron", "llmc"])
 def test_what_an_int32_cannot_count_is_refused(
     small: TokenArrays, tmp_path: Path, to: str, monkeypatch: pytest.MonkeyPatch

@@ -139,6 +139,16 @@ def test_an_end_of_text_that_lacks_is_added_on_demand_only(tmp_path: Path) -> No
     assert notes[1] == "a.npy: 3 documents had no end of text: it is added"
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i1", "<u2", "<i8"])
+def test_an_end_of_text_that_the_type_of_the_ids_cannot_hold_is_added(
+    tmp_path: Path, dtype: str
+) -> None:
+    (tmp_path / "old").mkdir()
+    np.save(tmp_path / "old/a.npy", np.array([1, 2], dtype))
+    arrays, _ = take(tmp_path, ImportSettings(add_eos=True), vocabulary(70_001, 70_000))
+    assert documents_of(arrays) == [[1, 2, 70_000]]
+
+
 def test_llmc_arrays_that_cut_a_document(tmp_path: Path) -> None:
     write_llmc(tmp_path / "old/web_000.bin", [9, 1, 9, 9, 2])
     write_llmc(tmp_path / "old/web_001.bin", [3, 9, 4])
@@ -199,6 +209,10 @@ def patch(path: Path, at: int, content: bytes) -> None:
     path.write_bytes(old[:at] + content + old[at + len(content) :])
 
 
+def npy(header: str) -> bytes:
+    return b"\x93NUMPY\x01\0" + struct.pack("<H", len(header)) + header.encode() + bytes(8)
+
+
 DEFECTS: list[tuple[str, Callable[[Path], object], str]] = [
     ("dolma.npy", lambda p: cut(p, 9), "9 bytes are no whole number of uint16 ids"),
     ("dolma.npy", lambda p: cut(p, 8), "document id-2 is said .* the array at 4"),
@@ -225,7 +239,11 @@ DEFECTS: list[tuple[str, Callable[[Path], object], str]] = [
     ("real.npy", lambda p: np.save(p, np.ones(3)), "holds float64 of shape"),
     ("real.npy", lambda p: np.save(p, np.ones((3, 9), "u2")), r"of shape \(3, 9\)"),
     ("real.npy", lambda p: np.save(p, np.array([-1, 9], "<i2")), "token id 65535 in a voc"),
-    ("real.npy", lambda p: p.write_bytes(b"\x93NUMPY\x01\x00"), "real.npy: .*array header"),
+    ("real.npy", lambda p: p.write_bytes(b"\x93NUMPY\x01\x00"), "its header is not one of np"),
+    *[
+        ("real.npy", lambda p, h=header: p.write_bytes(npy(h)), "its header is not one of np")
+        for header in ("", "{[]: 1}", "{'descr': (", "if:\n  x\n y", "-" * 9000 + "1", " " * 60_000)
+    ],
 ]
 
 

@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dolma_pipe.errors import TokensError
@@ -54,3 +55,12 @@ def test_rows_of_another_array_are_not_believed(arrays: TokenArrays) -> None:
         (arrays.folder / "web/part-00000.csv.gz").write_bytes(gzip.compress(content))
         with pytest.raises(TokensError, match="other documents"):
             find_token(arrays, 3)
+
+
+@pytest.mark.parametrize(("borders", "token"), [([0, 3, 4, 5], 5), ([1, 3, 4, 6], 0)])
+def test_offsets_that_cannot_be_are_told(
+    arrays: TokenArrays, borders: list[int], token: int
+) -> None:
+    np.array(borders, "<u8").tofile(arrays.folder / "web/part-00000.offsets.u64")
+    with pytest.raises(TokensError, match=r"part-00000\.npy: offsets do not go from 0 to 6"):
+        find_token(arrays, token)

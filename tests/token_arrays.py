@@ -4,7 +4,7 @@ import csv
 import gzip
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from dolma_pipe.tokens import (
     Manifest,
     TokenArrays,
     TokenizerStamp,
-    TokenSource,
     Vocabulary,
+    id_type,
+    source_of,
     write_manifest,
     write_tokens,
 )
@@ -34,7 +35,11 @@ def vocabulary(size: int = 10, eos: int = EOS) -> Vocabulary:
 
 
 def write_arrays(
-    folder: Path, sources: dict[str, list[Documents]], size: int = 10, eos: int = EOS
+    folder: Path,
+    sources: Mapping[str, Sequence[Documents]],
+    size: int = 10,
+    eos: int = EOS,
+    seed: int = 1,
 ) -> TokenArrays:
     """sources: for each its shards, for each of these its documents, with their EOS."""
     words = vocabulary(size, eos)
@@ -46,20 +51,18 @@ def write_arrays(
                 for number, ids in enumerate(documents):
                     writer.add(np.array(ids, "<u4"), f'{name} "{number}"', "in.zst", number + 1)
             shards.append(writer.shard(f"{name}/part-{i:05d}.npy"))
-        total = sum(shard.tokens for shard in shards)
-        count = sum(shard.documents for shard in shards)
-        written.append(TokenSource(name=name, documents=count, tokens=total, shards=tuple(shards)))
+        written.append(source_of(name, shards))
     content = words.token_bytes.astype("<u2").tobytes()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "token_bytes.u16").write_bytes(content)
     manifest = Manifest(
-        dtype=words.dtype.name,
+        dtype=id_type(size),
         vocab_size=size,
         eos_id=eos,
         pad_id=None,
         tokenizer=STAMP,
         token_bytes_sha256=hashlib.sha256(content).hexdigest(),
-        seed=1,
+        seed=seed,
         fingerprint="f",
         documents=sum(source.documents for source in written),
         tokens=sum(source.tokens for source in written),

@@ -39,13 +39,9 @@ def _option(field: msgspec.inspect.Field) -> Callable[[Command], Command]:
     parsed: click.ParamType[Any]
     if isinstance(kind, msgspec.inspect.LiteralType):
         parsed = click.Choice([str(value) for value in kind.values])
-    elif isinstance(kind, msgspec.inspect.IntType):
-        parsed = click.IntRange(kind.ge, kind.le if kind.lt is None else kind.lt - 1)
     else:
-        assert isinstance(kind, msgspec.inspect.FloatType)
-        highest, open_end = (kind.le, False) if kind.lt is None else (kind.lt, True)
-        lowest, open_start = (kind.ge, False) if kind.gt is None else (kind.gt, True)
-        parsed = click.FloatRange(lowest, highest, min_open=open_start, max_open=open_end)
+        assert isinstance(kind, msgspec.inspect.IntType | msgspec.inspect.FloatType)
+        parsed = _number(kind)
     return click.option(
         f"--{field.name.replace('_', '-')}",
         field.name,
@@ -54,6 +50,20 @@ def _option(field: msgspec.inspect.Field) -> Callable[[Command], Command]:
         show_default=True,
         help=schema.get("description"),
     )
+
+
+def _number(
+    kind: msgspec.inspect.IntType | msgspec.inspect.FloatType,
+) -> click.ParamType[Any]:
+    """Its bounds; none where there are none, which a range of click tells as x<=None."""
+    whole = isinstance(kind, msgspec.inspect.IntType)
+    highest: Any = kind.le if kind.lt is None else kind.lt
+    lowest: Any = kind.ge if kind.gt is None else kind.gt
+    if lowest is None and highest is None:
+        return click.INT if whole else click.FLOAT
+    open_ends = {"min_open": kind.gt is not None, "max_open": kind.lt is not None}
+    ranged = click.IntRange if whole else click.FloatRange
+    return ranged(lowest, highest, **open_ends)
 
 
 def paths_options(required: bool) -> Callable[[Command], Command]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path)
 REPEATS = 4.0
-"""Repeats that cost next to nothing (Muennighoff et al. 2023, arXiv 2305.16264)."""
+"""Where a recipe says nothing: they cost next to nothing (Muennighoff et al. 2023,
+arXiv 2305.16264)."""
 
 
 def _amount(_context: click.Context, option: click.Parameter, given: str | None) -> float | None:
@@ -28,7 +29,7 @@ def _amount(_context: click.Context, option: click.Parameter, given: str | None)
     value = amount(given, option.opts[0])
     if value < 1:
         raise RecipeError(f"{option.opts[0]}: one token at least is needed")
-    return value
+    return float(round(value))
 
 
 def _pair(_context: click.Context, _option: click.Parameter, given: str) -> tuple[float, float]:
@@ -57,9 +58,8 @@ supply_option = click.option(
 repeats_option = click.option(
     "--max-repeats",
     type=click.FloatRange(0, 1000, min_open=True),
-    default=REPEATS,
-    show_default=True,
-    help="Most repeats of a source without `upsample` in the recipe.",
+    help="Most repeats of a source without `upsample` in the recipe "
+    f"[default: its mix.max_repeats, or {REPEATS:g}]",
 )
 prior_option = click.option(
     "--prior",
@@ -122,7 +122,7 @@ def swarm(
     runs: int | None,
     tokens: float | None,
     supply: str | None,
-    max_repeats: float,
+    max_repeats: float | None,
     prior: str | None,
     temperature: float,
     concentration: tuple[float, float],
@@ -155,7 +155,8 @@ def swarm(
     names = tuple(source.name for source in checked.sources)
     out_of_it = left_out(checked.mix.shares if checked.mix else {}, names)
     domains = tuple(name for name in names if name not in out_of_it)
-    stock = _stock(checked, work, supply, domains, max_repeats)
+    repeats = _repeats(recipe, max_repeats)
+    stock = _stock(checked, work, supply, domains, repeats)
     assert stock is not None
     centre = shares_of(_prior(prior, domains, stock) ** (1 / temperature), "--prior")
     wish = Wish(
@@ -165,6 +166,7 @@ def swarm(
         stock=stock,
         grouping=grouping(frozen, domains, centre),
         target=target,
+        max_repeats=repeats,
         runs=runs,
         seed=seed,
         concentration=concentration,
@@ -200,7 +202,7 @@ def fit(
     recipe: Path | None,
     tokens: float | None,
     supply: str | None,
-    max_repeats: float,
+    max_repeats: float | None,
     prior: str | None,
     tasks: str | None,
     task_weights: str | None,
@@ -240,7 +242,8 @@ def fit(
     paths = [table] if losses is None else [table, losses]
     runs = read_table(paths, weight_prefix, loss_prefix, chosen)
     checked = read_recipe(recipe) if recipe else None
-    stock = _stock(checked, work, supply, runs.domains, max_repeats)
+    repeats = _repeats(recipe, max_repeats)
+    stock = _stock(checked, work, supply, runs.domains, repeats)
     target = tokens or (checked.mix.target_tokens if checked and checked.mix else None)
     if target is not None and stock is None:
         raise RecipeError("--tokens: caps need the tokens that there are: --supply or --recipe")
@@ -257,7 +260,8 @@ def fit(
     )
     found = fit_mixture(runs, question, settled)
     if out is not None:
-        write_text(out, proposal_text(found, checked, recipe))
+        written = repeats if stock is not None else None
+        write_text(out, proposal_text(found, checked, recipe, written))
     _show(found, fit_told(found), as_json=as_json)
     if out is not None and not as_json:
         click.echo(f"proposal {out}")
@@ -273,7 +277,7 @@ def _stock(
     """What there is of each domain, and how often it may be used; None where nobody says."""
     from dolma_pipe.errors import RecipeError
     from dolma_pipe.mixture.given import amounts, in_order
-    from dolma_pipe.mixture.supply import Stock, encoded_tokens, most_repeats
+    from dolma_pipe.mixture.supply import encoded_stock, given_stock, swarm_settings
     from dolma_pipe.settings import nearest
     from dolma_pipe.work import Work
 
@@ -282,13 +286,22 @@ def _stock(
         for name in domains:
             if name not in names:
                 raise RecipeError(f"--recipe: has no source '{name}'{nearest(name, names)}")
-    repeats = most_repeats(recipe.mix if recipe else None, domains, max_repeats)
+    settings = swarm_settings(recipe.mix if recipe else None, max_repeats)
     if supply is not None:
-        return Stock(in_order(amounts(supply, "--supply"), domains, "--supply"), repeats)
+        tokens = in_order(amounts(supply, "--supply"), domains, "--supply")
+        return given_stock(tokens, domains, settings)
     if recipe is None:
         return None
-    found = encoded_tokens(recipe, Work(work or Path("work") / recipe.name))
-    return Stock(in_order({name: found[name] for name in domains}, domains, "--supply"), repeats)
+    return encoded_stock(recipe, Work(work or Path("work") / recipe.name), domains, settings)
+
+
+def _repeats(recipe: Path | None, given: float | None) -> float:
+    """The cap of sources that the recipe's `upsample` does not name."""
+    from dolma_pipe.mixture.recipes import repeats_in
+
+    if given is not None:
+        return given
+    return (repeats_in(recipe) if recipe is not None else None) or REPEATS
 
 
 def _prior(prior: str | None, domains: tuple[str, ...], stock: "Stock | None") -> Any:

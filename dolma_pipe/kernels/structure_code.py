@@ -5,6 +5,7 @@ import numpy as np
 from dolma_pipe.kernels.jit import U8, Bool, kernel
 from dolma_pipe.kernels.structure_found import CODE_BLOCK, Found, add
 from dolma_pipe.kernels.structure_lines import (
+    ATX,
     BEGIN_CODE,
     BLANK,
     CODE,
@@ -20,8 +21,9 @@ from dolma_pipe.kernels.unicode import code_points
 
 FREE, IN_CODE, IN_BLOCK = np.uint8(0), np.uint8(1), np.uint8(2)
 """Owner of a line: nobody, a block of code, a formula or LaTeX block of several lines."""
-MAX_CODE_LINES = 0.3
-"""A document with more of its lines outside of code blocks looking like code is source code."""
+MIN_CODE_LINES, MAX_CODE_SHARE = 3, 0.3
+"""A document is source code if at least so many, and more than this share, of its lines look like
+it: of those outside of code blocks that do not begin with #."""
 _TILDE = np.uint8(126)
 
 
@@ -35,7 +37,7 @@ def is_underline(text: U8, first: int, line: int, facts: LineFacts) -> bool:
     if above > first and facts.kinds[above - 1] != BLANK:
         over = facts.kinds[above - 1]
         same = text[facts.starts[above - 1]] == text[facts.starts[line]]
-        if not ((over == RULE or over == FENCE) and same):
+        if not (over == RULE and same):
             return False
     start, end = facts.starts[above], facts.ends[above]
     size = facts.values[line]
@@ -81,7 +83,7 @@ def _mark_code(
             if (kind == FENCE or kind == BEGIN_CODE) and closed[k]:
                 opener = k
             owners[k] = FREE if opener < 0 else IN_CODE
-            if opener < 0 and kind != BLANK:
+            if opener < 0 and kind != BLANK and kind != ATX:
                 lines += 1
                 code_lines += int(facts.flags[k] & CODE != 0)
             continue
@@ -94,4 +96,4 @@ def _mark_code(
         if ends:
             add(found, CODE_BLOCK, facts.starts[opener], facts.ends[k], k - opener - 1)
             opener = -1
-    return code_lines > MAX_CODE_LINES * lines
+    return code_lines >= MIN_CODE_LINES and code_lines > MAX_CODE_SHARE * lines

@@ -41,14 +41,13 @@ MIN_BODY = 60
 SENTENCE_ENDS = ".!?:…。！？：؟।"
 QUOTES = "\"'”’»)"
 UNDERLINE_LEVELS = {"=": 1, "-": 2, "*": 2, "~": 3, "^": 4, '"': 4, "+": 4}
-NO_TITLE = "@={}<>\\_;|*`~^"
+NO_TITLE = "@={}<>\\_;|*`~^©。"
 """Signs that no title without a mark of its own has."""
 
 _LEVELS = np.zeros(256, np.int64)
 for _character, _level in UNDERLINE_LEVELS.items():
     _LEVELS[ord(_character)] = _level
-_NO_TITLE = np.zeros(128, np.bool_)
-_NO_TITLE[list(NO_TITLE.encode())] = True
+_NO_TITLE = np.array([ord(c) for c in NO_TITLE])
 _SENTENCE_ENDS = np.array([ord(c) for c in SENTENCE_ENDS])
 _ENDERS = np.array([ord(c) for c in ENDERS])
 _STOPS = np.array([ord(c) for c in ".,;"])
@@ -296,7 +295,7 @@ def _lone_level(text: U8, start: int, end: int, is_first: bool, tables: Tables) 
     while i < end:
         code, after = code_point_at(text, i)
         count += 1
-        if count > MAX_FIRST or (code < 0x80 and _NO_TITLE[code]):
+        if count > MAX_FIRST or is_in(code, _NO_TITLE):
             return 0
         flags = flags_of(code, tables.pages, tables.classes)
         first = flags if count == 1 else first

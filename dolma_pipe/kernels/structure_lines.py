@@ -155,26 +155,30 @@ def _flags(text: U8, a: int, b: int) -> np.uint8:
     flags = seen & np.uint8(15)
     if gap:
         flags |= GAP
-    if wide >= np.uint8(0x80):
+    is_wide = bool(wide >= np.uint8(0x80))
+    if is_wide:
         flags |= WIDE
-    if _is_code(text[a], text[b - 1], b - a, seen & _EQUALS != 0, seen & (_EQUALS | _SIGN) != 0):
+    equals, sign = seen & _EQUALS != 0, seen & (_EQUALS | _SIGN) != 0
+    if _is_code(text[a], text[b - 1], b - a, equals, sign, is_wide):
         flags |= CODE
     return flags
 
 
 @kernel
-def _is_code(first: np.uint8, last: np.uint8, size: int, equals: bool, sign: bool) -> bool:
+def _is_code(
+    first: np.uint8, last: np.uint8, size: int, equals: bool, sign: bool, wide: bool
+) -> bool:
     """A line that ends as code does, or sets a variable; never one of LaTeX, HTML or a table."""
     f, e = int(first), int(last)
     if f == 92 or f == 37 or f == 60 or f == 124:  # \ % < |
         return False
     if e == 59 or e == 123 or e == 125 or e == 40 or e == 92:  # ; { } ( \
         return True
-    small = 97 <= f <= 122 or f == 95 or f == 64 or f == 125 or f == 41 or f == 93  # a-z _ @ } ) ]
+    small = 97 <= f <= 122 or f == 95 or f == 125 or f == 41 or f == 93  # a-z _ } ) ]
     if small and sign and (e == 41 or e == 58 or e == 44 or e == 93):  # ) : , ]
         return True
-    name = small or 65 <= f <= 90 or f == 36  # A-Z $
-    return name and equals and size < 120 and e != 46  # .
+    name = small or 65 <= f <= 90  # A-Z
+    return name and equals and not wide and size < 120 and e != 46  # .
 
 
 @kernel

@@ -4,8 +4,10 @@ import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U8, U16, kernel
 from dolma_pipe.kernels.structure_words import (
+    DIVISIONS,
     HeadingWords,
     after_white,
+    cased,
     find_word,
     white_width,
 )
@@ -19,6 +21,8 @@ CHAPTER = -1
 ROMAN = 1000
 ENDERS = ".,;:!。，；：！"
 """What no title ends with."""
+NO_NUMBERED = "$\\={}<>|"
+"""Signs that no numbered title has: there are lists of statements, too."""
 NUMERALS = "一二三四五六七八九十百千零〇两"
 COUNTERS = {
     **dict.fromkeys("章回卷篇部编編幕장편부", 1),
@@ -29,11 +33,23 @@ COUNTERS = {
 ZEROS = (0x30, 0x660, 0x6F0, 0x966, 0xFF10)
 """Digits: ASCII, Arabic, Persian, Devanagari, full width."""
 
+_NO_NUMBERED = np.array([ord(c) for c in NO_NUMBERED])
 _ENDERS = np.array([ord(c) for c in ENDERS])
 _NUMERALS = np.array([ord(c) for c in NUMERALS])
 _COUNTERS = np.array([ord(c) for c in COUNTERS])
 _COUNTER_LEVELS = np.array(list(COUNTERS.values()))
 _ORDER = (0x7B2C, 0xC81C)  # 第 제
+_LONGEST = 32
+_DIVISION_SHAPES = np.zeros((32, 32, _LONGEST), np.bool_)
+"""By two bytes and the length of a word: whether a division may have it."""
+for _word in cased(tuple(DIVISIONS)):
+    _bytes = _word.encode()
+    _DIVISION_SHAPES[_bytes[0] & 31, _bytes[1] & 31, len(_bytes)] = True
+_NUMBER_LEADS = np.zeros((256, 256), np.bool_)
+"""By two bytes: whether a digit beyond ASCII, 第 or 제 begins so."""
+for _code in (*_ORDER, *(zero + k for zero in ZEROS[1:] for k in range(10))):
+    _bytes = chr(_code).encode()
+    _NUMBER_LEADS[_bytes[0], _bytes[1]] = True
 _LETTER_VALUES = np.zeros(256, np.int64)
 for _letter, _value in zip(b"IVXLC", (1, 5, 10, 50, 100), strict=True):
     _LETTER_VALUES[_letter] = _value
@@ -41,23 +57,27 @@ for _letter, _value in zip(b"IVXLC", (1, 5, 10, 50, 100), strict=True):
 
 @kernel
 def may_be_numbered(text: U8, a: int, b: int) -> bool:
-    """Whether it is worth asking `numbered`: the line is short, and begins with a digit or a Roman
-    number, or its second word with no small letter of ASCII."""
+    """Whether it is worth asking `numbered`, by the first bytes of a line and the shape of its
+    first word: a cheap look, that takes no part in the decision."""
     if b - a > MAX_BYTES:
         return False
-    first = int(text[a])
-    if first < 65 or first > 90:
-        return 48 <= first <= 57 or 0xC2 <= first <= 0xDB or 0xE0 <= first <= 0xEF
-    second = int(text[a + 1]) if a + 1 < b else 46
-    if second == 46 or _LETTER_VALUES[second] > 0:  # A. or II
+    first, second = int(text[a]), int(text[a + 1]) if a + 1 < b else 46
+    if first < 0x80:
+        if 48 <= first <= 57:
+            return True
+        if first < 65 or first > 90:
+            return False
+        if second == 46 or _LETTER_VALUES[second] > 0:  # A. or II
+            return True
+    elif _NUMBER_LEADS[first, second]:
         return True
-    i = a + 1
-    while i < b and i - a < 32 and white_width(text, i) == 0:
+    i = a
+    while i < b and i - a < _LONGEST and white_width(text, i) == 0:
         i += 1
-    i = after_white(text, i, b)
-    if i >= b:
+    if i >= b or not _DIVISION_SHAPES[first & 31, second & 31, i - a]:
         return False
-    return bool(not 97 <= text[i] <= 122)
+    i = after_white(text, i, b)
+    return i < b and not 97 <= text[i] <= 122
 
 
 @kernel
@@ -270,6 +290,8 @@ def is_title(text: U8, at: int, end: int, pages: U16, classes: U8) -> bool:
         count += 1
         if (white and is_white) or code == 9 or (code == 46 and last == 46):
             return False  # columns, or the leaders of a table of contents
+        if is_in(code, _NO_NUMBERED):
+            return False
         if count > MAX_TITLE or words > MAX_TITLE_WORDS:
             return False
         white, last, i = is_white, code, after

@@ -107,7 +107,8 @@ def cut_sections(
                 level = section_levels[k] if level == 0 else level
                 k += 1
             end = int(section_starts[k]) if k < last else size
-            if size - end < min_bytes:  # the last one is too short: it goes with the one before
+            if k < last and size - end < min_bytes:  # the last one goes with the one before
+                level = section_levels[k] if level == 0 else level
                 end, k = size, last
             while start < end:
                 stop = _cut(text, begin, start, end, max_bytes, min_bytes)

@@ -120,9 +120,9 @@ def _find_gaps(text: U8, line: int, facts: LineFacts, places: I64) -> int:
 
 @kernel
 def _are_aligned(above: I64, here: I64, count: int) -> bool:
-    """Whether each gap begins or ends where that of the line above does, or one has a tab."""
+    """Whether each gap has a column in common with that of the line above, or one has a tab."""
     for k in range(min(count, MAX_GAPS)):
         if above[k, 0] >= 0 and here[k, 0] >= 0:
-            if above[k, 0] != here[k, 0] and above[k, 1] != here[k, 1]:
+            if above[k, 0] >= here[k, 1] or here[k, 0] >= above[k, 1]:
                 return False
     return True

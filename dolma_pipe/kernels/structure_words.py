@@ -82,10 +82,10 @@ class HeadingWords(NamedTuple):
 @cache
 def heading_words() -> HeadingWords:
     """The sets, made once."""
-    divisions = [(cased, level) for word, level in DIVISIONS.items() for cased in _capitals(word)]
-    ordinals = [cased for word in ORDINALS for cased in _capitals(word)]
-    references = [cased for name in REFERENCES for cased in (name, *_capitals(name))]
-    others = [cased for name in OTHER_NAMES for cased in (name, *_capitals(name))]
+    divisions = [(form, level) for word, level in DIVISIONS.items() for form in cased((word,))]
+    ordinals = cased(tuple(ORDINALS))
+    references = [*REFERENCES, *cased(REFERENCES)]
+    others = [*OTHER_NAMES, *cased(OTHER_NAMES)]
     return HeadingWords(
         _set([word for word, _ in divisions]),
         np.array([level for _, level in divisions]),
@@ -93,6 +93,11 @@ def heading_words() -> HeadingWords:
         _set(references + others),
         len(references),
     )
+
+
+def cased(words: tuple[str, ...]) -> list[str]:
+    """Each with a capital, with capitals, and in capitals."""
+    return [form for word in words for form in _capitals(word)]
 
 
 def _capitals(name: str) -> tuple[str, ...]:

@@ -256,19 +256,18 @@ def _domains(table: Table, question: Question, found: list[Solution]) -> list[Do
     rows = []
     for i, name in enumerate(table.domains):
         share, cap = float(shares[0, i]), None if caps is None else float(caps[i])
-        repeats = None
-        if stock is not None and target is not None and stock.tokens[i] > 0:
-            repeats = share * target / float(stock.tokens[i])
+        tokens = None if stock is None else float(stock.tokens[i])
+        most = float(stock.most[i]) / tokens if stock is not None and tokens else None
         row = DomainRow(
             name=name,
             prior=float(question.prior[i]),
             share=_estimate(shares[:, i]),
             seen_low=float(table.weights[:, i].min()),
             seen_high=float(table.weights[:, i].max()),
-            tokens=None if stock is None else float(stock.tokens[i]),
-            max_repeats=None if stock is None else float(stock.repeats[i]),
+            tokens=tokens,
+            max_repeats=most,
             cap=cap,
-            repeats=repeats,
+            repeats=share * target / tokens if tokens and target is not None else None,
             binds=cap is not None and cap < 1 and share >= cap * (1 - BINDS),
         )
         rows.append(row)

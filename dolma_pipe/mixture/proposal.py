@@ -9,19 +9,19 @@ from dolma_pipe.mixture.recipes import base_of, mix_section, recipe_text, writte
 from dolma_pipe.recipe import Recipe
 
 
-def proposal_text(fit: Fit, recipe: Recipe | None, path: Path | None) -> str:
+def proposal_text(
+    fit: Fit, recipe: Recipe | None, path: Path | None, max_repeats: float | None
+) -> str:
     """The `mix` section; with a recipe one that extends it, of the same name and so in the same
-    work directory, where only the mix is made anew. Its other sources get share 0."""
+    work directory, where only the mix is made anew. Its other sources get share 0.
+
+    max_repeats: None where the repeats are nobody's concern.
+    """
     caps = np.array([1.0 if row.cap is None else row.cap for row in fit.domains])
     shares = written_shares(np.array([row.share.value for row in fit.domains]), caps)
-    repeats = [row.max_repeats for row in fit.domains if row.max_repeats is not None]
     name, base = base_of(path) if path is not None else (None, {})
     section = mix_section(
-        base,
-        [row.name for row in fit.domains],
-        shares,
-        fit.target_tokens,
-        np.array(repeats) if repeats else None,
+        base, [row.name for row in fit.domains], shares, fit.target_tokens, max_repeats
     )
     others = [source.name for source in recipe.sources] if recipe is not None else []
     section["shares"] |= {other: 0 for other in others if other not in section["shares"]}

@@ -16,16 +16,13 @@ from dolma_pipe.work import atomic_write
 
 DIGITS = (6, 9)
 """Of a share in a recipe: more where rounding would break a cap."""
-REPLACED = ("target_tokens", "shares", "mixer")
-"""Keys of `mix` that say what a proposal says anew."""
 
 
 def written_shares(shares: F64, caps: F64) -> F64:
     """Shares as decimals that sum to 1 and keep the caps (float64[domains], both).
 
-    Where the caps leave no room at all, the sum stays up to 1e-6 below 1, which a recipe allows.
+    Where the caps leave no room for rounding, the shares stay as they are.
     """
-    whole = np.empty(0)
     for digits in DIGITS:
         unit = 10**digits
         most = np.floor(caps * unit * (1 + 1e-15))
@@ -37,8 +34,8 @@ def written_shares(shares: F64, caps: F64) -> F64:
             whole[i] += 1
             left -= 1
         if left == 0:
-            break
-    return np.asarray(whole / 10**digits)
+            return np.asarray(whole / unit)
+    return np.minimum(shares, caps)
 
 
 def mix_section(
@@ -46,27 +43,23 @@ def mix_section(
     domains: Sequence[str],
     shares: F64,
     target: float | None,
-    repeats: F64 | None,
+    max_repeats: float | None,
 ) -> dict[str, Any]:
-    """The `mix` section of a mixture: shares and target anew, all else as in the base.
-
-    repeats: float64[domains], written for domains that have no `upsample` of their own.
-    """
+    """The `mix` section of a mixture: shares, target and max_repeats anew, all else as in the base,
+    but for its mixer."""
     section: dict[str, Any] = {} if target is None else {"target_tokens": round(target)}
     section["shares"] = dict(zip(domains, shares.tolist(), strict=True))
-    kept = {key: value for key, value in base.items() if key not in REPLACED and value}
-    if repeats is not None:
-        own = kept.pop("upsample", {})
-        most = {
-            name: _number(own.get(name, n))
-            for name, n in zip(domains, repeats.tolist(), strict=True)
-        }
-        kept = {"upsample": own | most, **kept}
+    if max_repeats is not None:
+        section["max_repeats"] = int(max_repeats) if max_repeats % 1 == 0 else max_repeats
+    kept = {key: value for key, value in base.items() if key not in section and value}
+    kept.pop("mixer", None)
     return section | kept
 
 
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def repeats_in(recipe: Path) -> float | None:
+    """mix.max_repeats where a recipe says it. Raises RecipeError."""
+    found = (read_extended(recipe).get("mix") or {}).get("max_repeats")
+    return None if found is None else float(found)
 
 
 def base_of(recipe: Path) -> tuple[str, dict[str, Any]]:

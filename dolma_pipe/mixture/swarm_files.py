@@ -36,6 +36,7 @@ class Wish(NamedTuple):
     stock: Stock
     grouping: Grouping
     target: float
+    max_repeats: float
     runs: int | None
     seed: int
     concentration: tuple[float, float]
@@ -103,7 +104,7 @@ def write_swarm(recipe: Path, out: Path, wish: Wish, *, force: bool) -> SwarmDra
 
 
 def _mix(base: dict[str, Any], wish: Wish, shares: F64) -> dict[str, Any]:
-    section = mix_section(base, wish.domains, shares, wish.target, wish.stock.repeats)
+    section = mix_section(base, wish.domains, shares, wish.target, wish.max_repeats)
     section["shares"] |= dict.fromkeys(wish.left_out, 0)
     return section
 

@@ -37,10 +37,10 @@ from dolma_pipe.work import Work
 class Survivors(NamedTuple):
     """A curated shard after deduplication.
 
-    fingerprint: of the curated file and of what was removed and cut. removed: uint8 a document,
-    None where the recipe has no dedup section; cuts: None where no entry edits.
-    removed_documents: int64[entries]; lost_bytes: of text, with removed documents and in cuts;
-    cut_bytes: those in cuts.
+    fingerprint: of the documents that stages 1 to 3 kept and of what was removed and cut; scores
+    are not in it. removed: uint8 a document, None where the recipe has no dedup section; cuts: None
+    where no entry edits. removed_documents: int64[entries]; lost_bytes: of text, with removed
+    documents and in cuts; cut_bytes: those in cuts.
     """
 
     curated: CuratedInput
@@ -67,7 +67,7 @@ def deduplicate(
     if not entries:
         none = np.zeros(0, np.int64)
         return Deduplicated(
-            [Survivors(c, c.fingerprint, None, None, none, 0, 0) for c in curated], []
+            [Survivors(c, c.counts.survivors_hash, None, None, none, 0, 0) for c in curated], []
         )
     work = context.work
     active = [entry for entry in entries if method in (None, entry.method)]
@@ -147,7 +147,7 @@ def _survivors(work: Work, curated: CuratedInput, entries: int, *, edited: bool)
     removed: U8 = np.fromfile(work.removed(key), np.uint8)
     lengths = pq.read_table(work.columns(key), columns=["length"]).column(0).to_numpy()
     lost = int(lengths[removed != 0].sum())
-    made_of = [curated.fingerprint, content_hash(str(work.removed(key)))]
+    made_of = [curated.counts.survivors_hash, content_hash(str(work.removed(key)))]
     cuts, cut_bytes = work.cuts(key) if edited else None, 0
     if cuts is not None:
         cut_bytes = int(read_cuts(cuts, len(removed)).lengths().sum())

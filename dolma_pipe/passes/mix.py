@@ -2,6 +2,7 @@
 mix starts here."""
 
 import shutil
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import msgspec
 
 from dolma_pipe.engine.base import Task, raise_failure, succeed
-from dolma_pipe.errors import RecipeError, UserError
+from dolma_pipe.errors import RecipeError
+from dolma_pipe.inputs import Input
 from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
 from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.mixing import mixers_used
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.encode import EncodedInput
+from dolma_pipe.recipe import Recipe
+from dolma_pipe.settings import one_line
 from dolma_pipe.stages.assemble import assembly_tasks, finish_tokens, withdraw_manifests
 from dolma_pipe.stages.mix import plan_mix
 from dolma_pipe.stages.mix.documents import Shard, SourceTask
@@ -22,6 +26,7 @@ from dolma_pipe.stages.mix.plan import Plan, copies_path, order_path, plan_path,
 from dolma_pipe.stages.publish import published, receipts
 from dolma_pipe.store import Store, open_store
 from dolma_pipe.tokens import ENDINGS, MANIFEST, TOKEN_BYTES
+from dolma_pipe.work import Work
 
 
 def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -> Plan:
@@ -97,9 +102,9 @@ def plan(context: Context, encoded: list[EncodedInput], *, write: bool = True) -
         return succeed(context.map("plan", function, tasks))
 
     try:
-        return plan_mix(run, _sources(context, encoded), write=write)
-    except UserError as error:
-        raise RecipeError(f"{error}; encoded are {_supply(encoded)}") from error
+        return plan_mix(run, source_tasks(context.recipe, context.work, encoded), write=write)
+    except RecipeError as error:
+        raise RecipeError(f"{one_line(error)}; encoded are {_supply(encoded)}") from error
 
 
 def _supply(encoded: list[EncodedInput]) -> str:
@@ -110,19 +115,21 @@ def _supply(encoded: list[EncodedInput]) -> str:
     return ", ".join(f"{source} {number:,}" for source, number in tokens.items())
 
 
-def _sources(context: Context, encoded: list[EncodedInput]) -> list[SourceTask]:
-    recipe = context.recipe
+def source_tasks(
+    recipe: Recipe, work: Work, shards: Sequence[EncodedInput | Input]
+) -> list[SourceTask]:
+    """What the tasks of a plan are told of each source; shards: encoded, in the recipe's order."""
     assert recipe.tokenize is not None
     return [
         SourceTask(
-            root=str(context.work.root),
+            root=str(work.root),
             name=source,
-            shards=tuple(Shard(shard.key, shard.uri) for shard in shards),
+            shards=tuple(Shard(shard.key, shard.uri) for shard in of_source),
             mix=dict(msgspec.to_builtins(recipe.mix or MixSettings())),
             seed=recipe.seed,
             max_shard_tokens=recipe.tokenize.max_shard_tokens,
         )
-        for source, shards in groupby(encoded, key=lambda shard: shard.source)
+        for source, of_source in groupby(shards, key=lambda shard: shard.source)
     ]
 
 

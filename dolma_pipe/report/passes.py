@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from dolma_pipe.entries import Ast, MinHash, Semantic
-from dolma_pipe.mix_settings import Curve
+from dolma_pipe.mix_settings import Curve, Division, Factor, mixer_name
 from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.report.settings import settings_told
 from dolma_pipe.stages.decide import NamedTagger, by_cost
@@ -51,17 +51,33 @@ def _source(source: Source) -> Iterator[str]:
 
 
 def _mix(recipe: Recipe) -> Iterator[str]:
-    if recipe.mix is None:
+    mix = recipe.mix
+    if mix is None:
         yield "mix: every document once"
         return
-    target = recipe.mix.target_tokens
-    yield f"mix: {f'{target:,} tokens' if target else 'as many tokens as shares and caps allow'}"
+    target = (
+        f"{mix.target_tokens:,} tokens" if mix.target_tokens else "as many tokens as caps allow"
+    )
+    yield f"mix: {target}, by {_mixer(mix)}"
     for source in recipe.sources:
-        share = recipe.mix.shares.get(source.name)
-        factor = recipe.mix.upsample.get(source.name, 1)
-        told = (
-            f"by {factor.by}, at most {factor.max:g}"
-            if isinstance(factor, Curve)
-            else f"{factor:g}"
-        )
-        yield f"  {source.name}: share {'-' if share is None else f'{share:g}'}, upsample {told}"
+        yield f"  {source.name}: {_part(mix.shares.get(source.name), mix.factor_of(source.name))}"
+        if held_out := mix.held_out_of(source.name):
+            yield f"    held out: {held_out:g} of the documents"
+        if groups := mix.groups.get(source.name):
+            at = f" at {', '.join(f'{x:g}' for x in groups.at)}" if groups.at else ""
+            yield f"    groups by {groups.by}{at}, by {_mixer(groups)}"
+            for name in dict.fromkeys([*groups.shares, *groups.upsample]):
+                factor = mix.group_factor(source.name, name)
+                yield f"      {name}: {_part(groups.shares.get(name), factor)}"
+
+
+def _mixer(division: Division) -> str:
+    return mixer_name(division.mixer) or ("shares" if division.shares else "natural")
+
+
+def _part(share: float | None, factor: Factor) -> str:
+    if isinstance(factor, Curve):
+        told = f"{mixer_name(factor.curve)} by {factor.by}, at most {factor.max:g}"
+    else:
+        told = f"{factor:g}"
+    return f"share {'-' if share is None else f'{share:g}'}, upsample {told}"

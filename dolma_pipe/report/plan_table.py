@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 
+from dolma_pipe.report.terminal import excerpt, harmless
 from dolma_pipe.stages.mix.plan import Plan, SourcePlan
 
+LABEL = 40  # characters of a group's name, which documents bring
 HEADS = ("available", "asked", "most", "output", "epochs")
 
 
 def plan_told(plan: Plan, *, buckets: bool) -> str:
-    """Tokens available, asked for, possible at most, and of the output; epochs = output over
-    available.
+    """Tokens available (without those held out), asked for, possible at most, and of the output;
+    epochs = output over available.
 
     buckets: tells each quality bucket of a source, too.
     """
@@ -19,7 +21,7 @@ def plan_told(plan: Plan, *, buckets: bool) -> str:
     lines = [f"{'tokens':{width}} {heads} {HEADS[-1]:>7}  share binds"]
     for source in plan.sources:
         lines += _source(source, plan.output.tokens, width)
-    total = sum(source.available.tokens for source in plan.sources)
+    total = sum(_usable(source) for source in plan.sources)
     most = sum(source.most for source in plan.sources)
     everything = _row("all", width, total, plan.asked, most, plan.output.tokens)
     lines.append(f"{everything} {1:6.1%}")
@@ -33,14 +35,23 @@ def plan_told(plan: Plan, *, buckets: bool) -> str:
     if buckets:
         for source in plan.sources:
             lines += ["", *_buckets(source)]
-    lines += [f"note: {note}" for note in plan.notes]
-    lines += [f"note: {source.name}: {note}" for source in plan.sources for note in source.notes]
+    notes = [*plan.notes, *(f"{one.name}: {note}" for one in plan.sources for note in one.notes)]
+    lines += [harmless(f"note: {note}") for note in notes]
     return "\n".join(lines)
 
 
 def _names(source: SourcePlan) -> list[str]:
-    groups = [f"  {group.name}" for group in source.groups]
+    groups = [_label(group.name) for group in source.groups]
     return [source.name, *(groups if _is_grouped(source) else [])]
+
+
+def _label(name: str) -> str:
+    return f"  {excerpt(name, LABEL)}"
+
+
+def _usable(source: SourcePlan) -> int:
+    """Tokens that are not held out."""
+    return source.available.tokens - source.held_out.tokens
 
 
 def _is_grouped(source: SourcePlan) -> bool:
@@ -48,14 +59,14 @@ def _is_grouped(source: SourcePlan) -> bool:
 
 
 def _source(source: SourcePlan, total: int, width: int) -> Iterator[str]:
-    got, usable = source.output.tokens, source.available.tokens - source.held_out.tokens
-    row = _row(source.name, width, usable, source.asked, source.most, got)
+    got = source.output.tokens
+    row = _row(source.name, width, _usable(source), source.asked, source.most, got)
     yield f"{row} {got / max(1, total):6.1%}{_binds(source.asked, source.most)}"
     if not _is_grouped(source):
         return
     for group in source.groups:
         tokens = group.available.tokens
-        row = _row(f"  {group.name}", width, tokens, group.asked, group.most, group.got)
+        row = _row(_label(group.name), width, tokens, group.asked, group.most, group.got)
         yield f"{row} {group.got / max(1, total):6.1%}{_binds(group.asked, group.most)}"
 
 
@@ -76,6 +87,7 @@ def _buckets(source: SourcePlan) -> Iterator[str]:
         span = f"{bucket.low:.1%}-{bucket.high:.1%}"
         scores = "-" if bucket.lowest is None else f"{bucket.lowest:.4g}-{bucket.highest:.4g}"
         yield (
-            f"{bucket.group:16} {span:>15} {scores:>15} {bucket.available.documents:15,}"
+            f"{excerpt(bucket.group, LABEL):16} {span:>15} {scores:>15}"
+            f" {bucket.available.documents:15,}"
             f" {bucket.available.tokens:15,} {bucket.repeats:15.3f} {bucket.got:15,}"
         )

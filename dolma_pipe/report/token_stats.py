@@ -1,6 +1,7 @@
 """Statistics of token arrays: lengths of documents, repeats, bytes of text, frequencies of ids."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -125,20 +126,21 @@ def _count_ids(arrays: TokenArrays, shards: Iterable[TokenShard]) -> I64:
     counts = np.zeros(size, np.int64)
     for shard in shards:
         for ids in arrays.chunks(shard):
-            found = np.bincount(ids, minlength=size)
-            if len(found) > size:
-                raise TokensError(f"{shard.file}: id {len(found) - 1} in a vocabulary of {size}")
-            counts += found
+            if (top := int(ids.max())) >= size:
+                raise TokensError(f"{shard.file}: id {top} in a vocabulary of {size}")
+            counts += np.bincount(ids, minlength=size)
     return counts
 
 
 def _count_lengths(arrays: TokenArrays, shards: Iterable[TokenShard]) -> I64:
     """int64[2, lengths that occur]: the length, ascending, and the number of documents."""
-    of_shards: list[I64] = []
-    for shard in shards:
-        lengths = np.diff(arrays.offsets(shard).astype(np.int64))
-        of_shards.append(np.array(np.unique(lengths, return_counts=True)))
-    return _merged(of_shards)
+    return _merged(
+        [
+            np.array(np.unique(np.diff(borders), return_counts=True))
+            for shard in shards
+            for borders in arrays.borders(shard)
+        ]
+    )
 
 
 def _merged(counted: Sequence[I64]) -> I64:
@@ -151,16 +153,13 @@ def _merged(counted: Sequence[I64]) -> I64:
 
 def _unique_documents(arrays: TokenArrays, shards: Iterable[TokenShard]) -> int:
     """Different id,src,loc: a 64-bit hash of each is held, 8 bytes a document of the source."""
-    hashes = [
-        np.fromiter(
-            (
-                xxhash.xxh3_64_intdigest(record.split(b",", 2)[2])
-                for record in records(arrays.rows_file(shard))
-            ),
-            np.uint64,
-        )
-        for shard in shards
-    ]
+    hashes = []
+    for shard in shards:
+        rows = records(arrays.rows_file(shard))
+        each = (xxhash.xxh3_64_intdigest(row.split(b",", 2)[-1]) for row in rows)
+        hashes.append(np.fromiter(islice(each, shard.documents + 1), np.uint64))
+        if len(hashes[-1]) != shard.documents:
+            raise TokensError(f"{shard.file}: its csv.gz has other documents")
     every = np.concatenate(hashes)
     every.sort()
     return 1 + int(np.count_nonzero(every[1:] != every[:-1]))
@@ -171,7 +170,7 @@ def _stats(arrays: TokenArrays, counted: _Counted, all_tokens: int, top: int) ->
     tokens = int(counts.sum())
     size = int(counts @ arrays.token_bytes().astype(np.int64))
     used = counts[counts > 0] / tokens
-    bits = float(-(used * np.log2(used)).sum())
+    bits = 0.0 - float((used * np.log2(used)).sum())  # not -0.0
     most = np.argsort(-counts, kind="stable")[:top]
     return TokenStats(
         name=counted.name,

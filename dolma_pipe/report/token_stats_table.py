@@ -30,7 +30,8 @@ def _sources(stats: Sequence[TokenStats]) -> Iterator[str]:
 
 def _line(name: str, cells: Sequence[str], columns: Sequence[str]) -> str:
     widths = [{"tokens": 18, "share": 8}.get(column, 13) for column in columns]
-    return f"{name:<20}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True))
+    line = f"{name:<20}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True))
+    return line.rstrip()
 
 
 def _documents(whole: TokenStats) -> Iterator[str]:

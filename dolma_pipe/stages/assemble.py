@@ -24,7 +24,9 @@ from dolma_pipe.tokens import (
     TokenizerStamp,
     TokenShard,
     TokenSource,
+    id_type,
     remove_stale_plans,
+    source_of,
     write_tokens,
 )
 from dolma_pipe.work import Work, json_file, write_json
@@ -155,7 +157,7 @@ class _Finish(NamedTuple):
         files = {f"{name}/{TOKEN_BYTES}": self.put(sizes, f"{name}/{TOKEN_BYTES}")}
         _remove_others(self.store, name, sources)
         manifest = Manifest(
-            dtype=self.tokenizer.dtype.name,
+            dtype=id_type(self.tokenizer.vocab_size),
             vocab_size=self.tokenizer.vocab_size,
             eos_id=self.tokenizer.eos_id,
             pad_id=self.tokenizer.pad_id,
@@ -181,15 +183,8 @@ class _Finish(NamedTuple):
 
     def source(self, folder: str, source: SourcePlan) -> TokenSource:
         parts = source.parts if folder == "tokens" else source.held_out_parts
-        return TokenSource(
-            name=source.name,
-            documents=sum(part.documents for part in parts),
-            tokens=sum(part.tokens for part in parts),
-            shards=tuple(
-                msgspec.convert(self.parts[f"{folder}/{source.name}/{part.name}"], TokenShard)
-                for part in parts
-            ),
-        )
+        entries = (self.parts[f"{folder}/{source.name}/{part.name}"] for part in parts)
+        return source_of(source.name, [msgspec.convert(entry, TokenShard) for entry in entries])
 
 
 def _remove_others(store: Store, folder: str, sources: Iterable[TokenSource]) -> None:

@@ -108,12 +108,18 @@ class EncodedShards:
             shard = self._shards[number]
             prefix = self._work.encoded(shard.key)
             self._open[number] = _Shard(
-                np.memmap(f"{prefix}.ids", self._dtype, "r"),
-                np.memmap(f"{prefix}.offsets.u64", "<u8", "r"),
+                _mapped(f"{prefix}.ids", self._dtype),
+                _mapped(f"{prefix}.offsets.u64", np.dtype("<u8")),
                 read_arrow(f"{prefix}.docs.arrow"),
                 shard.src,
             )
         return self._open[number]
+
+
+def _mapped(path: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """A file as an array in place; np.memmap would hold a file descriptor as long as it lives."""
+    with pa.memory_map(path) as file:
+        return np.frombuffer(file.read_buffer(), dtype)
 
 
 def _by_shard(shards: I64) -> Iterator[tuple[int, I64]]:

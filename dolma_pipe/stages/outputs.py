@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import msgspec
 import numpy as np
 import pyarrow as pa
+import xxhash
 
 from dolma_pipe.attributes import Description, ParquetRows, attribute_columns, write_parquet
 from dolma_pipe.batch import Batch
@@ -27,10 +28,12 @@ class Curated(msgspec.Struct):
     """Exact counts of a shard: lines = kept + sum(dropped) + quarantined. bytes: of text.
 
     unscored: those of `dropped` that have no score in the column of their rule.
-    passed_over: records of a WARC file that are no lines of it, by kind.
+    passed_over: records of a WARC file that are no lines of it, by kind. survivors_hash: of the
+    documents that are kept and their lines, whatever scored them.
     """
 
     content_hash: str = ""
+    survivors_hash: str = ""
     lines: int = 0
     quarantined: int = 0
     repaired: int = 0
@@ -66,6 +69,7 @@ class Outputs:
         self._columns: ParquetRows = stack.enter_context(write_parquet(work.columns(key)))
         self._attributes: ParquetRows = stack.enter_context(write_parquet(work.attributes(key)))
         self._counts = Curated()
+        self._hash, self._lines_hash = xxhash.xxh3_128(), xxhash.xxh3_128()  # whatever the batches
         self._dropped: Counter[str] = Counter({rule.column: 0 for rule in rules})
         self._dropped_bytes: Counter[str] = Counter(self._dropped)
         self._unscored: Counter[str] = Counter()
@@ -101,6 +105,8 @@ class Outputs:
         for row in np.flatnonzero(changed).tolist():
             raws[row] = with_fields(raws[row], text=curated.documents.column("text")[row].as_py())
         self._curated.lines(raws)
+        self._hash.update(b"".join(raw + b"\n" for raw in raws))
+        self._lines_hash.update(curated.documents.column("line").to_numpy().tobytes())
         lengths = np.diff(curated.offsets)
         self._counts.kept += len(curated)
         self._counts.kept_bytes += int(lengths.sum())
@@ -141,6 +147,7 @@ class Outputs:
         return msgspec.structs.replace(
             self._counts,
             content_hash=description.input,
+            survivors_hash=self._hash.hexdigest() + self._lines_hash.hexdigest(),
             lines=description.lines,
             quarantined=description.quarantined,
             repaired=description.repaired,

@@ -17,6 +17,7 @@ from dolma_pipe.tokenizer.ids import Ids, joined
 from dolma_pipe.tokenizer.reference import Reference
 from dolma_pipe.tokenizer.sizes import token_bytes
 from dolma_pipe.tokenizer.unlike import unlike
+from dolma_pipe.tokens import id_type
 
 PAD_NAMES = ("<|padding|>", "<|pad|>", "<pad>", "[PAD]", "<|finetune_right_pad_id|>")
 
@@ -63,7 +64,7 @@ class Tokenizer:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Little-endian uint16 up to 65,536 ids, uint32 above."""
-        return np.dtype("<u2" if self.vocab_size <= 1 << 16 else "<u4")
+        return np.dtype(id_type(self.vocab_size)).newbyteorder("<")
 
     def encode(self, text: U8, offsets: I64) -> Ids:
         """Encode documents text[offsets[d]:offsets[d + 1]] with gigatoken, on one thread.

@@ -22,11 +22,13 @@ from dolma_pipe.tokens.manifest import (
     TokenizerStamp,
     TokenShard,
     TokenSource,
+    id_type,
     read_manifest,
+    source_of,
     write_manifest,
 )
+from dolma_pipe.tokens.packed import PackedBatch, PackedTokens, sequence_offsets
 from dolma_pipe.tokens.packing_plan import PackingPlan, plan_files, remove_stale_plans
-from dolma_pipe.tokens.packs import PackedBatch, PackedTokens, sequence_offsets
 from dolma_pipe.tokens.place import Place, find_document, find_token
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
@@ -51,11 +53,13 @@ __all__ = [
     "find_arrays",
     "find_document",
     "find_token",
+    "id_type",
     "import_arrays",
     "plan_files",
     "read_manifest",
     "remove_stale_plans",
     "sequence_offsets",
+    "source_of",
     "verify",
     "write_manifest",
     "write_tokens",

@@ -13,6 +13,7 @@ from dolma_pipe.tokens.manifest import TOKEN_BYTES, TokenShard, TokenSource, rea
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 CHUNK_TOKENS = 1 << 20
+BLOCK_DOCUMENTS = 1 << 18
 
 
 class TokenArrays:
@@ -47,19 +48,34 @@ class TokenArrays:
 
     def ids(self, shard: TokenShard) -> Tokens:
         """Token ids of a shard, [tokens]. Raises TokensError where the file has another size."""
-        return self._map(shard.file, self.dtype, shard.tokens)
+        return self._mapped(shard.file, self.dtype, shard.tokens)
 
     def chunks(self, shard: TokenShard) -> Iterator[Tokens]:
         """All ids of a shard, a million at a time: read, not mapped, so that memory is bounded."""
-        path = self._checked(shard.file, self.dtype, shard.tokens)
-        with self._told(shard.file), path.open("rb") as file:
+        path, name = self.path(shard.file), f"{self.name}/{shard.file}"
+        _check_size(path, self.dtype, shard.tokens, name)
+        with _told(name), path.open("rb") as file:
             while len(ids := np.fromfile(file, self.dtype, CHUNK_TOKENS)):
                 yield ids
 
     def offsets(self, shard: TokenShard) -> npt.NDArray[np.uint64]:
         """uint64[documents + 1]: document d is ids[offsets[d]:offsets[d + 1]], EOS included."""
         file = f"{shard.file.removesuffix('.npy')}.offsets.u64"
-        return self._map(file, np.dtype("<u8"), shard.documents + 1)
+        return self._mapped(file, np.dtype("<u8"), shard.documents + 1)
+
+    def borders(self, shard: TokenShard) -> Iterator[npt.NDArray[np.int64]]:
+        """Where documents begin and end, int64[documents + 1], some of them at a time.
+
+        Raises TokensError where the offsets do not rise from 0 to the tokens of the shard.
+        """
+        offsets = self.offsets(shard)
+        if offsets[0] != 0 or offsets[-1] != shard.tokens:
+            raise TokensError(f"{shard.file}: offsets do not go from 0 to {shard.tokens}")
+        for start in range(0, shard.documents, BLOCK_DOCUMENTS):
+            borders = offsets[start : start + BLOCK_DOCUMENTS + 1].astype(np.int64)
+            if not (borders[1:] > borders[:-1]).all():
+                raise TokensError(f"{shard.file}: offsets do not rise")
+            yield borders
 
     def rows_file(self, shard: TokenShard) -> Path:
         """The csv.gz that says where each document comes from."""
@@ -89,25 +105,35 @@ class TokenArrays:
 
     def token_bytes(self) -> npt.NDArray[np.uint16]:
         """uint16[vocabulary]: bytes of text behind each token; 0 for special tokens."""
-        return self._map(TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
+        return self._mapped(TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
 
-    def _map(self, file: str, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
-        path = self._checked(file, dtype, length)
-        with self._told(file):
-            return np.memmap(path, dtype, "r")
+    def _mapped(self, file: str, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
+        return mapped(self.path(file), dtype, length, f"{self.name}/{file}")
 
-    def _checked(self, file: str, dtype: np.dtype[Any], length: int) -> Path:
-        path = self.path(file)
-        with self._told(file):
-            size = path.stat().st_size
-        if size != length * dtype.itemsize:
-            expected = length * dtype.itemsize
-            raise TokensError(f"{self.name}/{file}: {size} bytes, {expected} expected")
-        return path
 
-    @contextmanager
-    def _told(self, file: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise TokensError(f"{self.name}/{file}: {error.strerror}") from None
+def mapped(
+    path: Path, dtype: np.dtype[Any], length: int, name: str | None = None
+) -> npt.NDArray[Any]:
+    """A raw array of this length, at least 1. name: what errors call it, if not its path.
+
+    Raises TokensError where the file is another.
+    """
+    name = name or str(path)
+    _check_size(path, dtype, length, name)
+    with _told(name):
+        return np.memmap(path, dtype, "r")
+
+
+def _check_size(path: Path, dtype: np.dtype[Any], length: int, name: str) -> None:
+    with _told(name):
+        size = path.stat().st_size
+    if size != (expected := max(1, length) * dtype.itemsize):
+        raise TokensError(f"{name}: {size} bytes, {expected} expected")
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TokensError(f"{name}: {error.strerror}") from None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.arrays import TokenArrays
 from dolma_pipe.tokens.manifest import MANIFEST, TOKEN_BYTES, Manifest, TokenShard
-from dolma_pipe.tokens.packs_check import verify_plans
+from dolma_pipe.tokens.packed_check import verify_plans
 from dolma_pipe.tokens.rows import read_borders
 
 

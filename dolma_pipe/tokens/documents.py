@@ -107,7 +107,7 @@ class Documents:
                     "text): another is meant (--eos), or none was written (--add-eos)"
                 )
             self._added += not self._eos_first
-            ids = np.append(ids, np.array([self._eos], ids.dtype))
+            ids = np.append(ids, np.array([self._eos], np.min_scalar_type(self._eos)))
         return Document(ids, told.id, told.src, told.loc)
 
     def _borders(self, start: int, end: int) -> Iterator[int]:

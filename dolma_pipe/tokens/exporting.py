@@ -58,16 +58,20 @@ def _write_index(file: IO[bytes], arrays: TokenArrays, shards: Sequence[TokenSha
     code, itemsize = (8, 2) if arrays.dtype.itemsize == 2 else (4, 4)
     file.write(MEGATRON_HEADER.pack(MEGATRON_MAGIC, 1, code, documents, documents + 1))
     for shard in shards:
-        lengths = np.diff(arrays.offsets(shard).astype(np.int64))
-        if lengths.max() > LARGEST:
-            raise TokensError(
-                f"{shard.file}: a document of {lengths.max()} tokens, Megatron has {LARGEST}"
-            )
-        file.write(lengths.astype("<i4").data)
+        ids = arrays.ids(shard)
+        for borders in arrays.borders(shard):
+            if (ids[borders[1:] - 1] != arrays.manifest.eos_id).any():
+                raise TokensError(f"{shard.file}: offsets are not where its documents end")
+            lengths = np.diff(borders)
+            if lengths.max() > LARGEST:
+                raise TokensError(
+                    f"{shard.file}: a document of {lengths.max()} tokens, Megatron has {LARGEST}"
+                )
+            file.write(lengths.astype("<i4").data)
     before = 0
     for shard in shards:
-        starts = arrays.offsets(shard)[:-1].astype(np.int64) + before
-        file.write((starts * itemsize).astype("<i8").data)
+        for borders in arrays.borders(shard):
+            file.write(((borders[:-1] + before) * itemsize).astype("<i8").data)
         before += shard.tokens
     for start in range(0, documents + 1, CHUNK_TOKENS):
         end = min(start + CHUNK_TOKENS, documents + 1)

@@ -13,6 +13,7 @@ megatron/core/datasets/indexed_dataset.py; dolma tokenizer/memmap_writer.py.
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -30,6 +31,8 @@ MEGATRON_HEADER = struct.Struct("<9sQBQQ")
 """Magic, version 1, code of the type, number of sequences, number of documents + 1."""
 MEGATRON_TYPES = {1: "u1", 2: "i1", 3: "<i2", 4: "<i4", 5: "<i8", 8: "<u2"}
 NPY_MAGIC = b"\x93NUMPY"
+NOT_A_HEADER = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, TokenError)
+"""What NumPy raises for one: it is Python, parsed."""
 
 Format = Literal["raw", "npy", "llmc", "megatron"]
 
@@ -99,8 +102,8 @@ def _npy(path: Path) -> Array:
             if version != (1, 0):
                 read = np.lib.format.read_array_header_2_0
             shape, _, dtype = read(file)
-        except ValueError as error:
-            raise TokensError(f"{path}: {error}") from None
+        except NOT_A_HEADER:
+            raise TokensError(f"{path}: its header is not one of np.save's") from None
         skip = file.tell()
     if len(shape) != 1 or dtype.kind not in "iu" or dtype.byteorder == ">":
         raise TokensError(f"{path} holds {dtype} of shape {shape}, not one row of ids")

@@ -17,7 +17,8 @@ from dolma_pipe.tokens.manifest import (
     Manifest,
     TokenizerStamp,
     TokenShard,
-    TokenSource,
+    id_type,
+    source_of,
     write_manifest,
 )
 from dolma_pipe.tokens.writer import write_tokens
@@ -42,7 +43,7 @@ class Vocabulary(NamedTuple):
     @property
     def dtype(self) -> np.dtype[Any]:
         """Little-endian uint16 up to 65,536 ids, uint32 above."""
-        return np.dtype("<u2" if self.size <= 1 << 16 else "<u4")
+        return np.dtype(id_type(self.size)).newbyteorder("<")
 
 
 class ImportSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,19 +165,10 @@ def _write(
 def _manifest(
     shards: dict[str, list[TokenShard]], vocabulary: Vocabulary, sizes: str, origin: dict[str, str]
 ) -> Manifest:
-    sources = tuple(
-        TokenSource(
-            name=name,
-            documents=sum(shard.documents for shard in of_source),
-            tokens=sum(shard.tokens for shard in of_source),
-            shards=tuple(of_source),
-        )
-        for name, of_source in shards.items()
-        if of_source
-    )
+    sources = tuple(source_of(name, of_source) for name, of_source in shards.items() if of_source)
     content = "".join(shard.sha256 for source in sources for shard in source.shards)
     return Manifest(
-        dtype=vocabulary.dtype.name,
+        dtype=id_type(vocabulary.size),
         vocab_size=vocabulary.size,
         eos_id=vocabulary.eos_id,
         pad_id=vocabulary.pad_id,

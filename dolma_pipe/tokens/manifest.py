@@ -1,7 +1,8 @@
 """The manifest of token arrays: all that a reader needs to know, and the only source of order."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -15,13 +16,16 @@ TOKEN_BYTES = "token_bytes.u16"
 ENDINGS = (".npy", ".offsets.u64", ".csv.gz")
 """Of the files of a shard: ids, where documents start, where they come from."""
 
+IdType = Literal["uint16", "uint32"]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
 
 class TokenShard(msgspec.Struct, frozen=True, kw_only=True):
     """One array. file is relative to the manifest; sha256 is that of its bytes."""
 
     file: str
-    documents: int
-    tokens: int
+    documents: Positive
+    tokens: Positive
     max_token_id: int
     sha256: str
 
@@ -33,6 +37,17 @@ class TokenSource(msgspec.Struct, frozen=True, kw_only=True):
     documents: int
     tokens: int
     shards: tuple[TokenShard, ...]
+
+
+def source_of(name: str, shards: Iterable[TokenShard]) -> TokenSource:
+    """The entry of a source that has these shards."""
+    shards = tuple(shards)
+    return TokenSource(
+        name=name,
+        documents=sum(shard.documents for shard in shards),
+        tokens=sum(shard.tokens for shard in shards),
+        shards=shards,
+    )
 
 
 class TokenizerStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +65,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     format: str = FORMAT
     version: int = VERSION
-    dtype: str
-    vocab_size: int
+    dtype: IdType
+    vocab_size: Positive
     eos_id: int
     pad_id: int | None
     tokenizer: TokenizerStamp
@@ -62,6 +77,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
     sources: tuple[TokenSource, ...]
     counts: dict[str, Any] = {}
+
+
+def id_type(vocab_size: int) -> IdType:
+    """uint16 up to 65,536 ids, uint32 above."""
+    return "uint16" if vocab_size <= 1 << 16 else "uint32"
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

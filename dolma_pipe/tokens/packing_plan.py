@@ -34,8 +34,6 @@ ARRAYS: dict[str, np.dtype[Any]] = {
     TOKENS: np.dtype("<u4"),
     INSTANCES: np.dtype("<u8"),
 }
-BLOCK = 1 << 18
-"""Documents looked at together."""
 
 Method = Literal["concatenate", "best-fit", "padded"]
 Long = Literal["fragment", "truncate"]
@@ -149,16 +147,7 @@ def placed_shards(
 
 
 def document_borders(arrays: TokenArrays, source: str | None) -> Iterator[Positions]:
-    """Positions of the borders of documents in order, int64[documents + 1], BLOCK at a time.
-
-    Raises TokensError where the offsets of a shard do not rise from 0 to its tokens.
-    """
+    """Positions of the borders of documents in order, block by block, as TokenArrays.borders."""
     for first, shard in placed_shards(arrays, source):
-        offsets = arrays.offsets(shard)
-        if offsets[0] != 0 or offsets[-1] != shard.tokens:
-            raise TokensError(f"{shard.file}: offsets do not go from 0 to {shard.tokens}")
-        for start in range(0, shard.documents, BLOCK):
-            borders = offsets[start : start + BLOCK + 1].astype(np.int64) + first
-            if not (borders[1:] > borders[:-1]).all():
-                raise TokensError(f"{shard.file}: offsets do not rise")
-            yield borders
+        for borders in arrays.borders(shard):
+            yield borders + first

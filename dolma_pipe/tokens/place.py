@@ -65,6 +65,8 @@ def _find(arrays: TokenArrays, unit: str, number: int, name: str | None) -> Plac
     document = int(np.searchsorted(offsets, np.uint64(left), "right")) - 1
     if unit == "documents":
         document, left = left, int(offsets[left])
+    if not 0 <= document < shard.documents:
+        raise TokensError(f"{shard.file}: offsets do not go from 0 to {shard.tokens}")
     row = next(read_rows(arrays.rows_file(shard), document), None)
     start, end = offsets[document : document + 2].tolist()
     if row is None or (row.start, row.end) != (start, end):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from dolma_pipe.errors import TokensError
 
 LONGEST_ROW = 1 << 26
-"""Bytes; a quote that a damaged byte opened must not take the rest of the file into memory."""
+"""Bytes; a line end that is missing must not take the rest of the file into memory."""
 BLOCK_ROWS = 1 << 15
 
 
@@ -34,28 +34,32 @@ class Row(NamedTuple):
 def records(path: Path) -> Iterator[bytes]:
     """Rows as they are written, unparsed; some 2 million a second. Raises TokensError."""
     with _told(path), gzip.open(path, "rb") as file:
-        lines = iter(io.BufferedReader(file, 1 << 20))
-        for line in lines:
-            if line.count(b'"') % 2 == 0:
-                yield line
-                continue
-            parts, quotes, size = [line], 1, len(line)
-            while quotes % 2:  # a quoted field goes on in the next line
-                parts.append(next(lines, b""))
-                quotes += parts[-1].count(b'"')
-                size += len(parts[-1])
-                if not parts[-1] or size > LONGEST_ROW:
+        readline = io.BufferedReader(file, 1 << 20).readline
+        while row := readline(LONGEST_ROW):
+            quotes = row.count(b'"')
+            if quotes % 2:  # a quoted field goes on in the next line
+                parts = bytearray(row)
+                while quotes % 2 and len(parts) < LONGEST_ROW and (line := readline(LONGEST_ROW)):
+                    quotes += line.count(b'"')
+                    parts += line
+                if quotes % 2:
                     raise TokensError(f"{path}: a quoted field has no end")
-            yield b"".join(parts)
+                row = bytes(parts)
+            if len(row) >= LONGEST_ROW:
+                raise TokensError(f"{path}: a row has no end")
+            yield row
 
 
 def read_borders(path: Path) -> Iterator[npt.NDArray[np.int64]]:
     """Start and end of each row, int64[some thousand rows, 2] at a time. Raises TokensError."""
     rows = records(path)
-    while block := list(islice(rows, BLOCK_ROWS)):
-        with _told(path):
-            ends = [int(part.strip(b'"')) for row in block for part in row.split(b",", 2)[:2]]
-            yield np.array(ends, np.int64).reshape(len(block), 2)
+    with _told(path):
+        while borders := [
+            int(part.strip(b'"'))
+            for row in islice(rows, BLOCK_ROWS)
+            for part in row.split(b",", 2)[:2]
+        ]:
+            yield np.array(borders, np.int64).reshape(-1, 2)
 
 
 def read_rows(path: Path, first: int = 0) -> Iterator[Row]:

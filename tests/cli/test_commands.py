@@ -1,12 +1,20 @@
 """The command line: quick help, listings that match the shelves, what status and check say."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
+import click
+import msgspec
 import pytest
 import zstandard
+from click.testing import CliRunner
+from msgspec import Meta
 
+from dolma_pipe.cli.classifier import settings_options
 from dolma_pipe.entries import METHODS
 from dolma_pipe.shelf import names
 from tests.corpus import command, dolma_pipe, write_corpus
@@ -28,6 +36,28 @@ COMMANDS = [
     "tokens",
 ]
 HEAVY = {"numba", "numpy", "pyarrow", "scipy", "tokenizers", "gigatoken", "smart_open", "tqdm"}
+
+
+def test_bounds_that_a_setting_has_not_are_not_told() -> None:
+    class Settings(msgspec.Struct):
+        free: Annotated[float, Meta(description="Any.")] = 0.0
+        whole: Annotated[int, Meta(description="Any.")] = 0
+        above: Annotated[float, Meta(gt=0, description="Above.")] = 0.5
+        below: Annotated[float, Meta(lt=1, description="Below.")] = 0.5
+        more: Annotated[int, Meta(gt=1, description="More.")] = 2
+        part: Annotated[float, Meta(ge=0, le=1, description="Part.")] = 0.5
+
+    @click.command()
+    @settings_options(Settings)
+    def tried(**settings: float) -> None:
+        click.echo(json.dumps(settings))
+
+    told = CliRunner().invoke(tried, ["--help"]).output
+    bounds = re.findall(r"\[default: \S+?(?:; (\S+))?\]", told)
+    assert bounds == ["", "", "x>0", "x<1", "x>1", "0<=x<=1"]
+    for name, limit in (("above", "0"), ("below", "1"), ("more", "1"), ("part", "1.1")):
+        assert CliRunner().invoke(tried, [f"--{name}", limit]).exit_code == 2
+    assert json.loads(CliRunner().invoke(tried, ["--free", "-7.5"]).output)["free"] == -7.5
 
 
 def test_help_names_every_command() -> None:

@@ -3,6 +3,7 @@ is refused."""
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,13 @@ from click.testing import CliRunner, Result
 
 from dolma_pipe.cli.mix import command
 from dolma_pipe.errors import UserError
+from dolma_pipe.passes.mix import source_tasks
 from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.stages.mix import plan_mix
+from dolma_pipe.stages.mix.plan import Plan
+from dolma_pipe.work import Work
 from tests.corpus import dolma_pipe, ran, tree, write_corpus
+from tests.stages.corpus import in_process
 
 SUPPLY = "web=60k,wiki=40k"
 
@@ -74,6 +80,95 @@ def test_a_swarm_is_mixed_without_encoding_again_and_its_fit_runs(corpus: Path) 
     dolma_pipe(corpus, "run", "best.yaml")
     assert {task.split()[0] for task in ran(corpus / "work/demo")} == {"plan", "assemble"}
     assert "is there already" in refused(*arguments)
+
+
+DIVIDED = """
+mix:
+  mixer: {natural: {max_share: 0.9}}
+  max_repeats: 2.3
+  upsample: {web: {by: gopher.words, max: 3, discard: 0.33, buckets: 7}}
+  groups:
+    web: {by: gopher.words, at: [150], shares: {<150: 0.3, ">=150": 0.7}}
+    wiki: {by: length, at: [150, 300], upsample: {<150: {by: gopher.words, max: 5}}}
+  held_out: {web: 0.2, wiki: 0.1}
+tokenize:"""
+
+
+def planned(path: Path) -> Plan:
+    """What a run of the recipe would do, from what is encoded."""
+    recipe = read_recipe(path)
+    tasks = source_tasks(recipe, Work("work/demo"), recipe.inputs())
+    return plan_mix(in_process, tasks, write=False)
+
+
+def largest(told: str) -> int:
+    found = re.search(r"([0-9,]+) is the largest", told)
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
+def test_recipes_at_the_very_caps_of_groups_curves_and_held_out_run(corpus: Path) -> None:
+    text = (corpus / "mix.yaml").read_text()
+    head, tail = text.split("\nmix:")[0], text.split("\ntokenize:")[1]
+    (corpus / "mix.yaml").write_text(head + DIVIDED + tail)
+    dolma_pipe(corpus, "run", "mix.yaml")
+    most = largest(refused("swarm", "mix.yaml", "swarm", "--tokens", "9M"))
+    assert mix("swarm", "mix.yaml", "swarm", "--tokens", int(0.97 * most)).exit_code == 0
+    runs, shares = weights_of(corpus / "swarm/weights.csv")
+    for run in runs:
+        assert planned(corpus / f"swarm/{run}.yaml").asked == int(0.97 * most)
+    read = read_recipe(corpus / "swarm/recipe-001.yaml").mix
+    base = read_recipe(corpus / "mix.yaml").mix
+    assert read is not None
+    assert base is not None
+    for key in ("max_repeats", "upsample", "groups", "held_out", "surplus"):
+        assert getattr(read, key) == getattr(base, key)
+    assert read.mixer is None
+    write_losses(corpus, runs, shares + np.linspace(-0.2, 0.2, 22).reshape(11, 2))
+    fit = ("fit", "swarm/weights.csv", "losses.csv", "--recipe", "mix.yaml", "--bootstrap", "2")
+    for tokens in (most, most - 1):
+        assert mix(*fit, "--force", "--out", "best.yaml", "--tokens", tokens).exit_code == 0
+        plan = planned(corpus / "best.yaml")
+        assert plan.asked == tokens
+        assert sum(source.most for source in plan.sources) == most
+    assert largest(refused(*fit, "--tokens", most + 1)) == most
+
+
+def test_the_columns_of_groups_are_there(corpus: Path) -> None:
+    dolma_pipe(corpus, "run", "mix.yaml")
+    recipe = (corpus / "mix.yaml").read_text()
+    recipe = recipe.replace("\ntokenize", "\n  groups: {web: {by: metadata.topic}}\ntokenize")
+    (corpus / "mix.yaml").write_text(recipe)
+    told = refused("swarm", "mix.yaml", "x", "--tokens", "1k")
+    assert told.startswith("web/web-0000 has no column metadata.topic in work/demo: dolma-pipe run")
+    (corpus / "mix.yaml").write_text(
+        recipe.replace("metadata.topic}", "metadata.topic, upsample: {art: 2}}")
+    )
+    told = refused("swarm", "mix.yaml", "x", "--tokens", "1k", "--supply", SUPPLY)
+    assert told.startswith(
+        "mix.groups.web.upsample: art has an exact factor, but the tokens of web"
+    )
+
+
+@pytest.mark.usefixtures("corpus")
+def test_max_repeats_is_that_of_the_recipe_and_what_is_held_out_is_no_supply() -> None:
+    """wiki has no upsample: 40k less a fourth, twice or three times; web 3 x (1 - .2) of 60k."""
+    recipe = Path("mix.yaml").read_text().replace(", wiki: 2}", "}")
+    options = ("--tokens", "200k", "--supply", SUPPLY, "--json", "--force")
+    for said, given, repeats in (
+        ("", (), 4),
+        ("  max_repeats: 2\n", (), 2),
+        ("  max_repeats: 2\n", ("--max-repeats", "3.5"), 3.5),
+    ):
+        Path("mix.yaml").write_text(
+            recipe.replace("tokenize:", f"{said}  held_out: {{wiki: 0.25}}\ntokenize:")
+        )
+        result = mix("swarm", "mix.yaml", "swarm", *options, *given)
+        caps = {row["name"]: row["cap"] for row in json.loads(result.output)["domains"]}
+        assert caps == pytest.approx({"web": 0.72, "wiki": 30 * repeats / 200})
+        text = Path("swarm/recipe-001.yaml").read_text()
+        assert f"\n  max_repeats: {repeats}\n" in text
+        assert "wiki: 2" not in text
 
 
 def test_the_seed_decides_all_files(corpus: Path) -> None:
@@ -199,7 +294,7 @@ def test_the_proposal_is_a_mix_section(table: Path) -> None:
     assert result.exit_code == 0, result.output
     text = (table / "best.yaml").read_text()
     assert "mix:\n  target_tokens: 6000000000000\n  shares:\n    web: 0.9" in text
-    assert "upsample:\n    web: 4\n    wiki: 4\n" in text
+    assert text.endswith("\n  max_repeats: 4\n")
 
 
 @pytest.mark.usefixtures("table")

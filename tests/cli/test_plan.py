@@ -130,6 +130,7 @@ def test_topics_of_the_metadata(root: Path) -> None:
     """A column of labels that the documents bring, without a tagger in the recipe."""
     with_mix(root, "  groups: {web: {by: metadata.n}}")
     groups = planned(root)["sources"][0]["groups"]  # type: ignore[index]
+    assert not {task for task in ran(root / "work/demo") if task.startswith("encode")}
     names = [group["name"] for group in groups]
     assert names == sorted(names)
     assert len(names) > 10

@@ -72,6 +72,19 @@ def test_unimax_is_even_up_to_the_epochs() -> None:
     assert mixer("unimax", max=2).plan(PARTS, Budget(None)).tokens.tolist() == [800, 150, 50]
 
 
+def test_epochs_of_unimax_that_max_repeats_does_not_allow_are_told() -> None:
+    parts = supply([800, 150, 50], [3200, 150, 100], "en fr yo")
+    told = "max_repeats or upsample of the mix hold fr, yo below max, 3.5 epochs"
+    portions = mixer("unimax", max=3.5).plan(parts, Budget(None))
+    assert portions.tokens.tolist() == [2800, 150, 100]
+    assert portions.notes == (told,)
+    assert mixer("unimax", max=3.5).plan(parts, Budget(500)).notes[-1] == told
+    assert mixer("unimax", max=3.5).plan(parts, Budget(150)).notes == ()  # 50 of each
+    assert mixer("unimax").plan(parts, Budget(None)).notes == ()
+    rounded = supply([100_000, 10], [199_998, 20])  # of groups that are rounded down
+    assert mixer("unimax", max=2).plan(rounded, Budget(None)).notes == ()
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.integers(0, 1000), min_size=1, max_size=8),

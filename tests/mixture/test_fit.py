@@ -57,7 +57,7 @@ def test_a_diverged_run_does_not_move_it() -> None:
 
 def test_caps_bind_and_are_told() -> None:
     table = swarm_table()
-    stock = Stock(np.array([6e9, 1e9, 1e9]), np.array([4.0, 2.5, 4.0]))
+    stock = Stock(np.array([6e9, 1e9, 1e9]), np.array([24e9, 2.5e9, 4e9]))
     asked = question(table, stock=stock, target=8e9)
     fit = fit_mixture(table, asked, QUICK)
     caps = (1.0, 2.5 / 8, 0.5)
@@ -70,7 +70,7 @@ def test_caps_bind_and_are_told() -> None:
 
 def test_a_target_out_of_reach_is_refused_with_the_largest() -> None:
     table = swarm_table()
-    stock = Stock(np.array([6e9, 1e9, 1e9]), np.array([4.0, 2.0, 1.0]))
+    stock = Stock(np.array([6e9, 1e9, 1e9]), np.array([24e9, 2e9, 1e9]))
     with pytest.raises(RecipeError, match="27,000,000,000 is the largest"):
         fit_mixture(table, question(table, stock=stock, target=27e9 + 1), QUICK)
     fit = fit_mixture(table, question(table, stock=stock, target=27e9), QUICK)
@@ -96,7 +96,7 @@ def test_frozen_domains_are_one() -> None:
 
 def test_a_frozen_group_is_held_by_the_member_that_runs_out_first() -> None:
     table = swarm_table()
-    stock = Stock(np.array([8.0, 1.0, 8.0]) * 1e9, np.ones(3))
+    stock = Stock(np.array([8e9, 1e9, 8e9]), np.array([8e9, 1e9, 8e9]))
     asked = question(table, frozen=("a=1,b=1",), stock=stock, target=8e9)
     a, b, c = fit_mixture(table, asked, QUICK).domains
     assert (a.share.value, b.share.value) == pytest.approx((1 / 8, 1 / 8))

@@ -1,5 +1,6 @@
 """Statistics of token arrays against counting by hand."""
 
+import gzip
 import math
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ from dolma_pipe.errors import TokensError
 from dolma_pipe.report.token_stats import token_stats, with_texts
 from dolma_pipe.report.token_stats_table import stats_table
 from dolma_pipe.tokens import arrays as arrays_module
+from dolma_pipe.tokens import export_arrays
 from tests.token_arrays import EOS, SMALL, write_arrays
 
 
@@ -61,6 +63,13 @@ def test_percentiles_are_the_nearest_ranks(
     assert found.by_power == [powers[k] for k in range(max(powers) + 1)]
 
 
+def test_a_single_document_of_nothing_but_its_end(tmp_path: Path) -> None:
+    stats = token_stats(write_arrays(tmp_path, {"none": [], "web": [[[EOS]]]}, 1_000_000))
+    (only,) = stats
+    assert (only.tokens, only.bytes, only.bits_per_byte, only.unused_ids) == (1, 0, None, 999_999)
+    assert stats_table(stats).splitlines()[1].endswith(" 100.0%        0.000        0.000")
+
+
 def test_the_table_and_the_texts(tmp_path: Path) -> None:
     stats = with_texts(
         token_stats(write_arrays(tmp_path, SMALL), top=1), lambda ids: f"<{ids[0]}>\n"
@@ -78,11 +87,34 @@ def test_the_table_and_the_texts(tmp_path: Path) -> None:
     assert msgspec.json.decode(msgspec.json.encode(stats))[2]["lengths"]["max"] == 4
 
 
+@pytest.mark.parametrize("borders", [[0, 4, 3, 6], [0, 3, 3, 6], [1, 3, 4, 6], [0, 3, 4, 5]])
+def test_offsets_that_cannot_be_are_told(tmp_path: Path, borders: list[int]) -> None:
+    arrays = write_arrays(tmp_path / "tokens", SMALL)
+    np.array(borders, "<u8").tofile(arrays.folder / "web/part-00000.offsets.u64")
+    with pytest.raises(TokensError, match=r"web/part-00000\.npy: offsets do not"):
+        token_stats(arrays, repeats=False)
+    with pytest.raises(TokensError, match=r"web/part-00000\.npy: offsets do not"):
+        export_arrays(arrays, tmp_path / "out", "megatron")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("rows", [b"0,3,a,b,1\n3,4,a,b,2\n", b"x\n" * 4])
+def test_rows_of_other_documents_are_told(tmp_path: Path, rows: bytes) -> None:
+    arrays = write_arrays(tmp_path, SMALL)
+    (tmp_path / "web/part-00000.csv.gz").write_bytes(gzip.compress(rows))
+    with pytest.raises(TokensError, match=r"part-00000\.npy: its csv\.gz has other documents"):
+        token_stats(arrays)
+
+
 def test_damage_is_told(tmp_path: Path) -> None:
     arrays = write_arrays(tmp_path, SMALL)
     path = tmp_path / "code/part-00000.npy"
     path.write_bytes(b"\x0b" + path.read_bytes()[1:])
     with pytest.raises(TokensError, match=r"code/part-00000\.npy: id 11 in a vocabulary of 10"):
         token_stats(arrays)
+    large = write_arrays(tmp_path / "large", {"web": [[[1, 9]]]}, 70_000)
+    np.array([0xFFFFFFFF, 9], "<u4").tofile(large.folder / "web/part-00000.npy")
+    with pytest.raises(TokensError, match="id 4294967295 in a vocabulary of 70000"):
+        token_stats(large)  # without a table of 4 billion counts
     with pytest.raises(TokensError, match="no tokens in"):
         token_stats(write_arrays(tmp_path / "none", {"none": []}))

@@ -35,7 +35,7 @@ def copies(
         for i in members:
             used[i] = whole
         wanted = quotas[bucket] - whole * available + carry
-        key = key_of(seed, "extra", source, bucket)
+        key = key_of(seed, "extra", source)
         members.sort(key=lambda i: (keyed(documents[i].hash, key), i))
         if wanted > 0 and whole < most_copies:
             while members and documents[members[0]].tokens <= wanted:

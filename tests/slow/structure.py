@@ -13,7 +13,7 @@ from dolma_pipe.kernels.structure_latex import (
     TABLE_ENVIRONMENTS,
 )
 from dolma_pipe.kernels.structure_lines import BULLETS, HEADING_LEVELS, HEADINGS, VERBATIM
-from dolma_pipe.kernels.structure_numbers import COUNTERS, ENDERS, NUMERALS
+from dolma_pipe.kernels.structure_numbers import COUNTERS, ENDERS, NO_NUMBERED, NUMERALS
 from dolma_pipe.kernels.structure_words import (
     DIVISIONS,
     ORDINALS,
@@ -151,6 +151,7 @@ def is_title(s: str) -> bool:
         and len(s) <= 80
         and len(re.findall(W, s)) < 10
         and not re.search(rf"{W}{W}|\t|\.\.", s)
+        and not any(c in NO_NUMBERED for c in s)
         and s[-1] not in ENDERS
     )
 
@@ -191,12 +192,13 @@ def roman(letters: str) -> int:
 def looks_like_code(s: str) -> bool:
     if s[0] in "\\%<|":
         return False
-    small = bool(re.match(r"[a-z_@})\]]", s))
+    small = bool(re.match(r"[a-z_})\]]", s))
     return (
         s[-1] in ";{}(\\"
         or (small and bool(re.search(r"[=(_]", s)) and s[-1] in "):,]")
         or (
-            (small or bool(re.match(r"[A-Z$]", s)))
+            (small or bool(re.match("[A-Z]", s)))
+            and s.isascii()
             and "=" in s
             and len(s.encode()) < 120
             and s[-1] != "."
@@ -228,7 +230,7 @@ class Document:
             return False
         if k > 1 and self.lines[k - 2].kind != "blank":
             over = self.lines[k - 2]
-            if over.kind not in ("rule", "fence") or over.text[0] != self.lines[k].text[0]:
+            if over.kind != "rule" or over.text[0] != self.lines[k].text[0]:
                 return False
         return len(self.lines[k - 1].text) <= self.lines[k].value
 
@@ -247,8 +249,8 @@ class Document:
                     self.lines[n].owner = "code"
                 k = ends[0]
             k += 1
-        rest = [n.text for n in self.lines if n.text and not n.owner]
-        return sum(map(looks_like_code, rest)) > 0.3 * len(rest)
+        rest = [n.text for n in self.lines if n.text and not n.owner and n.kind != "atx"]
+        return 3 <= sum(map(looks_like_code, rest)) > 0.3 * len(rest)
 
     @staticmethod
     def closes(opener: Line, line: Line) -> bool:
@@ -460,14 +462,14 @@ def ruled(k: int, lines: list[Line], ruling: str) -> tuple[int, int]:
 
 
 def aligned(lines: list[Line]) -> int:
-    """Lines in a row with as many gaps as the first, each aligned with the line above."""
+    """Lines in a row with as many gaps as the first, each below one of the line above."""
     rows = 1
     for above, line in itertools.pairwise(lines):
         a, b = gaps(above), gaps(line)
         if line.kind not in ("text", "numbered") or len(a) != len(b) or len(a) < 2:
             break
         if any(
-            x and y and x[0] != y[0] and x[1] != y[1] for x, y in list(zip(a, b, strict=True))[:32]
+            x and y and (x[0] >= y[1] or y[0] >= x[1]) for x, y in list(zip(a, b, strict=True))[:32]
         ):
             break
         rows += 1

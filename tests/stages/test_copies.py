@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dolma_pipe.kernels.jit import U16
 from dolma_pipe.stages.keyed import copy_hashes
 from dolma_pipe.stages.mix import order
-from dolma_pipe.stages.mix.copies import CODES, buckets_of_codes, choose_copies
+from dolma_pipe.stages.mix.copies import buckets_of_codes, choose_copies
 from dolma_pipe.stages.mix.order import Part, ordered, write_order
 from dolma_pipe.stages.tokenize import document_hashes
 from tests.slow import mixing as slow
@@ -134,7 +134,7 @@ def test_copies_of_a_document_lie_apart() -> None:
 
 
 def test_buckets_are_twentieths_of_tokens_and_ties_stay_together() -> None:
-    histogram = np.zeros(CODES, np.int64)
+    histogram = np.zeros(1 << 16, np.int64)
     histogram[100:300] = 5
     number = buckets_of_codes(histogram, 20)
     assert np.bincount(number[100:300]).tolist() == [10] * 20
@@ -142,4 +142,4 @@ def test_buckets_are_twentieths_of_tokens_and_ties_stay_together() -> None:
     number = buckets_of_codes(histogram, 20)
     assert number[149] < number[150] < number[151]
     assert len(set(number[100:300].tolist())) == 5  # of 20, 16 lie inside the one code
-    assert set(buckets_of_codes(np.zeros(CODES, np.int64), 20).tolist()) == {0}
+    assert set(buckets_of_codes(np.zeros(1 << 16, np.int64), 20).tolist()) == {0}

@@ -6,19 +6,24 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe.errors import RecipeError
+from dolma_pipe.mix_settings import MixSettings
+from dolma_pipe.mixing import check_mixers
 from dolma_pipe.stages.assemble import (
     assemble_part,
     assembly_tasks,
     finish_tokens,
     withdraw_manifests,
 )
+from dolma_pipe.stages.encoded import EncodedShards
 from dolma_pipe.stages.mix.documents import read_arrow
-from dolma_pipe.stages.mix.plan import Plan, copies_path
+from dolma_pipe.stages.mix.plan import Plan, copies_path, order_path
 from dolma_pipe.stages.tokenize import encode_shard
 from dolma_pipe.store import open_store
 from dolma_pipe.tokenizer import TokenizeSettings
@@ -170,6 +175,69 @@ def test_a_target_out_of_reach_is_refused_with_the_largest(tmp_path: Path, corpu
         plan(tmp_path, corpus, mix | {"target_tokens": largest + 2})
 
 
+def test_a_mixer_that_refuses_tells_its_place_once(tmp_path: Path, corpus: Sources) -> None:
+    tokens = available(tmp_path, corpus)
+    sources = corpus | write_corpus(tmp_path, {"none/a": 0})
+    shares = {"web": 0.5, "code": 0.25, "none": 0.25}
+    with pytest.raises(RecipeError, match=r"^mix: none has a share of 0\.25 and no tokens"):
+        plan(tmp_path, sources, {"shares": shares})
+    groups = {"by": "length", "at": [8000], "shares": {"<8000": 0.5, ">=8000": 0.5}}
+    with pytest.raises(RecipeError, match=r"^mix\.groups\.web: >=8000 has a share of 0\.5 and no"):
+        plan(tmp_path, corpus, {"groups": {"web": groups}})
+    held: dict[str, Any] = {"mixer": {"natural": {"max_share": 0.4}}}
+    with pytest.raises(RecipeError, match=r"^mix: max_share of web, code makes 0\.8 of a mix"):
+        plan(tmp_path, corpus, held)
+    with pytest.raises(RecipeError, match=r"^mix\.target_tokens: max_share of web, code makes"):
+        plan(tmp_path, corpus, held | {"target_tokens": 9})
+    exact = {"<8000": 1, ">=8000": 1}
+    fixed: dict[str, Any] = {"groups": {"web": {"by": "length", "at": [8000], "upsample": exact}}}
+    told = f"^mix.groups.web: a quota of [0-9]+ is less than the {tokens['web']} tokens of exact"
+    with pytest.raises(RecipeError, match=told):
+        plan(tmp_path, corpus, fixed | {"target_tokens": tokens["web"] // 2})
+
+
+def test_weights_that_are_none_tell_the_mixer(
+    tmp_path: Path, corpus: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "from dolma_pipe.share_mixer import ShareMixer\n\n\n"
+        "class Mine(ShareMixer, frozen=True):\n"
+        "    def weights(self, supply):\n        return [1.0]\n"
+    )
+    with pytest.raises(RecipeError, match=r"^mix\.mixer\.\./mine\.py: weights are \[1\.\], 2"):
+        plan(tmp_path, corpus, {"mixer": "./mine.py", "target_tokens": 9})
+
+
+def test_names_in_max_share_are_those_of_parts(tmp_path: Path, corpus: Sources) -> None:
+    def mixer(name: str) -> dict[str, Any]:
+        return {"natural": {"max_share": {name: 0.5}}}
+
+    def check(section: dict[str, Any]) -> None:
+        check_mixers(msgspec.convert(section, MixSettings), ["web", "code"])
+
+    check({"mixer": mixer("web")})
+    told = r"^mix\.mixer\.natural\.max_share: unknown source 'wbe' \(did you mean 'web'\?\)$"
+    with pytest.raises(RecipeError, match=told):
+        check({"mixer": mixer("wbe")})
+    groups: dict[str, Any] = {"by": "length", "at": [1000]}
+    check({"groups": {"web": groups | {"mixer": mixer("<1000")}}})
+    told = r"^mix\.groups\.web\.mixer\.natural\.max_share: no group '<1024' \(did you mean '<1000'"
+    with pytest.raises(RecipeError, match=told):
+        check({"groups": {"web": groups | {"mixer": mixer("<1024")}}})
+    for key in corpus["web"]:
+        path = Work(tmp_path).columns(key)
+        table = pq.read_table(path)
+        topics = pa.array(["art", "law"] * (len(table) // 2))
+        pq.write_table(table.append_column("metadata.topic", topics), path)
+    groups = {"by": "metadata.topic"}
+    check({"groups": {"web": groups | {"mixer": mixer("lwa")}}})  # documents know
+    plan(tmp_path, corpus, {"groups": {"web": groups | {"mixer": mixer("law")}}})
+    told = r"max_share: no document of web has metadata\.topic 'lwa' \(did you mean 'law'\?\)$"
+    with pytest.raises(RecipeError, match=rf"^mix\.groups\.web\.mixer\.natural\.{told}"):
+        plan(tmp_path, corpus, {"groups": {"web": groups | {"mixer": mixer("lwa")}}})
+
+
 def test_spreading_a_surplus_is_told(tmp_path: Path, corpus: Sources) -> None:
     tokens = available(tmp_path, corpus)
     target = 2 * tokens["code"] + 1000
@@ -232,6 +300,19 @@ def test_copies_of_a_document_are_counted(tmp_path: Path, corpus: Sources) -> No
             ids.update(row[2] for row in csv.reader(file))
     assert set(ids.values()) == {2, 3}
     assert len(ids) == 180
+
+
+def test_open_shards_hold_no_file_descriptors(tmp_path: Path, corpus: Sources) -> None:
+    """A source may have more shards than a process may have files open."""
+    web = plan(tmp_path, corpus).sources[0]
+    encoded = EncodedShards(Work(tmp_path), web.shards, np.dtype("<u2"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    kept = [
+        encoded.ids(copies)
+        for copies in encoded.copies(order_path(Work(tmp_path), "web"), web.parts[0])
+    ]
+    assert len(kept[0][1]) == web.parts[0].documents
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_target_below_half_a_document_is_told(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe.errors import RecipeError
@@ -79,6 +81,29 @@ def test_a_group_may_have_its_own_curve_or_factor(tmp_path: Path, corpus: Source
     assert buckets[0].got == 0  # the last rows, whose score is the lowest
     assert buckets[-1].highest == pytest.approx(-1, rel=0.01)
     assert [b.group for b in web.buckets].count("zoo") == 1
+
+
+def test_without_a_target_each_group_gives_what_it_gives_alone(
+    tmp_path: Path, corpus: Sources
+) -> None:
+    curve = {"by": "quality.other", "max": 3, "discard": 0.5}
+    groups = {"by": "topic", "upsample": {"law": curve}}
+    planned = plan(tmp_path, corpus, {"max_repeats": 2, "groups": {"web": groups}})
+    check_accounts(planned)
+    for group in planned.sources[0].groups:
+        factor = 1 if group.name == "law" else 2
+        assert group.asked == factor * group.available.tokens, group.name
+
+
+def test_another_group_does_not_move_the_choice_in_a_group(tmp_path: Path, corpus: Sources) -> None:
+    def chosen(at: list[int]) -> set[int]:
+        groups = {"by": "length", "at": at, "upsample": {">=60": 1.5}}
+        plan(tmp_path, corpus, {"groups": {"web": groups}})
+        copies = np.fromfile(copies_path(Work(tmp_path), "web/a"), "<u2")
+        return set(np.flatnonzero(copies > 1).tolist())
+
+    assert len(chosen([60])) > 5
+    assert chosen([60]) == chosen([10, 20, 60])
 
 
 def test_lengths(tmp_path: Path, corpus: Sources) -> None:
@@ -212,6 +237,32 @@ def test_the_choice_of_held_out_is_nested_and_fair() -> None:
     assert (is_held_out(hashes, 2, "web", 0.05) != two).any()
 
 
+def test_a_label_none_and_no_label_are_one_group(tmp_path: Path) -> None:
+    sources = write_corpus(tmp_path, {"web/a": 30})
+    path = Work(tmp_path).columns("web/a")
+    topics = pa.array([["none", None, "", "art"][i % 4] for i in range(30)], pa.string())
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.schema.get_field_index("topic"), "topic", topics), path)
+    shares = {"none": 0.5, "": 0.25, "art": 0.25}
+    mix = {"groups": {"web": {"by": "topic", "shares": shares}}}
+    planned = plan(tmp_path, sources, mix)
+    check_accounts(planned)
+    counts = {g.name: g.available.documents for g in planned.sources[0].groups}
+    assert counts == {"": 7, "art": 7, "none": 16}
+
+
+def test_a_source_left_out_asks_nothing_of_its_groups(tmp_path: Path, corpus: Sources) -> None:
+    """Share 0 leaves it out, also where a group has an exact factor."""
+    mix = {
+        "shares": {"web": 0.0, "code": 1.0},
+        "groups": {"web": {"by": "topic", "upsample": {"law": 2}}},
+    }
+    planned = plan(tmp_path, corpus, mix)
+    check_accounts(planned)
+    assert set(told(planned).values()) == {(0, 0)}
+    assert planned.output == planned.sources[1].output
+
+
 def test_held_out_goes_with_the_setting(tmp_path: Path, corpus: Sources) -> None:
     plan(tmp_path, corpus, {"held_out": 0.1})
     assemble(tmp_path)
@@ -228,11 +279,15 @@ def test_more_than_an_epoch_without_upsample_is_told(tmp_path: Path, corpus: Sou
     mix = {"target_tokens": target, "shares": shares, "max_repeats": 2}
     planned = plan(tmp_path, corpus, mix)
     assert planned.sources[0].notes == ()
-    assert planned.sources[1].notes == ("1.50 epochs of it, and no upsample asks for them",)
+    assert planned.sources[1].notes == ("1.50 epochs of it, which upsample does not name",)
     with pytest.raises(RecipeError, match="is the largest, as code can give"):
         plan(tmp_path, corpus, mix | {"max_repeats": 1})
-    asked = plan(tmp_path, corpus, mix | {"upsample": {"code": 2}})
-    assert asked.sources[1].notes == ()
+    for own in (
+        {"upsample": {"code": 2}},
+        {"groups": {"code": {"by": "length", "at": [9], "upsample": {"<9": 1.6, ">=9": 2}}}},
+    ):
+        asked = plan(tmp_path, corpus, {key: mix[key] for key in ("shares", "max_repeats")} | own)
+        assert asked.sources[1].notes == ()
 
 
 def test_a_plan_that_is_not_written_changes_nothing(tmp_path: Path, corpus: Sources) -> None:

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from dolma_pipe.errors import TokensError
 from dolma_pipe.stages import pack as stage
 from dolma_pipe.stages.assemble import assemble_part, assembly_tasks, finish_tokens
-from dolma_pipe.stages.mix import plan_mix
 from dolma_pipe.stages.pack import PackSettings, pack
 from dolma_pipe.tokenizer import TokenizeSettings
-from dolma_pipe.tokens import PackedTokens, TokenArrays, packing_plan, read_manifest, verify
+from dolma_pipe.tokens import PackedTokens, TokenArrays, read_manifest, verify
+from dolma_pipe.tokens import arrays as token_arrays
 from tests.made_tokens import Lengths, make_tokens
 from tests.slow import packing as slow
-from tests.stages.corpus import write_corpus
+from tests.stages.corpus import plan, write_corpus
 
 MIXED: Lengths = {
     "web": [[3, 40, 1, 7, 17, 16], [5, 5, 120]],
@@ -156,14 +156,14 @@ def test_instances_and_their_pieces_are_not_in_the_order_of_lengths(tmp_path: Pa
 def test_a_large_corpus_is_packed_in_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packing_plan, "BLOCK", 2)
+    monkeypatch.setattr(token_arrays, "BLOCK_DOCUMENTS", 2)
     monkeypatch.setattr(stage, "GROUP", 4)
     packed = made(tmp_path, MIXED, PackSettings(length=16))
     assert len(packed.plan.groups) > 3
     assert sum(packed.plan.groups) == len(packed)
     found = Counter(at for instance in positions(packed) for at in instance)
     assert found == Counter(range(294))
-    monkeypatch.setattr(packing_plan, "BLOCK", 3)  # who checks need not look block by block
+    monkeypatch.setattr(token_arrays, "BLOCK_DOCUMENTS", 3)  # who checks has blocks of its own
     assert verify(tmp_path) == []
 
 
@@ -227,8 +227,7 @@ def test_a_killed_packer_leaves_no_plan(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_new_assembly_takes_stale_plans_away(tmp_path: Path) -> None:
     sources = write_corpus(tmp_path, {"web/a": 40, "code/a": 3})
-    mix = {"sources": sources, "mix": None, "seed": 1, "max_shard_tokens": 500}
-    plan_mix({"root": str(tmp_path), **mix})
+    plan(tmp_path, sources, max_shard_tokens=500)
     chosen = TokenizeSettings(tokenizer=str(tmp_path / "tokenizer.json"))
     parts = {t.key: assemble_part(t.args) for t in assembly_tasks(tmp_path, chosen)}
     tokens = tmp_path / "tokens"

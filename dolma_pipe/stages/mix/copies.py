@@ -13,8 +13,6 @@ import numpy as np
 from dolma_pipe.kernels.jit import I32, I64, U16, U32, U64
 from dolma_pipe.stages.keyed import key_of, keyed
 
-CODES = 1 << 16
-
 
 class Copies(NamedTuple):
     """copies: uint16[documents]. got: int64[parts], tokens of all copies."""
@@ -61,7 +59,7 @@ def choose_copies(
     narrow = parts.astype(np.int16) if len(quotas) < 1 << 15 else parts  # sorted by radix
     by_part = np.argsort(narrow, kind="stable")
     ends = np.searchsorted(parts[by_part], np.arange(len(quotas) + 1))
-    carry = 0
+    carry, key = 0, key_of(seed, "extra", source)
     for part in range(len(quotas) - 1, -1, -1):
         quota = int(quotas[part])
         if quota == 0:
@@ -73,7 +71,6 @@ def choose_copies(
         got[part] = whole * available
         wanted = extra + carry
         if wanted > 0 and whole < math.ceil(most[part]):
-            key = key_of(seed, "extra", source, part)
             order = rows[np.argsort(keyed(hashes[rows], key), kind="stable")]
             taken = order[_fitting(tokens[order].astype(np.int64), wanted)]
             copies[taken] += 1

@@ -7,7 +7,7 @@ import numpy as np
 
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.kernels.jit import I64, Bool
-from dolma_pipe.mix_settings import Curve, Division, MixSettings
+from dolma_pipe.mix_settings import Curve, Division, Factor, MixSettings
 from dolma_pipe.mixer import Budget, Portions, Supply, largest_remainder, supply_of, times
 from dolma_pipe.mixing import NamedMixer, mixer_among, mixer_within
 from dolma_pipe.settings import nearest
@@ -91,17 +91,27 @@ def divide(
     return sources, notes
 
 
+def reach_of(supply: SourceSupply, settings: MixSettings) -> int:
+    """The most tokens that a source can give with all repeats that it may have: by its groups,
+    less what their curves discard. Raises RecipeError where the settings do not fit to it."""
+    return _reach(supply.name, _groups_of(supply, settings), settings)[0]
+
+
 def _groups_of(supply: SourceSupply, settings: MixSettings) -> list[_Group]:
     _check_labels(supply, settings)
+    division = settings.groups.get(supply.name)
+    factor = settings.factor_of(supply.name)
+    common = _mixer_and_cap(factor, f"mix.upsample.{supply.name}")
     groups = []
     for group in supply.groups:
-        factor = settings.group_factor(supply.name, group.name)
-        own = supply.name in settings.groups and group.name in settings.groups[supply.name].upsample
-        place = f"mix.groups.{supply.name}" if own else "mix"
-        place = f"{place}.upsample.{group.name if own else supply.name}"
-        cap = factor.max if isinstance(factor, Curve) else factor
-        groups.append(_Group(group, mixer_within(factor, place), cap))
+        own = division.upsample.get(group.name) if division else None
+        place = f"mix.groups.{supply.name}.upsample.{group.name}"
+        groups.append(_Group(group, *(common if own is None else _mixer_and_cap(own, place))))
     return groups
+
+
+def _mixer_and_cap(factor: Factor, place: str) -> tuple[NamedMixer, float]:
+    return mixer_within(factor, place), factor.max if isinstance(factor, Curve) else factor
 
 
 def _check_labels(supply: SourceSupply, settings: MixSettings) -> None:
@@ -112,13 +122,13 @@ def _check_labels(supply: SourceSupply, settings: MixSettings) -> None:
     place = f"mix.groups.{supply.name}"
     names = [group.name for group in supply.groups if group.available.documents]
     if division.names() is None:
+        unknown = f"no document of {supply.name} has {division.by}"
+        mixer_among(division, place).check_max_share(names, unknown)
         for section in ("shares", "upsample"):
             for name in getattr(division, section):
                 if name not in names:
-                    raise RecipeError(
-                        f"{place}.{section}: no document of {supply.name} has"
-                        f" {division.by} '{name}'{nearest(name, names)}"
-                    )
+                    told = f"{unknown} '{name}'{nearest(name, names)}"
+                    raise RecipeError(f"{place}.{section}: {told}")
     division.check_shares(names, place, "group")
 
 
@@ -147,7 +157,8 @@ def _group_parts(name: str, groups: list[_Group], settings: MixSettings) -> list
     parts = []
     for group in groups:
         most = group.reach()
-        unasked = _unasked(group) if group.supply.buckets else 0
+        # a curve is solved to a billionth: of 10^13 tokens those are some too many
+        unasked = min(most, _unasked(group)) if group.supply.buckets else 0
         division = settings.groups.get(name)
         exact = _exact(division, group.supply.name, most) if division else None
         tokens = group.supply.available.tokens
@@ -198,20 +209,17 @@ def _supply(parts: Sequence[_Part]) -> Supply:
 def _out_of_reach(
     target: int, fixed: int, reach: int, mixer: NamedMixer, supply: Supply, place: str
 ) -> str:
-    begin = "mix.target_tokens" if place == "mix" else f"{place}: a quota of"
+    begin, quota = ("mix.target_tokens", "") if place == "mix" else (place, "a quota of ")
     if target < fixed:
         told = f"{target} is less than the {fixed} tokens of exact factors in {place}.upsample"
-        return f"{begin}: {told}" if place == "mix" else f"{begin} {told}"
+        return f"{begin}: {quota}{told}"
     if fixed and not supply.names:
-        return (
-            f"{begin}: {target} is out of reach, the exact factors in {place}.upsample give {fixed}"
-        )
-    try:
-        mixer.plan(supply, Budget(target - fixed))
-    except RecipeError as error:
+        told = f"{target} is out of reach, the exact factors in {place}.upsample give {fixed}"
+        return f"{begin}: {quota}{told}"
+    if refusal := mixer.refusal(supply, Budget(target - fixed)):
         exact = f"{fixed + reach} is the largest, {fixed} of it by exact factors: " if fixed else ""
-        return f"{begin}: {exact}{error}"
-    return f"{begin}: {target} is out of reach, {fixed + reach} is the largest"
+        return f"{begin}: {exact}{refusal}"
+    return f"{begin}: {quota}{target} is out of reach, {fixed + reach} is the largest"
 
 
 def _source(
@@ -219,10 +227,14 @@ def _source(
 ) -> SourceQuota:
     division = settings.groups.get(supply.name)
     parts = _group_parts(supply.name, groups, settings)
-    if division is None:
-        asked, notes = [quota], tuple[str, ...]()
-    else:
-        asked, notes = _among(parts, division, quota, f"mix.groups.{supply.name}")
+    asked, notes = [quota], tuple[str, ...]()
+    if division is not None and quota == 0:  # left out: exact factors of groups are not asked for
+        asked = [0] * len(parts)
+    elif division is not None:
+        place = f"mix.groups.{supply.name}"
+        asked, notes = _among(parts, division, None, place)
+        if sum(asked) != quota:
+            asked, notes = _among(parts, division, quota, place)
     divided = [
         _group(
             group, tokens, most=one.most, share=division.shares.get(one.name) if division else None
@@ -233,8 +245,9 @@ def _source(
     for group_quota, group_notes in divided:
         prefix = f"{group_quota.supply.name}: " if group_quota.supply.name else ""
         told += [prefix + note for note in group_notes]
-    if part.tokens and quota > part.tokens and supply.name not in settings.upsample:
-        told.append(f"{quota / part.tokens:.2f} epochs of it, and no upsample asks for them")
+    upsampled = supply.name in settings.upsample or (division is not None and division.upsample)
+    if part.tokens and quota > part.tokens and not upsampled:
+        told.append(f"{quota / part.tokens:.2f} epochs of it, which upsample does not name")
     return SourceQuota(
         name=supply.name,
         share=settings.shares.get(supply.name),

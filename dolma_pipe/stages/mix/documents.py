@@ -1,6 +1,6 @@
 """The encoded documents of a source as arrays: tokens, hashes, score codes, groups."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -70,7 +70,9 @@ def read_documents(task: SourceTask) -> Documents:
     """
     sizes = [_documents_in(task, shard) for shard in task.shards]
     total, names = sum(sizes), group_names(task)
-    share = task.settings.held_out_of(task.name)
+    settings = task.settings
+    share = settings.held_out_of(task.name)
+    by_column = _scored_groups(settings, task.name, names)
     found = Documents(
         np.empty(total, np.uint32),
         np.empty(total, np.uint64),
@@ -88,9 +90,13 @@ def read_documents(task: SourceTask) -> Documents:
         hashes: U64 = documents.column("hash").to_numpy()
         found.hashes[rows] = hashes
         found.held_out[rows] = is_held_out(hashes, task.seed, task.name, share)
-        columns = _columns(task, task.shards[number], documents.column("row"))
+        columns = _columns(task, task.shards[number], documents.column("row"), by_column)
         found.groups[rows] = _groups(task, columns, found.tokens[rows], names)
-        _score(task, columns, found, rows)
+        for column, scored in by_column.items():
+            assert columns is not None
+            scores = np.asarray(columns.column(column).cast(pa.float64()).to_numpy(), np.float64)
+            chosen = scored[found.groups[rows]]
+            found.codes[rows][chosen] = quantise(scores[chosen])
     return found
 
 
@@ -98,19 +104,13 @@ def _documents_in(task: SourceTask, shard: Shard) -> int:
     return Path(f"{task.work.encoded(shard.key)}.offsets.u64").stat().st_size // 8 - 1
 
 
-def _score(task: SourceTask, columns: pa.Table | None, found: Documents, rows: slice) -> None:
-    """Codes of the documents of a shard, each by the column that its group's curve looks at."""
-    for column in _score_columns(task):
-        assert columns is not None
-        scores = np.asarray(columns.column(column).cast(pa.float64()).to_numpy(), np.float64)
-        factors = [task.settings.group_factor(task.name, name) for name in found.names]
-        by = np.array([isinstance(f, Curve) and f.by == column for f in factors], np.bool_)
-        chosen = by[found.groups[rows]]
-        found.codes[rows][chosen] = quantise(scores[chosen])
-
-
-def _score_columns(task: SourceTask) -> list[str]:
-    return sorted({curve.by for _, curve in task.settings.curves_of(task.name)})
+def _scored_groups(settings: MixSettings, source: str, names: Sequence[str]) -> dict[str, Bool]:
+    """Bool[names] by column: the groups whose curve looks at it."""
+    factors = [settings.group_factor(source, name) for name in names]
+    return {
+        column: np.array([isinstance(f, Curve) and f.by == column for f in factors], np.bool_)
+        for column in sorted({curve.by for _, curve in settings.curves_of(source)})
+    }
 
 
 def is_held_out(hashes: U64, seed: int, source: str, share: float) -> Bool:
@@ -122,11 +122,13 @@ def is_held_out(hashes: U64, seed: int, source: str, share: float) -> Bool:
     return chosen
 
 
-def _columns(task: SourceTask, shard: Shard, rows: pa.ChunkedArray) -> pa.Table | None:
+def _columns(
+    task: SourceTask, shard: Shard, rows: pa.ChunkedArray, scores: Iterable[str]
+) -> pa.Table | None:
     """The columns of curation that the plan looks at; None where there are none."""
     group = task.settings.groups.get(task.name)
     by = [group.by] if group and group.by != LENGTH else []
-    names = list(dict.fromkeys([*_score_columns(task), *by]))
+    names = list(dict.fromkeys([*scores, *by]))
     if not names:
         return None
     return pq.read_table(task.work.columns(shard.key), columns=names).take(rows)
@@ -153,12 +155,12 @@ def group_names(task: SourceTask) -> tuple[str, ...]:
     for shard in task.shards:
         rows = read_arrow(f"{task.work.encoded(shard.key)}.docs.arrow").column("row")
         labels = pq.read_table(task.work.columns(shard.key), columns=[group.by]).column(0)
-        found |= set(labels.take(rows).unique().to_pylist())
+        found |= set(labels.take(rows).fill_null(NO_GROUP).unique().to_pylist())
         if len(found) > MOST_GROUPS:
             raise RecipeError(
                 f"mix.groups.{task.name}.by: {group.by} has more than {MOST_GROUPS:,} labels"
             )
-    return tuple(sorted(NO_GROUP if name is None else name for name in found))
+    return tuple(sorted(found))
 
 
 def _groups(

@@ -5,16 +5,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from dolma_pipe.kernels.jit import I64
+from dolma_pipe.kernels.jit import I64, U16, U32
 from dolma_pipe.kernels.scores import NO_SCORE
 from dolma_pipe.mix_settings import Curve
-from dolma_pipe.stages.mix.copies import CODES, buckets_of_codes
-from dolma_pipe.stages.mix.documents import (
-    Documents,
-    SourceTask,
-    read_documents,
-    rows_by_group,
-)
+from dolma_pipe.stages.mix.copies import buckets_of_codes
+from dolma_pipe.stages.mix.documents import SourceTask, read_documents, rows_by_group
 from dolma_pipe.stages.mix.plan import Amount
 from dolma_pipe.stages.mix.scores import scores_of
 
@@ -60,37 +55,37 @@ def measure_source(args: dict[str, Any]) -> dict[str, Any]:
     """
     task = msgspec.convert(args, SourceTask)
     documents = read_documents(task)
-    groups = [
-        GroupSupply(documents.names[number], _buckets(task, documents, number, rows))
-        for number, rows in rows_by_group(documents)
-    ]
+    settings, groups = task.settings, []
+    for number, rows in rows_by_group(documents):
+        name = documents.names[number]
+        factor = settings.group_factor(task.name, name)
+        most = factor.buckets if isinstance(factor, Curve) else 1
+        groups.append(
+            GroupSupply(name, _buckets(documents.codes[rows], documents.tokens[rows], most))
+        )
     held_out = documents.held_out
     amount = Amount(int(held_out.sum()), int(documents.tokens[held_out].sum()))
     supply = SourceSupply(task.name, tuple(groups), amount)
     return dict(msgspec.to_builtins(supply))
 
 
-def _buckets(
-    task: SourceTask, documents: Documents, number: int, rows: I64
-) -> tuple[BucketSupply, ...]:
-    factor = task.settings.group_factor(task.name, documents.names[number])
-    codes, tokens = documents.codes[rows], documents.tokens[rows]
-    histogram = np.bincount(codes, tokens, CODES).astype(np.int64)  # exact below 2^53
-    bucket_of_code = buckets_of_codes(histogram, factor.buckets if isinstance(factor, Curve) else 1)
-    counts = np.bincount(codes, minlength=CODES)
+def _buckets(codes: U16, tokens: U32, most: int) -> tuple[BucketSupply, ...]:
+    """codes, tokens: [documents] of a group."""
+    counts = np.bincount(codes)
     found = np.flatnonzero(counts)
-    ends = np.flatnonzero(np.diff(bucket_of_code[found], append=-1))
-    firsts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+    counts = counts[found]
+    histogram = np.bincount(codes, tokens)[found].astype(np.int64)  # exact below 2^53
+    ends = np.flatnonzero(np.diff(buckets_of_codes(histogram, most), append=-1)) + 1
+    begins = [0, *ends[:-1].tolist()]
     return tuple(
-        _bucket(found[first : end + 1], counts, histogram)
-        for first, end in zip(firsts.tolist(), ends.tolist(), strict=True)
+        _bucket(found[begin:end], int(counts[begin:end].sum()), int(histogram[begin:end].sum()))
+        for begin, end in zip(begins, ends.tolist(), strict=False)
     )
 
 
-def _bucket(codes: I64, counts: I64, histogram: I64) -> BucketSupply:
+def _bucket(codes: I64, documents: int, tokens: int) -> BucketSupply:
     """codes: those that occur in the bucket, ascending."""
     scored = codes[codes > NO_SCORE]
     edges = scores_of(scored[[0, -1]].astype(np.uint16)) if len(scored) else None
     low, high = (None, None) if edges is None else (round(float(x), 6) for x in edges)
-    documents, tokens = int(counts[codes].sum()), int(histogram[codes].sum())
     return BucketSupply(documents, tokens, int(codes[-1]), low, high)

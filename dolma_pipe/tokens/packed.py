@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError
-from dolma_pipe.tokens.arrays import TokenArrays, Tokens
+from dolma_pipe.tokens.arrays import TokenArrays, Tokens, mapped
 from dolma_pipe.tokens.packing_plan import (
     ARRAYS,
     FOLDER,
@@ -152,16 +152,8 @@ class PackedTokens:
         return self._opened[shard]
 
     def _array(self, file: str, length: int, check: bool) -> npt.NDArray[Any]:
-        path, dtype = self.folder / file, ARRAYS[file]
-        try:
-            size = path.stat().st_size
-            if size != length * dtype.itemsize:
-                raise TokensError(f"{path}: {size} bytes, {length * dtype.itemsize} expected")
-            if check:
-                with path.open("rb") as opened:
-                    found = hashlib.file_digest(opened, "sha256").hexdigest()
-                if found != self.plan.arrays.get(file):
-                    raise TokensError(f"{path}: its bytes are not those that were written")
-            return np.asarray(np.memmap(path, dtype, "r"))
-        except OSError as error:
-            raise TokensError(f"{path}: {error.strerror}") from None
+        path = self.folder / file
+        array = mapped(path, ARRAYS[file], length)
+        if check and hashlib.sha256(array.data).hexdigest() != self.plan.arrays.get(file):
+            raise TokensError(f"{path}: its bytes are not those that were written")
+        return np.asarray(array)

@@ -6,6 +6,7 @@ import numpy as np
 
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.arrays import TokenArrays
+from dolma_pipe.tokens.packed import PackedTokens
 from dolma_pipe.tokens.packing_plan import (
     FOLDER,
     Positions,
@@ -13,7 +14,6 @@ from dolma_pipe.tokens.packing_plan import (
     placed_shards,
     plan_names,
 )
-from dolma_pipe.tokens.packs import PackedTokens
 
 
 def verify_plans(arrays: TokenArrays) -> list[str]:
