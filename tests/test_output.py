@@ -12,6 +12,8 @@ from dolma_pipe.errors import RecipeError, StoreError, UserError
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.prepare import prepared
 from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.report.passes import passes
+from dolma_pipe.report.status import status
 from dolma_pipe.run import run
 from dolma_pipe.work import Work
 from tests.corpus import command, dolma_pipe, text, tree, write_shard, write_tokenizer
@@ -271,6 +273,14 @@ def test_documents_and_the_work_directory_lie_elsewhere() -> None:
             prepared(Path("mix.yaml"), Path(work), 1, "local", False, None),  # type: ignore[arg-type]
         ):
             pass
+
+
+@pytest.mark.usefixtures("s3")
+def test_check_and_status_name_the_place() -> None:
+    recipe = Path("mix.yaml")
+    made(to(PLACE))
+    assert f"  output {PLACE}" in passes(read_recipe(recipe)).splitlines()
+    assert f"  tokens   {PLACE}/tokens" in status(read_recipe(recipe), Work("work")).splitlines()
 
 
 def test_only_a_stage_that_needs_the_output_asks_for_it(s3: ObjectStore) -> None:

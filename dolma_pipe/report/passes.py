@@ -34,6 +34,8 @@ def passes(recipe: Recipe) -> str:
         lines.append("pass 3, encode, plan and assemble")
         lines.append(f"  tokenizer {recipe.tokenize.tokenizer}")
         lines += [f"  {line}" for line in _mix(recipe)]
+        if recipe.tokenize.output is not None:
+            lines.append(f"  output {recipe.tokenize.output}")
     return "\n".join(lines)
 
 
