@@ -82,6 +82,7 @@ def assemble_part(args: dict[str, Any]) -> dict[str, Any]:
         for copies in encoded.copies(order_path(work, task.source), part):
             ids, lengths = encoded.ids(copies)
             writer.extend(ids, lengths, encoded.rows(copies, writer.ends[-1]))
+            encoded.release()
     shard = writer.shard(f"{task.source}/{part.name}.npy")
     if (shard.documents, shard.tokens) != (part.documents, part.tokens):
         raise ValueError(f"{prefix}: {shard.documents} documents, {part.documents} planned")
