@@ -108,6 +108,7 @@ def _written(task: PartTask, prefix: Path) -> dict[str, Any]:
         for copies in encoded.copies(order_path(work, task.source), part):
             ids, lengths = encoded.ids(copies)
             writer.extend(ids, lengths, encoded.rows(copies, writer.ends[-1]))
+            encoded.release()
     shard = writer.shard(f"{task.source}/{part.name}.npy")
     if (shard.documents, shard.tokens) != (part.documents, part.tokens):
         raise ValueError(f"{prefix}: {shard.documents} documents, {part.documents} planned")

@@ -1,5 +1,6 @@
 """Encoded shards read in place: ids and rows of any documents, in any order."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from dolma_pipe.kernels.gather import gather_ids
+from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I64
-from dolma_pipe.stages.mix.documents import Shard, read_arrow
+from dolma_pipe.stages.mapped import Mapped
+from dolma_pipe.stages.mix.documents import Shard
 from dolma_pipe.stages.mix.plan import PartPlan
 from dolma_pipe.tokens import Tokens
 from dolma_pipe.work import Work
@@ -30,11 +32,20 @@ class Copies(NamedTuple):
     ends: I64
 
 
-class _Shard(NamedTuple):
-    ids: Tokens
-    offsets: npt.NDArray[np.uint64]
-    documents: pa.Table
-    src: str
+class _Shard:
+    """An encoded shard, mapped."""
+
+    def __init__(self, prefix: Path, src: str) -> None:
+        self.ids = Path(f"{prefix}.ids")
+        self._files = Mapped(f"{prefix}.offsets.u64"), Mapped(f"{prefix}.docs.arrow")
+        self.offsets: npt.NDArray[np.uint64] = self._files[0].as_array(np.dtype("<u8"))
+        self.documents = self._files[1].as_table()
+        self.src = src
+
+    def release(self) -> None:
+        """Give the memory back that reading took."""
+        for file in self._files:
+            file.release()
 
 
 class EncodedShards:
@@ -64,11 +75,13 @@ class EncodedShards:
     def ids(self, copies: Copies) -> tuple[Tokens, I64]:
         """Token ids of the copies, and how many each has, end of text included."""
         lengths = copies.ends - copies.starts
-        places = np.cumsum(lengths) - lengths
         ids = np.empty(int(lengths.sum()), self._dtype)
+        size = self._dtype.itemsize
+        places = (np.cumsum(lengths) - lengths) * size
+        view = ids.data.cast("B")
         for number, chosen in _by_shard(copies.shards):
-            source = self._shard(number).ids
-            gather_ids(source, copies.starts[chosen], copies.ends[chosen], places[chosen], ids)
+            starts, sizes = copies.starts[chosen] * size, lengths[chosen] * size
+            _read(self._shard(number).ids, view, places[chosen], starts, sizes)
         return ids, lengths
 
     def rows(self, copies: Copies, start: int) -> bytes:
@@ -106,20 +119,30 @@ class EncodedShards:
     def _shard(self, number: int) -> _Shard:
         if number not in self._open:
             shard = self._shards[number]
-            prefix = self._work.encoded(shard.key)
-            self._open[number] = _Shard(
-                _mapped(f"{prefix}.ids", self._dtype),
-                _mapped(f"{prefix}.offsets.u64", np.dtype("<u8")),
-                read_arrow(f"{prefix}.docs.arrow"),
-                shard.src,
-            )
+            self._open[number] = _Shard(self._work.encoded(shard.key), shard.src)
         return self._open[number]
 
+    def release(self) -> None:
+        """Give the memory back that reading took; nothing that was read holds on to it."""
+        for shard in self._open.values():
+            shard.release()
 
-def _mapped(path: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """A file as an array in place; np.memmap would hold a file descriptor as long as it lives."""
-    with pa.memory_map(path) as file:
-        return np.frombuffer(file.read_buffer(), dtype)
+
+def _read(path: Path, view: memoryview, places: I64, starts: I64, sizes: I64) -> None:
+    """Read stretches of a file to their places in view, all in bytes.
+
+    Not mapped: systems map up to megabytes around each document, and all of it counts as memory.
+    """
+    with path.open("rb", buffering=0) as file:
+        rows = zip(places.tolist(), starts.tolist(), sizes.tolist(), strict=True)
+        for place, start, size in rows:
+            done = 0
+            while done < size:  # a call reads 2 GB at most
+                into = view[place + done : place + size]
+                read = os.preadv(file.fileno(), [into], start + done)
+                if not read:
+                    raise WorkError(f"{path} ends early: run again with --force")
+                done += read
 
 
 def _by_shard(shards: I64) -> Iterator[tuple[int, I64]]:
