@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from dolma_pipe.entries import Ast, MinHash, Semantic
-from dolma_pipe.mix_settings import Curve
+from dolma_pipe.mix_settings import Curve, mixer_name
 from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.report.settings import settings_told
 from dolma_pipe.stages.decide import NamedTagger, by_cost
@@ -56,12 +56,18 @@ def _mix(recipe: Recipe) -> Iterator[str]:
         return
     target = recipe.mix.target_tokens
     yield f"mix: {f'{target:,} tokens' if target else 'as many tokens as shares and caps allow'}"
+    if (mixer := mixer_name(recipe.mix.mixer)) is not None:
+        yield f"  mixer {mixer}"
     for source in recipe.sources:
         share = recipe.mix.shares.get(source.name)
-        factor = recipe.mix.upsample.get(source.name, 1)
+        factor = recipe.mix.factor_of(source.name)
         told = (
             f"by {factor.by}, at most {factor.max:g}"
             if isinstance(factor, Curve)
             else f"{factor:g}"
         )
+        if (groups := recipe.mix.groups.get(source.name)) is not None:
+            told += f", groups by {groups.by}"
+        if held_out := recipe.mix.held_out_of(source.name):
+            told += f", held out {held_out:g}"
         yield f"  {source.name}: share {'-' if share is None else f'{share:g}'}, upsample {told}"
