@@ -30,7 +30,7 @@ def decode(
     from dolma_pipe.tokens import TokenArrays
 
     if number is not None and token is not None:
-        raise click.UsageError("give --document or --token")
+        raise click.UsageError("give either --document or --token")
     arrays = TokenArrays(arrays_in(folder))
     stamp = arrays.manifest.tokenizer
     if token is None:
@@ -56,7 +56,7 @@ def where(
     from dolma_pipe.tokens import TokenArrays, find_document, find_token
 
     if (token is None) == (document is None):
-        raise click.UsageError("give --token or --document")
+        raise click.UsageError("give either --token or --document")
     arrays = TokenArrays(arrays_in(folder))
     if token is not None:
         place = find_token(arrays, token, source)

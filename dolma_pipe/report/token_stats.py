@@ -171,7 +171,7 @@ def _stats(arrays: TokenArrays, counted: _Counted, all_tokens: int, top: int) ->
     tokens = int(counts.sum())
     size = int(counts @ arrays.token_bytes().astype(np.int64))
     used = counts[counts > 0] / tokens
-    bits = float(-(used * np.log2(used)).sum())
+    bits = float(-(used * np.log2(used)).sum()) + 0.0  # one id alone: not -0.0
     most = np.argsort(-counts, kind="stable")[:top]
     return TokenStats(
         name=counted.name,
