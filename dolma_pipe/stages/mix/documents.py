@@ -158,7 +158,7 @@ def group_names(task: SourceTask) -> tuple[str, ...]:
             raise RecipeError(
                 f"mix.groups.{task.name}.by: {group.by} has more than {MOST_GROUPS:,} labels"
             )
-    return tuple(sorted(NO_GROUP if name is None else name for name in found))
+    return tuple(sorted({NO_GROUP if name is None else name for name in found}))
 
 
 def _groups(
