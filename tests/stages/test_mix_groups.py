@@ -228,7 +228,7 @@ def test_more_than_an_epoch_without_upsample_is_told(tmp_path: Path, corpus: Sou
     mix = {"target_tokens": target, "shares": shares, "max_repeats": 2}
     planned = plan(tmp_path, corpus, mix)
     assert planned.sources[0].notes == ()
-    assert planned.sources[1].notes == ("1.50 epochs of it, and no upsample asks for them",)
+    assert planned.sources[1].notes == ("1.50 epochs of it, which upsample does not name",)
     with pytest.raises(RecipeError, match="is the largest, as code can give"):
         plan(tmp_path, corpus, mix | {"max_repeats": 1})
     asked = plan(tmp_path, corpus, mix | {"upsample": {"code": 2}})
