@@ -65,7 +65,7 @@ class ShareMixer(Mixer, kw_only=True, frozen=True):
         wanted = self.unasked(supply) if budget.tokens is None else budget.tokens
         most = self.reach(supply)
         if wanted > most:
-            text = f"target of {wanted} tokens is out of reach: {most} is the largest"
+            text = f"target of {wanted:,} tokens is out of reach: {most:,} is the largest"
             raise RecipeError(f"{text}, {self._why(supply, rule, most)}")
         held = np.ceil(rule.held * wanted * (1 + SLACK) - 1e-6).astype(np.int64)
         limits = np.minimum(rule.caps, held)
@@ -96,7 +96,7 @@ class ShareMixer(Mixer, kw_only=True, frozen=True):
             scarcest = _exact(rule)[1]
             name = "no source" if scarcest is None else supply.names[scarcest]
             given = 0 if scarcest is None else rule.caps[scarcest]
-            return f"as {name} can give {given} (surplus: spread would take the rest from others)"
+            return f"as {name} can give {given:,} (surplus: spread would take the rest from others)"
         at_share = np.flatnonzero((rule.weights > 0) & (rule.held * most < rule.caps))
         if not at_share.size:
             return "all at their caps"
@@ -212,11 +212,11 @@ def _notes(names: Sequence[str], asked: I64, quotas: I64, caps: I64, limits: I64
     notes = []
     for i in capped[:TOLD]:
         held = "can give" if quotas[i] == caps[i] else "is held by max_share at"
-        notes.append(f"{names[i]} {held} {quotas[i]} of {asked[i]} tokens: the rest is spread")
+        notes.append(f"{names[i]} {held} {quotas[i]:,} of {asked[i]:,} tokens: the rest is spread")
     if len(capped) > TOLD:
         notes.append(f"{len(capped) - TOLD} others are capped as well")
     takers = np.flatnonzero(quotas > asked)
-    notes.append(f"{lost.sum()} tokens are spread over {listed(names, takers)}")
+    notes.append(f"{lost.sum():,} tokens are spread over {listed(names, takers)}")
     if full := listed(names, takers[quotas[takers] == limits[takers]]):
         notes.append(f"that brings {full} to the cap, too")
     return notes

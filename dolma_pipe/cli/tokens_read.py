@@ -27,7 +27,7 @@ def decode(
     from dolma_pipe.tokenizer import load_tokenizer
 
     if number is not None and token is not None:
-        raise click.UsageError("give --document or --token")
+        raise click.UsageError("give either --document or --token")
     arrays = opened_arrays(folder)
     stamp = arrays.manifest.tokenizer
     if token is None:
@@ -53,7 +53,7 @@ def where(
     from dolma_pipe.tokens import find_document, find_token
 
     if (token is None) == (document is None):
-        raise click.UsageError("give --token or --document")
+        raise click.UsageError("give either --token or --document")
     arrays = opened_arrays(folder)
     if token is not None:
         place = find_token(arrays, token, source)

@@ -13,6 +13,7 @@ from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.documents import Document, Documents
 from dolma_pipe.tokens.formats import Array, open_array
 from dolma_pipe.tokens.manifest import (
+    MANIFEST,
     TOKEN_BYTES,
     Manifest,
     TokenizerStamp,
@@ -70,12 +71,15 @@ def find_arrays(paths: Iterable[Path], source: str | None = None) -> list[Input]
     """Arrays under paths, and the source of each: the name given, or a folder's.
 
     That is the first folder below the path, or where there is none the one that the array lies in;
-    one of Megatron's gives its own name then. Raises TokensError where a path leads to none.
+    one of Megatron's gives its own name then. Of a work directory tokens/ is taken. Raises
+    TokensError where a path leads to none.
     """
     found: dict[Path, str] = {}
     for path in paths:
         if not path.exists():
             raise TokensError(f"{path} is not there")
+        if (path / "tokens" / MANIFEST).exists():  # a work directory, not its held_out/
+            path = path / "tokens"
         folder = path if path.is_dir() else path.parent
         files = [path]
         if path.is_dir():

@@ -138,3 +138,17 @@ def test_topics_of_the_metadata(root: Path) -> None:
     groups = planned(root)["sources"][0]["groups"]  # type: ignore[index]
     assert [group["name"] for group in groups] == ["<10", "10-30", ">=30", "none"]
     assert np.sum([group["available"]["documents"] for group in groups]) > 0
+
+
+def test_columns_without_any_value_are_told(root: Path) -> None:
+    upsample = "  upsample: {web: {by: metadata.nosuch, discard: 0}}\n"
+    with_mix(root, f"{upsample}  groups: {{web: {{by: metadata.nolabel}}}}")
+    assert planned(root)["sources"][0]["notes"][-2:] == [  # type: ignore[index]
+        "no document has a label in metadata.nolabel, by which groups are made",
+        "no document has a number in metadata.nosuch: the curve has nothing to rank by",
+    ]
+    with_mix(
+        root, "  upsample: {web: {by: metadata.n}}\n  groups: {web: {by: metadata.n, at: [9]}}"
+    )
+    notes = planned(root)["sources"][0]["notes"]  # type: ignore[index]
+    assert not [note for note in notes if "no document has" in note]

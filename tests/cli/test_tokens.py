@@ -1,6 +1,7 @@
 """`dolma-pipe tokens`: damage exits with 1 and names the shard, text comes back."""
 
 import re
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from dolma_pipe.cli.options import arrays_in
 from dolma_pipe.cli.tokens import command
 from dolma_pipe.errors import TokensError, UserError
 from dolma_pipe.stages.assemble import assemble_part, assembly_tasks, finish_tokens
@@ -109,6 +111,15 @@ def test_what_is_exported_is_imported_again(root: Path) -> None:
         assert "43 documents" in told(new, "verify")
         first = told(new, "decode", *(["--source", "web"] if to != "nanogpt" else []))
         assert first == told(root, "decode")
+
+
+def test_import_of_a_work_directory_takes_its_tokens(root: Path) -> None:
+    work, new = root / "around", root / "around-back"
+    shutil.copytree(arrays_in(root), work / "tokens")
+    shutil.copytree(arrays_in(root), work / "held_out")
+    settings = ["--tokenizer", str(root / "tokenizer.json"), "--dtype", "uint16"]
+    assert "43 documents" in told(work, "import", str(new), *settings)
+    assert {path.name for path in new.iterdir() if path.is_dir()} == {"web", "code"}
 
 
 def test_import_refuses_what_is_no_name_and_tells_what_it_mended(root: Path) -> None:

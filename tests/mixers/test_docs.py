@@ -81,7 +81,7 @@ def test_a_mixer_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert made.reach(parts) == 74_000
     full = made.plan(parts, Budget(30_000))
     assert full.tokens.tolist() == [20_000, 8_000, 2_000]
-    assert full.notes[0].startswith("code can give 8000 of 9000")
+    assert full.notes[0].startswith("code can give 8,000 of 9,000")
 
 
 def test_a_curve_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

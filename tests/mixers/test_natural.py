@@ -30,7 +30,7 @@ def test_natural_above_a_cap_takes_the_rest_from_the_others() -> None:
     unasked = mixer("natural").plan(parts, Budget(None))
     assert unasked.tokens.tolist() == [800, 150, 50]
     assert unasked.notes == ("the cap of en binds",)
-    with pytest.raises(RecipeError, match="1000 is the largest, as en can give 800"):
+    with pytest.raises(RecipeError, match="1,000 is the largest, as en can give 800"):
         mixer("natural", surplus="refuse").plan(parts, Budget(1200))
 
 
@@ -67,7 +67,7 @@ def test_unimax_is_even_up_to_the_epochs() -> None:
         "200 tokens are spread over en",
     )
     assert mixer("unimax", max=2).plan(parts, Budget(None)).tokens.tolist() == [1600, 300, 100]
-    with pytest.raises(RecipeError, match="2000 is the largest, all at their caps"):
+    with pytest.raises(RecipeError, match="2,000 is the largest, all at their caps"):
         mixer("unimax", max=2).plan(parts, Budget(2001))
     assert mixer("unimax", max=2).plan(PARTS, Budget(None)).tokens.tolist() == [800, 150, 50]
 

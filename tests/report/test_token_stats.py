@@ -118,3 +118,8 @@ def test_damage_is_told(tmp_path: Path) -> None:
         token_stats(large)  # without a table of 4 billion counts
     with pytest.raises(TokensError, match="no tokens in"):
         token_stats(write_arrays(tmp_path / "none", {"none": []}))
+
+
+def test_the_entropy_of_one_id_is_no_negative_zero(tmp_path: Path) -> None:
+    whole = token_stats(write_arrays(tmp_path, {"web": [[[EOS], [EOS]]]}))[-1]
+    assert math.copysign(1, whole.bits_per_token) == 1.0

@@ -157,7 +157,7 @@ def test_exact_factors_come_first(tmp_path: Path, corpus: Sources) -> None:
     planned = plan(tmp_path, corpus, {"upsample": {"code": 3}, "target_tokens": target})
     assert [s.asked for s in planned.sources] == [500, 3 * tokens["code"]]
     mix = {"upsample": {"code": 3}, "target_tokens": tokens["code"]}
-    with pytest.raises(RecipeError, match=f"less than the {3 * tokens['code']} tokens"):
+    with pytest.raises(RecipeError, match=f"less than the {3 * tokens['code']:,} tokens"):
         plan(tmp_path, corpus, mix)
 
 
@@ -170,7 +170,7 @@ def test_a_target_out_of_reach_is_refused_with_the_largest(tmp_path: Path, corpu
     assert planned.notes == ("the cap of code binds",)
     assert plan(tmp_path, corpus, mix | {"target_tokens": largest}).asked == largest
     with pytest.raises(
-        RecipeError, match=rf"^mix\.target_tokens: .*{largest} is the largest, as code"
+        RecipeError, match=rf"^mix\.target_tokens: .*{largest:,} is the largest, as code"
     ):
         plan(tmp_path, corpus, mix | {"target_tokens": largest + 2})
 
@@ -191,7 +191,7 @@ def test_a_mixer_that_refuses_tells_its_place_once(tmp_path: Path, corpus: Sourc
         plan(tmp_path, corpus, held | {"target_tokens": 9})
     exact = {"<8000": 1, ">=8000": 1}
     fixed: dict[str, Any] = {"groups": {"web": {"by": "length", "at": [8000], "upsample": exact}}}
-    told = f"^mix.groups.web: a quota of [0-9]+ is less than the {tokens['web']} tokens of exact"
+    told = f"^mix.groups.web: a quota of [0-9,]+ is less than the {tokens['web']:,} tokens of exact"
     with pytest.raises(RecipeError, match=told):
         plan(tmp_path, corpus, fixed | {"target_tokens": tokens["web"] // 2})
 

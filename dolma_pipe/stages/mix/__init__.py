@@ -4,12 +4,13 @@ Measure every source, divide the target, place the copies: tasks, arithmetic, ta
 says what was asked, what came out and what bound it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from dolma_pipe.engine.base import Task
+from dolma_pipe.mix_settings import LENGTH, NO_GROUP, Curve
 from dolma_pipe.stages.mix.divide import GroupQuota, SourceQuota, divide
 from dolma_pipe.stages.mix.documents import SourceTask
 from dolma_pipe.stages.mix.place import GroupTask, Placed, PlaceTask
@@ -77,9 +78,9 @@ def _place_task(source: SourceTask, quota: SourceQuota, write: bool) -> PlaceTas
 
 
 def _source_plan(source: SourceTask, quota: SourceQuota, placed: Placed) -> SourcePlan:
-    notes = quota.notes
+    notes = (*quota.notes, *_without_values(source, quota))
     if quota.asked > 0 and not placed.used.documents:
-        notes += (f"asked for {quota.asked} tokens, less than half of a document: none is used",)
+        notes += (f"asked for {quota.asked:,} tokens, less than half of a document: none is used",)
     available = sum((group.supply.available for group in quota.groups), quota.held_out)
     repeats = Amount(
         placed.output.documents - placed.used.documents, placed.output.tokens - placed.used.tokens
@@ -106,6 +107,21 @@ def _source_plan(source: SourceTask, quota: SourceQuota, placed: Placed) -> Sour
         parts=placed.parts,
         held_out_parts=placed.held_out_parts,
     )
+
+
+def _without_values(source: SourceTask, quota: SourceQuota) -> Iterator[str]:
+    """Columns that divide or rank documents of which none has a value: misspelt, as a rule."""
+    filled = [group.supply for group in quota.groups if group.supply.available.documents]
+    groups = source.settings.groups.get(source.name)
+    if groups and groups.by != LENGTH and {group.name for group in filled} == {NO_GROUP}:
+        kind = "number" if groups.at else "label"
+        yield f"no document has a {kind} in {groups.by}, by which groups are made"
+    factors = [(group, source.settings.group_factor(source.name, group.name)) for group in filled]
+    ranked = [(group, factor.by) for group, factor in factors if isinstance(factor, Curve)]
+    for column in sorted({column for _, column in ranked}):
+        buckets = [bucket for group, by in ranked if by == column for bucket in group.buckets]
+        if all(bucket.highest is None for bucket in buckets):
+            yield f"no document has a number in {column}: the curve has nothing to rank by"
 
 
 def _group_plan(group: GroupQuota, got: list[int]) -> GroupPlan:

@@ -211,15 +211,17 @@ def _out_of_reach(
 ) -> str:
     begin, quota = ("mix.target_tokens", "") if place == "mix" else (place, "a quota of ")
     if target < fixed:
-        told = f"{target} is less than the {fixed} tokens of exact factors in {place}.upsample"
+        told = f"{target:,} is less than the {fixed:,} tokens of exact factors in {place}.upsample"
         return f"{begin}: {quota}{told}"
     if fixed and not supply.names:
-        told = f"{target} is out of reach, the exact factors in {place}.upsample give {fixed}"
+        told = f"{target:,} is out of reach, the exact factors in {place}.upsample give {fixed:,}"
         return f"{begin}: {quota}{told}"
     if refusal := mixer.refusal(supply, Budget(target - fixed)):
-        exact = f"{fixed + reach} is the largest, {fixed} of it by exact factors: " if fixed else ""
+        exact = (
+            f"{fixed + reach:,} is the largest, {fixed:,} of it by exact factors: " if fixed else ""
+        )
         return f"{begin}: {exact}{refusal}"
-    return f"{begin}: {quota}{target} is out of reach, {fixed + reach} is the largest"
+    return f"{begin}: {quota}{target:,} is out of reach, {fixed + reach:,} is the largest"
 
 
 def _source(
