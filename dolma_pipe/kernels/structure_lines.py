@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dolma_pipe.kernels.jit import I32, I64, U8, U16, kernel
+from dolma_pipe.kernels.jit import I16, I32, I64, U8, U16, kernel
 from dolma_pipe.kernels.strings import stands_at
 from dolma_pipe.kernels.structure_numbers import may_be_numbered, numbered
 from dolma_pipe.kernels.structure_words import HeadingWords, white_width
@@ -54,6 +54,7 @@ _COUNTER[list(b"0123456789")] |= _DIGIT
 _COUNTER[list(b"abcdefghijklmnopqrstuvwxyz")] |= _SMALL
 _COUNTER[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")] |= _CAPITAL
 _COUNTER[list(b"ivx")] |= _ROMAN
+MOST_COLUMNS = 32767
 _BULLETS = np.frombuffer(BULLETS.encode(), np.uint8)
 
 
@@ -73,24 +74,25 @@ class LineFacts(NamedTuple):
     """Of each line of the batch. starts, ends: int64, bytes of `text`, without white space around;
     equal for a blank line. kinds, flags: uint8. values: int32, by kind: the length of a FENCE or
     RULE, the level of an ATX or COMMAND, the number of NUMBERED (0: of more than one part, -1: of
-    a chapter, from 1000 on: a Roman one). depths: int32, by kind: 1 if an ATX has content, if a
-    FENCE has nothing behind it; the level of NUMBERED. indents: int32, columns, 4 for a tab."""
+    a chapter, from 1000 on: a Roman one). depths: uint8, by kind: 1 if an ATX has content, if a
+    FENCE has nothing behind it; the level of NUMBERED. indents: int16, columns, 4 for a tab, up to
+    MOST_COLUMNS. Of narrow types: a document may have as many lines as bytes."""
 
     starts: I64
     ends: I64
     kinds: U8
     flags: U8
     values: I32
-    depths: I32
-    indents: I32
+    depths: U8
+    indents: I16
 
 
 def no_facts(lines: int) -> LineFacts:
     """Room for the facts of so many lines."""
     starts, ends = np.empty(lines, np.int64), np.empty(lines, np.int64)
     kinds, flags = np.empty(lines, np.uint8), np.empty(lines, np.uint8)
-    values, depths, indents = (np.empty(lines, np.int32) for _ in range(3))
-    return LineFacts(starts, ends, kinds, flags, values, depths, indents)
+    values, depths = np.empty(lines, np.int32), np.empty(lines, np.uint8)
+    return LineFacts(starts, ends, kinds, flags, values, depths, np.empty(lines, np.int16))
 
 
 @kernel
@@ -109,7 +111,7 @@ def look_at_lines(
     values, depths, indents = facts.values, facts.depths, facts.indents
     for k in range(len(starts)):
         a, b, indent = _trimmed(text, starts[k], ends[k])
-        firsts[k], lasts[k], indents[k] = a, b, indent
+        firsts[k], lasts[k], indents[k] = a, b, min(indent, MOST_COLUMNS)
         kind, flags, value, depth = BLANK, np.uint8(0), 0, 0
         if a < b:
             flags = _flags(text, a, b)

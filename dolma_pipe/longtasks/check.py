@@ -21,6 +21,7 @@ class CheckFailed(Exception):
 
 def check_task(text: str, task: Task) -> None:
     """Count and look up again all that a task says about a document. Raises CheckFailed."""
+    _check_shape(task)
     borders = _check_parts(text, task)
     if task.kind == "cwe":
         _check_counts(_folded(text), borders, task)
@@ -31,6 +32,21 @@ def check_task(text: str, task: Task) -> None:
 def _fail_unless(holds: bool, reason: str) -> None:
     if not holds:
         raise CheckFailed(reason)
+
+
+def _check_shape(task: Task) -> None:
+    """As many words, counts and excerpts as the form has, of parts that there are."""
+    everywhere = task.kind == "rex" or task.form == "spread"
+    _fail_unless(bool(task.parts), "no parts")
+    _fail_unless(len(task.words) == 1 if everywhere else bool(task.words), "words are missing")
+    counts = len(task.parts if everywhere else task.words)
+    _fail_unless(len(task.counts) == counts, "as many counts are needed")
+    numbers = [excerpt.part for excerpt in task.excerpts]
+    numbers += [] if everywhere and not task.part else [task.part]
+    _fail_unless(all(0 < n <= len(task.parts) for n in numbers), "no such part")
+    if task.kind == "rex" and task.form != "absent":
+        fits = len(task.excerpts) == 1 if task.form in ("cloze", "next") else bool(task.excerpts)
+        _fail_unless(fits, "not as many excerpts as the form has")
 
 
 def _check_parts(text: str, task: Task) -> list[int]:
@@ -65,14 +81,16 @@ def _check_most(folded: str, borders: list[int], task: Task) -> None:
     end = [*borders, len(folded)][task.part]
     runs = _runs_from(folded, borders[task.part - 1])
     counts = Counter(match[0] for match in takewhile(lambda match: match.start() < end, runs))
-    rivals = {word: n for word, n in counts.items() if n >= task.counts[-1]}
-    named = {
-        word: n
-        for word, n in rivals.items()
-        if _letters(word) >= task.letters
-        and not _alone(word)
-        and 2 * sum(map(bool, _by_part(occurrences(folded, word, False), borders))) <= len(borders)
+    rivals = {
+        word: set[int]()  # parts that have it
+        for word, n in counts.items()
+        if n >= task.counts[-1] and _letters(word) >= task.letters and not _alone(word)
     }
+    for match in _runs_from(folded, 0):  # once for all: thousands of words may be rivals
+        if match[0] in rivals:
+            rivals[match[0]].add(bisect_right(borders, match.start()))
+    rare = [word for word, having in rivals.items() if 2 * len(having) <= len(borders)]
+    named = {word: counts[word] for word in rare}
     told = dict(zip(map(_folded, task.words), task.counts, strict=True))
     _fail_unless(named == told, "other words occur as often")
     strict = all(more > fewer for more, fewer in pairwise(task.counts))

@@ -5,7 +5,6 @@ from typing import Literal
 import msgspec
 
 Kind = Literal["cwe", "rex"]
-KINDS: tuple[Kind, ...] = ("cwe", "rex")
 CweForm = Literal["most", "counts", "count", "spread"]
 RexForm = Literal[
     "list",

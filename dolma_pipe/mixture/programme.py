@@ -129,11 +129,10 @@ def _linear_minimum(programme: Programme, gradient: F64) -> F64:
         exponents = np.minimum((level - gradient) / kl, 700.0)
         return np.where(open_, np.minimum(caps, prior * np.exp(exponents)), 0.0)
 
-    low, high = float(gradient[open_].min()) - kl, float(gradient[open_].max()) + kl
-    while at(low).sum() > 1:
-        low -= kl
-    while at(high).sum() < 1 - 1e-12 and (at(high) < caps)[open_].any():
-        high += kl
+    low = float(np.nextafter(gradient[open_].min() - kl, -np.inf))  # there the sum is below 1
+    # from here on a domain is at its cap
+    at_caps = gradient[open_] + kl * np.log(caps[open_] / prior[open_])
+    high = max(float(at_caps.max()), low)
     if at(high).sum() <= 1:
         return at(high)
     return at(float(brentq(lambda level: at(level).sum() - 1, low, high, xtol=1e-14)))

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,8 @@ RUN = ("run", "run_id", "index")
 """The column that names a run, the first of them that is there: ours, Olmix's, RegMix's."""
 PASSED_OVER = ("name", "index", "")
 """Columns that the public swarms of Olmix have, and that are no numbers of a run."""
+HIGHEST_LOSS = 1e6
+"""Beyond any loss that means something; squares of much more would not be finite."""
 SUM = 1e-3
 """How far shares may be from a sum of 1, through rounding."""
 
@@ -65,8 +68,9 @@ def read_table(
     runs = tuple(run for run in weights.lines if run in losses.lines)
     absent = [run for run in weights.lines if run not in losses.lines]
     notes = [f"{len(absent)} runs without losses are left out: {_some(absent)}"] if absent else []
-    if not runs:
-        raise InputError(f"{losses.path}: no run in it")
+    if len(runs) < 2:
+        told = f"only run '{runs[0]}'" if runs else "no run"
+        raise InputError(f"{losses.path}: {told} in it")
     for run in runs:
         _check_weights(weights, run)
         _check_losses(losses, run, chosen)
@@ -94,6 +98,8 @@ def _read(path: Path, prefix: str, *, required: bool) -> _Columns:
     if not rows:
         raise InputError(f"{path}: empty, a line of column names is needed")
     header = [name.strip() for name in rows[0]]
+    if len(header) == 1 and (other := re.search("[;\t|]", header[0])):
+        raise InputError(f"{path}: has {other[0]!r} between its columns, a comma is needed")
     key = next((header.index(name) for name in RUN if name in header), None)
     columns = [i for i, name in enumerate(header) if name.startswith(prefix)]
     if not columns and required:
@@ -168,10 +174,10 @@ def _check_weights(weights: _Columns, run: str) -> None:
 
 def _check_losses(losses: _Columns, run: str, chosen: list[int]) -> None:
     for i in chosen:
-        if losses.values[run][i] <= 0:
+        if not 0 < losses.values[run][i] <= HIGHEST_LOSS:
             raise InputError(
                 f"{losses.place(run)}: {losses.names[i]} of run '{run}' is "
-                f"{losses.values[run][i]:g}; bits per byte are above 0"
+                f"{losses.values[run][i]:g}; bits per byte are above 0, and below {HIGHEST_LOSS:g}"
             )
 
 

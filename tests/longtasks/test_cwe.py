@@ -123,6 +123,24 @@ def test_a_wrong_count_fails_the_check(form: str) -> None:
         check_task(text, wrong)
 
 
+@pytest.mark.parametrize("form", cwe.FORMS)
+def test_a_task_of_another_shape_fails_the_check(form: str) -> None:
+    text = LANGUAGES["latin"]
+    task = next(task for task in tasks_on(text) if task.form == form)
+    check_task(text, task)
+    for wrong in (
+        {"words": ()},
+        {"words": (), "counts": ()},
+        {"words": (*task.words, "zzz")},
+        {"counts": (*task.counts, 3)},
+        {"counts": task.counts[:-1]},
+        {"part": len(task.parts) + 1},
+        {"parts": ()},
+    ):
+        with pytest.raises(CheckFailed):
+            check_task(text, msgspec.structs.replace(task, **wrong))
+
+
 def test_a_missing_word_fails_the_check() -> None:
     text = LANGUAGES["latin"]
     task = next(t for t in tasks_on(text) if t.form == "most" and len(t.words) > 1)

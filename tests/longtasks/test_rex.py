@@ -126,6 +126,15 @@ def test_a_lie_fails_the_check(form: str, lie: object) -> None:
         check_task(TEXT, wrong)
 
 
+@pytest.mark.parametrize("form", sorted(set(BY_FORM) - {"absent"}))
+def test_a_task_without_excerpts_or_of_no_part_fails_the_check(form: str) -> None:
+    task = BY_FORM[form]
+    outside = msgspec.structs.replace(task.excerpts[0], part=len(task.parts) + 1)
+    for excerpts in ((), (outside, *task.excerpts[1:])):
+        with pytest.raises(CheckFailed):
+            check_task(TEXT, msgspec.structs.replace(task, excerpts=excerpts))
+
+
 def test_an_expression_of_two_parts_only_is_not_asked_about() -> None:
     text = made.document("few", parts=7, names=("w",))
     expressions = {task.expression for task in tasks_on(text, 30)}

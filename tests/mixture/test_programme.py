@@ -66,6 +66,15 @@ def test_a_domain_without_prior_stays_out_but_for_kl_0() -> None:
     assert solve(programme._replace(kl=0.0)).shares.tolist() == pytest.approx([0, 0, 1], abs=1e-6)
 
 
+@pytest.mark.parametrize("kl", [1e-300, 1e-20, 1e-17, 1e-9, 0.1])
+@pytest.mark.parametrize("last", [0.2, 1e-100])
+def test_a_tiny_kl_or_prior_ends(kl: float, last: float) -> None:
+    prior = np.array([0.5, 0.5 - last, last])
+    caps = np.array([0.3, 0.3, 0.9])
+    programme = Programme(np.array([[-3.0, 0.0, 1.0]]), np.ones(1), prior, caps, kl)
+    assert solve(programme).shares.tolist() == pytest.approx([0.3, 0.3, 0.4])
+
+
 def test_what_a_cap_cuts_goes_to_the_others_by_their_shares() -> None:
     found = capped(np.array([0.8, 0.15, 0.05]), np.array([0.2, 0.5, 0.9]))
     assert found.tolist() == pytest.approx([0.2, 0.5, 0.3])

@@ -79,6 +79,9 @@ def test_runs_without_losses_are_left_out_and_told(tmp_path: Path) -> None:
         (WEIGHTS.replace("run", "rum"), LOSSES, "has no column 'run'"),
         (WEIGHTS, "", "empty, a line of column names"),
         (WEIGHTS, "run,arc\n", "no run in it"),
+        (WEIGHTS, "run,arc\nr1,1.0\n", "only run 'r1' in it"),
+        (WEIGHTS, LOSSES.replace(",", ";"), "has ';' between its columns, a comma is needed"),
+        (WEIGHTS, LOSSES.replace("1.1", "1e300"), "line 4: arc of run 'r1' is 1e+300; bits"),
         (
             "run,web,code\nr0,1,0\nr1,1,0\nr2,1,0\n",
             LOSSES,

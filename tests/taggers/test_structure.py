@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dolma_pipe.batch import batch_of
+from dolma_pipe.kernels.structure_lines import no_facts
 from dolma_pipe.tagger import Spans
 from tests.taggers.shelf import tagger
 
@@ -358,3 +359,14 @@ def test_the_example_of_the_documentation() -> None:
     values = {k: round(v, 2) for k, v in numbers(textwrap.dedent(example).strip() + "\n").items()}
     asked = ("headings", "deepest", "sections", "formulas", "lists", "list_items", "references")
     assert [values[name] for name in asked] == [3, 2, 3, 1, 1, 2, 0.34]
+
+
+def test_a_very_deep_indent_is_still_one() -> None:
+    text = "- one\n" + " " * 70_000 + "goes on\n\n" + " " * 40_000 + "and on\n- two\n"
+    assert numbers(text)["list_items"] == 2
+    assert numbers(text)["lists"] == 1
+
+
+def test_facts_of_a_line_are_few_bytes() -> None:
+    """A document of 16 MiB may have as many lines, in a worker of 1 GB."""
+    assert sum(column.itemsize for column in no_facts(1)) <= 25
