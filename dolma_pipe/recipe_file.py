@@ -156,7 +156,10 @@ def _checked(file: RecipeFile) -> Recipe:
         max_document_bytes=file.max_document_bytes,
     )
     if file.mix is not None and file.tokenize is None:
-        raise RecipeError("mix: needs a tokenize section, a mix is planned in tokens")
+        raise RecipeError(
+            "mix: needs a tokenize section, as tokenize: {tokenizer: gpt-neox-olmo}; a mix is planned in"
+            " tokens"
+        )
     check_names(recipe, indexed_sources(recipe))
     check_output(recipe)
     return recipe
@@ -255,6 +258,10 @@ def _implied(
         if fields:
             yield TaggerUse(stage, METADATA, found, {"fields": fields})
     if grouped and grouped.startswith(f"{METADATA}.") and grouped not in made:
+        if grouped in named:
+            raise RecipeError(
+                f"mix.groups: {grouped} is read as a number elsewhere in the recipe; give borders: at"
+            )
         label = grouped.removeprefix(f"{METADATA}.")
         yield TaggerUse(FILTER_STAGES[-1], METADATA, found, {"labels": [label]})
 

@@ -36,7 +36,7 @@ def verify(folder: str, workers: int) -> None:
         raise SystemExit(1)
     manifest = arrays.manifest
     click.echo(
-        f"{arrays.name}: {manifest.documents} documents, {manifest.tokens} tokens, all as written"
+        f"{arrays.name}: {manifest.documents:,} documents, {manifest.tokens:,} tokens, all as written"
     )
 
 
@@ -56,12 +56,12 @@ def inspect(folder: str, as_json: bool) -> None:
     click.echo(f"eos, pad     {manifest.eos_id}, {pad}")
     click.echo(f"seed         {manifest.seed}")
     click.echo(f"fingerprint  {manifest.fingerprint}")
-    click.echo(f"{'source':<20} {'files':>6} {'documents':>12} {'tokens':>16} {'share':>6}")
+    click.echo(f"{'source':<20} {'files':>6} {'documents':>14} {'tokens':>20} {'share':>6}")
     for source in manifest.sources:
         share = source.tokens / max(1, manifest.tokens)
         click.echo(
-            f"{source.name:<20} {len(source.shards):>6} {source.documents:>12}"
-            f" {source.tokens:>16} {share:>6.1%}"
+            f"{source.name:<20} {len(source.shards):>6} {source.documents:>14,}"
+            f" {source.tokens:>20,} {share:>6.1%}"
         )
     files = sum(len(source.shards) for source in manifest.sources)
-    click.echo(f"{'all':<20} {files:>6} {manifest.documents:>12} {manifest.tokens:>16} {1:>6.0%}")
+    click.echo(f"{'all':<20} {files:>6} {manifest.documents:>14,} {manifest.tokens:>20,} {1:>6.0%}")

@@ -96,6 +96,10 @@ WRONG = [
     ("  groups: {web: {by: pii.count, at: [2, 1]}}", "borders must ascend"),
     ("  groups: {web: {by: gopher.wrods, at: [1]}}", "(did you mean 'gopher.words'?)"),
     ("  shares: {web: 0.5, wiki: 0.4}", "mix.shares: they sum to 0.9, not to 1"),
+    (
+        "  upsample: {web: {by: metadata.n}}\n  groups: {web: {by: metadata.n}}",
+        "metadata.n is read as a number elsewhere in the recipe; give borders: at",
+    ),
     ("  target_tokens: 0", "mix.target_tokens: expected `int` >= 1"),
     ("  target_tokens: 99999999", "is the largest"),
     (
@@ -128,6 +132,8 @@ def test_a_mixer_that_breaks_is_the_users_error(root: Path) -> None:
 
 def test_topics_of_the_metadata(root: Path) -> None:
     """A column of labels that the documents bring, without a tagger in the recipe."""
+    with_mix(root, "  mixer: natural")
+    dolma_pipe(root, "plan", "mix.yaml")
     with_mix(root, "  groups: {web: {by: metadata.n}}")
     groups = planned(root)["sources"][0]["groups"]  # type: ignore[index]
     assert not {task for task in ran(root / "work/demo") if task.startswith("encode")}
