@@ -157,8 +157,8 @@ def _checked(file: RecipeFile) -> Recipe:
     )
     if file.mix is not None and file.tokenize is None:
         raise RecipeError(
-            "mix: needs a tokenize section, as tokenize: {tokenizer: gpt-neox-olmo}; a mix is planned in"
-            " tokens"
+            "mix: needs a tokenize section, a mix is planned in tokens"
+            " (tokenize: {tokenizer: gpt-neox-olmo})"
         )
     check_names(recipe, indexed_sources(recipe))
     check_output(recipe)
@@ -260,7 +260,7 @@ def _implied(
     if grouped and grouped.startswith(f"{METADATA}.") and grouped not in made:
         if grouped in named:
             raise RecipeError(
-                f"mix.groups: {grouped} is read as a number elsewhere in the recipe; give borders: at"
+                f"mix.groups: {grouped} is read as a number elsewhere; give borders: at"
             )
         label = grouped.removeprefix(f"{METADATA}.")
         yield TaggerUse(FILTER_STAGES[-1], METADATA, found, {"labels": [label]})

@@ -35,9 +35,8 @@ def verify(folder: str, workers: int) -> None:
             click.echo(problem, err=True)
         raise SystemExit(1)
     manifest = arrays.manifest
-    click.echo(
-        f"{arrays.name}: {manifest.documents:,} documents, {manifest.tokens:,} tokens, all as written"
-    )
+    sizes = f"{manifest.documents:,} documents, {manifest.tokens:,} tokens"
+    click.echo(f"{arrays.name}: {sizes}, all as written")
 
 
 @command.command()

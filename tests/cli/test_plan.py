@@ -98,7 +98,7 @@ WRONG = [
     ("  shares: {web: 0.5, wiki: 0.4}", "mix.shares: they sum to 0.9, not to 1"),
     (
         "  upsample: {web: {by: metadata.n}}\n  groups: {web: {by: metadata.n}}",
-        "metadata.n is read as a number elsewhere in the recipe; give borders: at",
+        "metadata.n is read as a number elsewhere; give borders: at",
     ),
     ("  target_tokens: 0", "mix.target_tokens: expected `int` >= 1"),
     ("  target_tokens: 99999999", "is the largest"),
