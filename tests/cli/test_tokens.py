@@ -115,8 +115,8 @@ def test_what_is_exported_is_imported_again(root: Path) -> None:
 
 def test_import_of_a_work_directory_takes_its_tokens(root: Path) -> None:
     work, new = root / "around", root / "around-back"
-    shutil.copytree(arrays_in(root), work / "tokens")
-    shutil.copytree(arrays_in(root), work / "held_out")
+    shutil.copytree(arrays_in(str(root)), work / "tokens")
+    shutil.copytree(arrays_in(str(root)), work / "held_out")
     settings = ["--tokenizer", str(root / "tokenizer.json"), "--dtype", "uint16"]
     assert "43 documents" in told(work, "import", str(new), *settings)
     assert {path.name for path in new.iterdir() if path.is_dir()} == {"web", "code"}

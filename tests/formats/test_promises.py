@@ -43,7 +43,9 @@ def curated(root: Path, file: str) -> tuple[list[tuple[str, str, Any]], dict[str
     lines = zstandard.ZstdDecompressor().decompressobj().decompress(path.read_bytes()).splitlines()
     rows = [json.loads(line) for line in lines]
     record = json.loads((root / f"work-{file}/records/curate/web/{file[0]}.json").read_text())
-    counts = {k: v for k, v in record["counts"].items() if k != "content_hash"}
+    counts = {
+        k: v for k, v in record["counts"].items() if k not in ("content_hash", "survivors_hash")
+    }
     return [(row["id"], row["text"], row["metadata"]) for row in rows], counts
 
 
