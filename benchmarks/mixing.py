@@ -138,6 +138,8 @@ def assembly(plan: Plan, source: SourceTask) -> list[Task]:
             dtype="<u2",
             vocab_size=VOCABULARY,
             eos_id=EOS,
+            output=None,
+            fingerprint="",
         )
         for part in planned.parts
     ]
