@@ -20,11 +20,11 @@ from benchmarks.whole import Ran
 
 INTRODUCTION = """# Results
 
-Written by the benchmarks themselves. Every ratio is one of CPU seconds (on all cores: of wall seconds),
-both sides in one run on the same documents: they take turns, one thread each, what loads or
-compiles is done before, and medians count. MB are 1e6 bytes of UTF-8 text, MB/s are per CPU second; peak memory is that of the
-process with all documents in it, and in the whole run that of its largest process. A figure of
-another day or machine cannot be compared with these.
+Written by the benchmarks themselves. Every ratio is one of CPU seconds (on all cores: of wall
+seconds), both sides in one run on the same documents: they take turns, one thread each, what loads
+or compiles is done before, and medians count. MB are 1e6 bytes of UTF-8 text, MB/s are per CPU
+second; peak memory is that of the process with all documents in it, and in the whole run that of
+its largest process. A figure of another day or machine cannot be compared with these.
 """
 
 WHOLE = """Documents to token arrays with one worker: language, Gopher quality and repetition, C4
