@@ -2,18 +2,8 @@
 
 import numpy as np
 
-from dolma_pipe.kernels.jit import I64, U16, U64, inlined, kernel
-
-FIRST, SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
-SHIFT = np.uint64(33)
-
-
-@inlined
-def finalised(x: np.uint64) -> np.uint64:
-    """MurmurHash3's 64-bit finaliser: a permutation of the 64-bit numbers."""
-    x = (x ^ (x >> SHIFT)) * FIRST
-    x = (x ^ (x >> SHIFT)) * SECOND
-    return x ^ (x >> SHIFT)
+from dolma_pipe.kernels.hashing import mixed64
+from dolma_pipe.kernels.jit import I64, U16, U64, kernel
 
 
 @kernel
@@ -35,7 +25,7 @@ def copies_between(
     count = 0
     for d in range(len(hashes)):
         for copy in range(copies[d]):
-            place = finalised(hashes[d] ^ keys[copy])
+            place = mixed64(hashes[d] ^ keys[copy])
             if first <= place <= last:
                 if count < len(places):
                     places[count] = place

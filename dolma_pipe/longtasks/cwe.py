@@ -1,5 +1,7 @@
 """CWE, common word extraction: how often words occur in a part of a document, and which do most."""
 
+from typing import get_args
+
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64, Bool
@@ -7,7 +9,7 @@ from dolma_pipe.longtasks.draw import Draw
 from dolma_pipe.longtasks.task import CweForm, Task
 from dolma_pipe.longtasks.words import Terms, Vocabulary
 
-FORMS: tuple[CweForm, ...] = ("most", "counts", "count", "spread")
+FORMS: tuple[CweForm, ...] = get_args(CweForm)
 FEWEST = 3
 """A word that occurs less often is not common."""
 MOST_RANKED = 5

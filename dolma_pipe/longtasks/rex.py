@@ -5,7 +5,7 @@ made by rule, from exact excerpts.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 
@@ -16,20 +16,7 @@ from dolma_pipe.longtasks.sentences import Quotable
 from dolma_pipe.longtasks.task import LETTERS, Excerpt, Part, RexForm, Task
 from dolma_pipe.longtasks.words import Terms, Vocabulary
 
-FORMS: tuple[RexForm, ...] = (
-    "list",
-    "table",
-    "ends",
-    "dialogue",
-    "quiz",
-    "cloze",
-    "order",
-    "match",
-    "concordance",
-    "next",
-    "absent",
-    "summary",
-)
+FORMS: tuple[RexForm, ...] = get_args(RexForm)
 FEWEST_PARTS = 3
 FEWEST, MOST = 3, 12
 """Occurrences of an expression: what has more cannot be told in full."""

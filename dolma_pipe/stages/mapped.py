@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from dolma_pipe.kernels.jit import U8
 
+_LIBC = ctypes.CDLL(None)
+
 
 class Mapped:
     """A file in place. Holds no file descriptor, as np.memmap would."""
@@ -32,5 +34,4 @@ class Mapped:
         """Give the pages back; what is looked at again is read again."""
         if len(self.bytes) and hasattr(mmap, "MADV_DONTNEED"):
             address, size = self.bytes.ctypes.data, self.bytes.nbytes
-            libc = ctypes.CDLL(None)
-            libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(size), mmap.MADV_DONTNEED)
+            _LIBC.madvise(ctypes.c_void_p(address), ctypes.c_size_t(size), mmap.MADV_DONTNEED)

@@ -77,16 +77,22 @@ def divide(
 ) -> tuple[tuple[SourceQuota, ...], tuple[str, ...]]:
     """Quotas of every bucket, and what to tell. Raises RecipeError for a target out of reach."""
     levels = [_groups_of(supply, settings) for supply in supplies]
+    inside = [
+        _group_parts(supply.name, groups, settings)
+        for supply, groups in zip(supplies, levels, strict=True)
+    ]
     parts = []
-    for supply, groups in zip(supplies, levels, strict=True):
-        tokens = sum(group.supply.available.tokens for group in groups)
-        most, unasked = _reach(supply.name, groups, settings)
+    for supply, group_parts in zip(supplies, inside, strict=True):
+        tokens = sum(part.tokens for part in group_parts)
+        most, unasked = _reach(supply.name, group_parts, settings)
         exact = _exact(settings, supply.name, most)
         parts.append(_Part(supply.name, tokens, most, exact, unasked))
     quotas, notes = _among(parts, settings, settings.target_tokens, "mix")
     sources = tuple(
-        _source(supply, groups, part, quota, settings)
-        for supply, groups, part, quota in zip(supplies, levels, parts, quotas, strict=True)
+        _source(supply, list(zip(groups, group_parts, strict=True)), part, quota, settings)
+        for supply, groups, group_parts, part, quota in zip(
+            supplies, levels, inside, parts, quotas, strict=True
+        )
     )
     return sources, notes
 
@@ -94,7 +100,8 @@ def divide(
 def reach_of(supply: SourceSupply, settings: MixSettings) -> int:
     """The most tokens that a source can give with all repeats that it may have: by its groups,
     less what their curves discard. Raises RecipeError where the settings do not fit to it."""
-    return _reach(supply.name, _groups_of(supply, settings), settings)[0]
+    parts = _group_parts(supply.name, _groups_of(supply, settings), settings)
+    return _reach(supply.name, parts, settings)[0]
 
 
 def _groups_of(supply: SourceSupply, settings: MixSettings) -> list[_Group]:
@@ -139,9 +146,8 @@ def _exact(division: Division, name: str, most: int) -> int | None:
     return most
 
 
-def _reach(name: str, groups: list[_Group], settings: MixSettings) -> tuple[int, int]:
-    """The most tokens that a source can give, and those that it gives unasked."""
-    parts = _group_parts(name, groups, settings)
+def _reach(name: str, parts: list[_Part], settings: MixSettings) -> tuple[int, int]:
+    """The most tokens that a source can give, and what it gives unasked; parts: its groups."""
     division = settings.groups.get(name)
     if division is None:
         return parts[0].most, parts[0].unasked
@@ -225,10 +231,14 @@ def _out_of_reach(
 
 
 def _source(
-    supply: SourceSupply, groups: list[_Group], part: _Part, quota: int, settings: MixSettings
+    supply: SourceSupply,
+    groups: list[tuple[_Group, _Part]],
+    part: _Part,
+    quota: int,
+    settings: MixSettings,
 ) -> SourceQuota:
     division = settings.groups.get(supply.name)
-    parts = _group_parts(supply.name, groups, settings)
+    parts = [one for _, one in groups]
     asked, notes = [quota], tuple[str, ...]()
     if division is not None and quota == 0:  # left out: exact factors of groups are not asked for
         asked = [0] * len(parts)
@@ -241,7 +251,7 @@ def _source(
         _group(
             group, tokens, most=one.most, share=division.shares.get(one.name) if division else None
         )
-        for group, one, tokens in zip(groups, parts, asked, strict=True)
+        for (group, one), tokens in zip(groups, asked, strict=True)
     ]
     told = [*notes]
     for group_quota, group_notes in divided:

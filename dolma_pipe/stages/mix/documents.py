@@ -15,6 +15,7 @@ from dolma_pipe.errors import RecipeError
 from dolma_pipe.kernels.jit import I64, U16, U32, U64, Bool
 from dolma_pipe.mix_settings import LENGTH, NO_GROUP, Curve, MixSettings
 from dolma_pipe.stages.keyed import key_of, keyed
+from dolma_pipe.stages.mapped import Mapped
 from dolma_pipe.stages.mix.scores import quantise
 from dolma_pipe.work import Work
 
@@ -136,8 +137,7 @@ def _columns(
 
 def read_arrow(path: str) -> pa.Table:
     """A table of an Arrow file, mapped: only what is looked at is read."""
-    with pa.memory_map(path) as file:
-        return pa.ipc.open_file(file).read_all()
+    return Mapped(path).as_table()
 
 
 def group_names(task: SourceTask) -> tuple[str, ...]:
