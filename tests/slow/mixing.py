@@ -1,7 +1,5 @@
 """The slow twin of stages/copies.py and assemble.py: plain lists, one loop a decision."""
 
-import math
-from fractions import Fraction
 from typing import NamedTuple
 
 from dolma_pipe.stages.keyed import key_of
@@ -23,7 +21,7 @@ def keyed(number: int, key: int) -> int:
 
 
 def copies(
-    documents: list[Document], quotas: list[int], most: float, seed: int, source: str
+    documents: list[Document], quotas: list[int], most_copies: int, seed: int, source: str
 ) -> list[int]:
     """How often each document is used."""
     used = [0] * len(documents)
@@ -39,19 +37,14 @@ def copies(
         wanted = quotas[bucket] - whole * available + carry
         key = key_of(seed, "extra", source)
         members.sort(key=lambda i: (keyed(documents[i].hash, key), i))
-        if wanted > 0 and whole < math.ceil(most):
-            room = int(Fraction(str(most)) * available) - whole * available
-            left, beyond = min(wanted, room), wanted - min(wanted, room)
-            while members and documents[members[0]].tokens <= left:
-                left -= documents[members[0]].tokens
-                room -= documents[members[0]].tokens
+        if wanted > 0 and whole < most_copies:
+            while members and documents[members[0]].tokens <= wanted:
+                wanted -= documents[members[0]].tokens
                 used[members.pop(0)] += 1
-            fitting = [i for i in members if documents[i].tokens <= room]
-            nearest = min(fitting, key=lambda i: abs(left - documents[i].tokens), default=None)
-            if nearest is not None and abs(left - documents[nearest].tokens) < left:
-                left -= documents[nearest].tokens
+            nearest = min(members, key=lambda i: abs(wanted - documents[i].tokens), default=None)
+            if nearest is not None and abs(wanted - documents[nearest].tokens) < wanted:
+                wanted -= documents[nearest].tokens
                 used[nearest] += 1
-            wanted = left + beyond
         carry = wanted
     return used
 

@@ -45,11 +45,11 @@ def test_equal_to_the_slow_twin(
     found = choose_copies(
         tokens, buckets, quotas, hashes, most=[max(factors)] * 4, seed=seed, source="web"
     )
-    expected = slow.copies(documents, quotas.tolist(), max(factors), seed, "web")
+    most = int(np.ceil(max(factors)))
+    expected = slow.copies(documents, quotas.tolist(), most, seed, "web")
     assert found.copies.tolist() == expected
     assert found.got.sum() == (tokens * found.copies).sum()
-    assert abs(found.got.sum() - quotas.sum()) <= tokens.max()
-    assert (found.got <= np.ceil(available * max(factors) + 1e-6)).all()
+    assert abs(found.got.sum() - quotas.sum()) <= (int(tokens.max()) + 1) // 2
 
     places = slow.order(documents, expected, seed, "web")
     content = io.BytesIO()

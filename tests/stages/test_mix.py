@@ -107,7 +107,7 @@ def test_tokens_are_those_of_the_slow_twin(tmp_path: Path, corpus: Sources) -> N
             documents.append(slow.Document(end - start, 0, number))
             ids.append(content[start:end].tolist())
     quota = int(2.3 * sum(len(i) for i in ids) + 1e-9)
-    used = slow.copies(documents, [quota], 2.3, 3, "web")
+    used = slow.copies(documents, [quota], 3, 3, "web")
     order = [i for _, _, i in slow.order(documents, used, 3, "web")]
     arrays = assemble(tmp_path)
     found = np.concatenate([arrays.ids(shard) for shard in arrays.shards("web")])

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import I32, I64, U16, U32, U64
-from dolma_pipe.mixer import times
 from dolma_pipe.stages.keyed import key_of, keyed
 
 
@@ -53,8 +52,7 @@ def choose_copies(
     tokens (uint32), parts (-1: in none), hashes: [documents]; quotas: int64[parts] tokens; a part
     is a quality bucket of a group, worst first. What a part misses or exceeds is carried to the one
     before (the worst is least likely to be at its cap), so that the sum misses the quotas' by half
-    a document at most, at the cap by one. No part gives more than most times its tokens, no
-    document has more than ceil(most) copies.
+    a document at most. No document has more than ceil(most) copies.
     """
     copies = np.zeros(len(tokens), np.uint16)
     got = np.zeros(len(quotas), np.int64)
@@ -74,8 +72,7 @@ def choose_copies(
         wanted = extra + carry
         if wanted > 0 and whole < math.ceil(most[part]):
             order = rows[np.argsort(keyed(hashes[rows], key), kind="stable")]
-            room = times(most[part], available) - int(got[part])
-            taken = order[_fitting(tokens[order].astype(np.int64), wanted, room)]
+            taken = order[_fitting(tokens[order].astype(np.int64), wanted)]
             copies[taken] += 1
             extra = int(tokens[taken].sum())
             got[part] += extra
@@ -84,14 +81,12 @@ def choose_copies(
     return Copies(copies, got)
 
 
-def _fitting(tokens: I64, wanted: int, room: int) -> I64:
+def _fitting(tokens: I64, wanted: int) -> I64:
     """The first documents that fit, then the one of the others that comes nearest to what is left,
-    if it comes nearer than none; never more tokens than there is room for."""
-    wanted = min(wanted, room)
+    if it comes nearer than none."""
     totals = np.cumsum(tokens)
     count = int(np.searchsorted(totals, wanted, "right"))
-    before = int(totals[count - 1]) if count else 0
-    left = wanted - before
-    misses = np.where(tokens[count:] <= room - before, np.abs(tokens[count:] - left), left)
+    left = wanted - (int(totals[count - 1]) if count else 0)
+    misses = np.abs(tokens[count:] - left)
     last = [count + int(np.argmin(misses))] if len(misses) and misses.min() < left else []
     return np.concatenate([np.arange(count), np.array(last, np.int64)])
