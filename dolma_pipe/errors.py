@@ -8,6 +8,7 @@
         ├── WorkError        the work directory cannot be used
         ├── StoreError       an object store, or a folder for output, refuses or cannot be reached
         ├── TokensError      a token array is missing, damaged or not what its manifest says
+        ├── TrainError       a training cannot start or go on: its settings, a checkpoint, the loss
         └── MissingExtra     an optional dependency is not installed
 
 Anything else that escapes is a bug: it keeps its traceback and exits with 3.
@@ -44,6 +45,10 @@ class StoreError(UserError):
 
 class TokensError(UserError):
     """A token array is missing, damaged or not what its manifest says."""
+
+
+class TrainError(UserError):
+    """A training cannot start or go on: its settings, a checkpoint, the loss."""
 
 
 class MissingExtra(UserError):

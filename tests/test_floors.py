@@ -57,6 +57,7 @@ FLOORS = {
     "recipe_file": 2,
     "shelf": 2,
     "engine": 2,
+    "train": 2,
     "sample": 2,
     "longtasks": 3,
     "stages": 3,
@@ -69,6 +70,8 @@ FLOORS = {
     "cli": 5,
 }
 EMBEDS_WITH_TORCH = "embeddings.bert"
+THE_TRAINER_IMPORTS = {"train", "tokens", "settings", "work", "errors"}
+"""Which need numpy, msgspec and a YAML reader: what a machine that only trains has."""
 SHELVES = {
     "taggers": {
         "fasttext_levels",
@@ -144,6 +147,13 @@ def test_shelves_import_nouns_only(shelf: str) -> None:
     for path in (ROOT / shelf).glob("*.py"):
         rooms = {room(target) for target in imported(path, set(MODULES))}
         assert rooms <= SHELVES[shelf], f"{path.name} imports {rooms - SHELVES[shelf]}"
+
+
+def test_the_trainer_is_an_annex() -> None:
+    for module, path in MODULES.items():
+        if room(module) == "train":
+            rooms = {room(target) for target in imported(path, set(MODULES))}
+            assert rooms <= THE_TRAINER_IMPORTS, f"{module} imports {rooms - THE_TRAINER_IMPORTS}"
 
 
 def test_nobody_imports_a_tagger_or_a_mixer() -> None:

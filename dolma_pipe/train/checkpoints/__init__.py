@@ -1,0 +1,1 @@
+"""Tools around checkpoints: list, compare, pack as deltas, unpack."""

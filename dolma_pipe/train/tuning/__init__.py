@@ -1,0 +1,1 @@
+"""Tuning of a trained model: low-rank adapters."""
