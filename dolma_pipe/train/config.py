@@ -20,7 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A section of train.yaml: types are the validation."""
 
 
-class DataSettings(Settings):
+class DataSettings(Settings, frozen=True, kw_only=True):
     """What is read, and how it is cut into instances of length + 1 tokens."""
 
     tokens: str | list[str]
@@ -50,14 +50,14 @@ class DataSettings(Settings):
     """Of raw arrays."""
 
 
-class BatchGrowth(Settings):
+class BatchGrowth(Settings, frozen=True, kw_only=True):
     """Batch-size warm-up: from `start` instances on, doubled every so many tokens."""
 
     start: Positive
     double_every: Positive
 
 
-class BatchSettings(Settings):
+class BatchSettings(Settings, frozen=True, kw_only=True):
     """Instances of one step, over all processes."""
 
     instances: Positive = 32
@@ -66,7 +66,7 @@ class BatchSettings(Settings):
     warmup: BatchGrowth | None = None
 
 
-class OptimizerSettings(Settings):
+class OptimizerSettings(Settings, frozen=True, kw_only=True):
     """AdamW (Loshchilov and Hutter 2019) or Muon (Jordan 2024) with AdamW for what is no matrix."""
 
     name: Literal["adamw", "muon"] = "adamw"
@@ -90,7 +90,7 @@ class OptimizerSettings(Settings):
     skip_window: Annotated[int, msgspec.Meta(ge=2)] = 128
 
 
-class ScheduleSettings(Settings):
+class ScheduleSettings(Settings, frozen=True, kw_only=True):
     """Learning rate as a factor of optimizer.lr: up from `start` to 1 over `warmup`, then down to
     `end`."""
 
@@ -107,7 +107,7 @@ class ScheduleSettings(Settings):
     """Where it ends, in units; None: where the training ends."""
 
 
-class AttentionSettings(Settings):
+class AttentionSettings(Settings, frozen=True, kw_only=True):
     """Which code computes attention, and a block-sparse pattern."""
 
     backend: Literal["auto", "sdpa", "flex"] = "auto"
@@ -119,7 +119,7 @@ class AttentionSettings(Settings):
     stride: Positive = 8
 
 
-class CheckpointSettings(Settings):
+class CheckpointSettings(Settings, frozen=True, kw_only=True):
     """Where to go on from. The last step is always saved."""
 
     every: Positive = 1000
@@ -130,7 +130,7 @@ class CheckpointSettings(Settings):
     names: Literal["step", "tokens", "date"] = "step"
 
 
-class EvaluationSettings(Settings):
+class EvaluationSettings(Settings, frozen=True, kw_only=True):
     """Evaluation in the loop."""
 
     every: Positive = 1000
@@ -144,7 +144,7 @@ class EvaluationSettings(Settings):
     """Of each source, the first so many."""
 
 
-class MetricsSettings(Settings):
+class MetricsSettings(Settings, frozen=True, kw_only=True):
     """metrics.jsonl in the run's folder, and a line on the terminal."""
 
     every: Positive = 10
@@ -152,7 +152,7 @@ class MetricsSettings(Settings):
     tensorboard: bool = False
 
 
-class LoraSettings(Settings):
+class LoraSettings(Settings, frozen=True, kw_only=True):
     """Low-rank adapters (Hu et al. 2022) instead of all weights; needs `start`."""
 
     rank: Positive = 16
@@ -162,7 +162,7 @@ class LoraSettings(Settings):
     ] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-class TrainConfig(Settings):
+class TrainConfig(Settings, frozen=True, kw_only=True):
     """The whole file."""
 
     name: Name
