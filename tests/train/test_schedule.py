@@ -56,9 +56,7 @@ def test_constant_and_a_total_of_its_own() -> None:
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(
-        TrainError, match="11 steps does not fit into a training of 10"
-    ):
+    with pytest.raises(TrainError, match="11 steps does not fit into a training of 10"):
         factors(ScheduleSettings(warmup=11), 10)
     with pytest.raises(TrainError, match="a warm-up of 5 steps and a decay of 6 does not fit"):
         factors(ScheduleSettings(shape="wsd", warmup=5, decay=6), 10)
