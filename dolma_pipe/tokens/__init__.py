@@ -2,6 +2,7 @@
 
     manifest.json                     order of sources and shards, dtype, special ids, sha256
     token_bytes.u16                   uint16[vocabulary]: bytes of text behind each token
+    tokenizer.json                    the tokenizer that made the ids, where it is known
     <source>/part-00000.npy           raw little-endian ids without a header, what np.memmap reads
     <source>/part-00000.offsets.u64   uint64[documents + 1]
     <source>/part-00000.csv.gz        start,end,id,src,loc: a row a document
@@ -15,9 +16,11 @@ from dolma_pipe.tokens.check import verify
 from dolma_pipe.tokens.exporting import export_arrays
 from dolma_pipe.tokens.importing import ImportSettings, Vocabulary, find_arrays, import_arrays
 from dolma_pipe.tokens.manifest import (
+    BESIDE,
     ENDINGS,
     MANIFEST,
     TOKEN_BYTES,
+    TOKENIZER,
     Manifest,
     TokenizerStamp,
     TokenShard,
@@ -34,8 +37,10 @@ from dolma_pipe.tokens.stream import Pieces, TokenStream
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
 __all__ = [
+    "BESIDE",
     "ENDINGS",
     "MANIFEST",
+    "TOKENIZER",
     "TOKEN_BYTES",
     "ImportSettings",
     "Manifest",
