@@ -33,6 +33,7 @@ from dolma_pipe.tokens.manifest import (
 from dolma_pipe.tokens.packed import PackedBatch, PackedTokens, sequence_offsets
 from dolma_pipe.tokens.packing_plan import PackingPlan, plan_files, remove_stale_plans
 from dolma_pipe.tokens.place import Place, find_document, find_token
+from dolma_pipe.tokens.stream import Pieces, TokenStream
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
 __all__ = [
@@ -46,10 +47,12 @@ __all__ = [
     "PackedBatch",
     "PackedTokens",
     "PackingPlan",
+    "Pieces",
     "Place",
     "TokenArrays",
     "TokenShard",
     "TokenSource",
+    "TokenStream",
     "TokenWriter",
     "TokenizerStamp",
     "Tokens",
