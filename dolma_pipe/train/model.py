@@ -12,7 +12,6 @@ from dolma_pipe.train.config import AttentionSettings
 from dolma_pipe.train.rope import Rope, Table, rotate
 from dolma_pipe.train.shape import ModelShape
 
-
 DEFAULT = AttentionSettings()
 
 
