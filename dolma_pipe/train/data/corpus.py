@@ -128,6 +128,6 @@ def _check(part: Part, vocab_size: int) -> None:
             raise TokensError(f"{part.name}: id {top} {at} in a vocabulary of {vocab_size}")
     if part.sha256 is not None and found.hexdigest() != part.sha256:
         raise TokensError(f"{part.name}: {CHANGED}")
-    if part.side is not None and part.side.loss is not None:
-        if hashlib.sha256(part.side.loss.data).hexdigest() != part.loss_sha256:
-            raise TokensError(f"{part.name.removesuffix('.npy')}{LOSS}: {CHANGED}")
+    loss = part.side.loss if part.side is not None else None
+    if loss is not None and hashlib.sha256(loss.data).hexdigest() != part.loss_sha256:
+        raise TokensError(f"{part.name.removesuffix('.npy')}{LOSS}: {CHANGED}")
