@@ -19,9 +19,9 @@ from dolma_pipe.tokens.packing_plan import (
     Positions,
     read_plan,
 )
+from dolma_pipe.tokens.segments import Loss, Side, masks_by_offsets, segments_by_eos
 from dolma_pipe.tokens.stream import Pieces, TokenStream
 
-PADDING = -1
 Ids = npt.NDArray[np.int32]
 
 
@@ -35,13 +35,15 @@ class Stretch(NamedTuple):
 
 class PackedBatch(NamedTuple):
     """ids: int32[instances, capacity], padded. segments: int32 of the same shape, the number of the
-    document within its instance, from 0; PADDING where there is no token.
+    document within its instance, from 0; PADDING where there is no token. loss: uint8 of the same
+    shape, 1 where a token is a target, 0 in padding; None where no shard has a mask: all are.
 
     Input is ids[:, :-1], target ids[:, 1:]; a document sees only itself where segments are equal.
     """
 
     ids: Ids
     segments: Ids
+    loss: Loss | None = None
 
 
 def sequence_offsets(segments: Ids) -> Ids:
@@ -72,6 +74,8 @@ class PackedTokens:
             [shard.tokens for shard in self._shards],
             lambda number: self.arrays.ids(self._shards[number]),
         )
+        self._sides: dict[int, Side] = {}
+        self._masked = any(shard.loss_sha256 is not None for shard in self._shards)
         if self.plan.method != "concatenate":
             self.starts = self._array(STARTS, counts.pieces, check)
             self.tokens = self._array(TOKENS, counts.pieces, check)
@@ -91,19 +95,13 @@ class PackedTokens:
         """Instances by number. Raises IndexError for one that is not there."""
         pieces = self.pieces(numbers)
         ids = np.empty((len(pieces.counts), self.plan.capacity), np.int32)
-        if not len(ids):
-            return PackedBatch(ids, ids)
         self._stream.gather(pieces, ids, self.pad_id)
-        return PackedBatch(ids, self._segments(ids, pieces.used()))
-
-    def _segments(self, ids: Ids, used: Positions) -> Ids:
-        """A segment starts after each end of text: a piece without one fills its instance."""
-        segments = np.zeros(ids.shape, np.int32)
-        ends = ids[:, :-1] == self.arrays.manifest.eos_id
-        np.cumsum(ends, axis=1, out=segments[:, 1:])
-        for row, size in zip(segments, used.tolist(), strict=True):
-            row[size:] = PADDING
-        return segments
+        if not self._masked:
+            eos_id = self.arrays.manifest.eos_id
+            return PackedBatch(ids, segments_by_eos(ids, pieces.used(), eos_id))
+        return PackedBatch(
+            ids, *masks_by_offsets(self._stream, self._side, pieces, self.plan.capacity)
+        )
 
     def pieces(self, numbers: npt.ArrayLike) -> Pieces:
         """What instances are made of, positions counted through all shards.
@@ -125,6 +123,13 @@ class PackedTokens:
         return Pieces(
             self.starts[rows].astype(np.int64), self.tokens[rows].astype(np.int64), counts
         )
+
+    def _side(self, shard: int) -> Side:
+        if shard not in self._sides:
+            loss = self.arrays.loss(self._shards[shard])
+            offsets = self.arrays.offsets(self._shards[shard])
+            self._sides[shard] = Side(None if loss is None else np.asarray(loss), offsets)
+        return self._sides[shard]
 
     def _array(self, file: str, length: int, check: bool) -> npt.NDArray[Any]:
         path = self.folder / file

@@ -49,27 +49,36 @@ class TokenStream:
                 yield piece, array, start, end
                 array, left, start = array + 1, left - (end - start), 0
 
-    def placed(self, pieces: Pieces, capacity: int) -> Iterator[tuple[int, int, int, int]]:
-        """Place, array, start and end of every stretch; places count through rows of this many
-        tokens, an instance a row, which is filled from the left."""
+    def places(self, pieces: Pieces, capacity: int) -> Positions:
+        """int64[pieces]: where each piece begins, counted through rows of so many tokens, an
+        instance a row, which is filled from the left."""
         ends, used = np.cumsum(pieces.tokens), pieces.used()
         padding = np.cumsum(capacity - used) - (capacity - used)
-        free = (ends - pieces.tokens + np.repeat(padding, pieces.counts)).tolist()
+        places: Positions = ends - pieces.tokens + np.repeat(padding, pieces.counts)
+        return places
+
+    def placed(self, pieces: Pieces, capacity: int) -> Iterator[tuple[int, int, int, int]]:
+        """Place, array, start and end of every stretch."""
+        free = self.places(pieces, capacity).tolist()
         for piece, array, start, end in self.stretches(pieces.starts, pieces.tokens):
             yield free[piece], array, start, end
             free[piece] += end - start
 
     def gather(self, pieces: Pieces, rows: npt.NDArray[Any], pad_id: int) -> None:
         """Fill rows[instances, capacity] with ids, each row from the left, and then with pad_id."""
-        flat, capacity = rows.reshape(-1), rows.shape[1]
-        for place, array, start, end in self.placed(pieces, capacity):
+        flat = rows.reshape(-1)
+        for place, array, start, end in self.placed(pieces, rows.shape[1]):
             flat[place : place + end - start] = self.ids(array)[start:end]
-        used = pieces.used()
-        for row in np.flatnonzero(used < capacity).tolist():
-            rows[row, used[row] :] = pad_id
+        fill_behind(rows, pieces.used(), pad_id)
 
     def ids(self, array: int) -> Tokens:
         """All ids of one array."""
         if array not in self._opened:  # as a plain array, which slices faster than a memmap
             self._opened[array] = np.asarray(self._map(array))
         return self._opened[array]
+
+
+def fill_behind(rows: npt.NDArray[Any], used: Positions, value: int) -> None:
+    """Each row behind its used places, in place."""
+    for row in np.flatnonzero(used < rows.shape[1]).tolist():
+        rows[row, used[row] :] = value

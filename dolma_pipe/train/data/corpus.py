@@ -11,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError, TrainError
-from dolma_pipe.tokens import TokenArrays, TokenizerStamp, Tokens, TokenStream
+from dolma_pipe.tokens import LOSS, TokenArrays, TokenizerStamp, Tokens, TokenStream
 from dolma_pipe.tokens.arrays import CHUNK_TOKENS
 from dolma_pipe.tokens.rows import Row
+from dolma_pipe.tokens.segments import Side
 
 SAMPLES = 64
 SAMPLED_TOKENS = 1 << 14
 MOST_THREADS = 8
+CHANGED = "its bytes are not those that were written (data.check: false would train on them)"
 
 Borders = npt.NDArray[np.int64]
 
@@ -26,7 +28,8 @@ class Part(NamedTuple):
     """One array. name: as errors call it. sha256: of its bytes, where a manifest tells it.
 
     borders: where documents begin and end, int64[documents + 1], some at a time. rows: where
-    documents come from. None where nobody says.
+    documents come from. None where nobody says. side, loss_sha256: where some array of the corpus
+    has a loss mask, and of this one's.
     """
 
     name: str
@@ -35,11 +38,13 @@ class Part(NamedTuple):
     sha256: str | None = None
     borders: Callable[[], Iterator[Borders]] | None = None
     rows: Callable[[], Iterator[Row] | None] | None = None
+    side: Side | None = None
+    loss_sha256: str | None = None
 
     def digest(self) -> str:
         """sha256 of the content as the manifest tells it; else of its size and a sample of it."""
         if self.sha256 is not None:
-            return self.sha256
+            return f"{self.sha256} {self.loss_sha256}" if self.loss_sha256 else self.sha256
         size = len(self.ids)
         found = hashlib.sha256(f"{self.ids.dtype.itemsize} {size} ".encode())
         for start in np.linspace(0, max(0, size - SAMPLED_TOKENS), SAMPLES, dtype=np.int64):
@@ -63,6 +68,11 @@ class Corpus(NamedTuple):
     arrays: tuple[TokenArrays, ...] = ()
     eos_first: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def masked(self) -> bool:
+        """Whether some tokens are no targets."""
+        return any(part.side is not None for part in self.parts)
 
     @property
     def tokens(self) -> int:
@@ -117,5 +127,7 @@ def _check(part: Part, vocab_size: int) -> None:
             at = f"from token {start:,} on"
             raise TokensError(f"{part.name}: id {top} {at} in a vocabulary of {vocab_size}")
     if part.sha256 is not None and found.hexdigest() != part.sha256:
-        told = "changed or damaged since (data.check: false would train on it)"
-        raise TokensError(f"{part.name}: its bytes are not those that were written: {told}")
+        raise TokensError(f"{part.name}: {CHANGED}")
+    loss = part.side.loss if part.side is not None else None
+    if loss is not None and hashlib.sha256(loss.data).hexdigest() != part.loss_sha256:
+        raise TokensError(f"{part.name.removesuffix('.npy')}{LOSS}: {CHANGED}")

@@ -3,9 +3,12 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from dolma_pipe.errors import TrainError
-from dolma_pipe.tokens import TokenArrays
+from dolma_pipe.tokens import TokenArrays, TokenShard
 from dolma_pipe.tokens.rows import read_rows
+from dolma_pipe.tokens.segments import Side
 from dolma_pipe.train.data.corpus import Corpus, Part
 
 
@@ -20,14 +23,17 @@ def open_folders(folders: list[Path]) -> Corpus:
         _same_ids(first, arrays)
     for arrays in opened:
         _known_ids(arrays)
+    masked = any(shard.loss_sha256 for arrays in opened for shard in arrays.shards())
     parts = [
         Part(
             f"{arrays.name}/{shard.file}",
             source.name,
-            arrays.ids(shard),
+            np.asarray(arrays.ids(shard)),
             shard.sha256,
             partial(arrays.borders, shard),
             partial(read_rows, arrays.rows_file(shard)),
+            _side(arrays, shard) if masked else None,
+            shard.loss_sha256,
         )
         for arrays in opened
         for source in arrays.manifest.sources
@@ -38,6 +44,11 @@ def open_folders(folders: list[Path]) -> Corpus:
     name = ", ".join(arrays.name for arrays in opened)
     stamp = manifest.tokenizer
     return Corpus(name, parts, manifest.vocab_size, manifest.eos_id, pad_id, stamp, tuple(opened))
+
+
+def _side(arrays: TokenArrays, shard: TokenShard) -> Side:
+    loss = arrays.loss(shard)
+    return Side(None if loss is None else np.asarray(loss), arrays.offsets(shard))
 
 
 def _same_ids(first: TokenArrays, other: TokenArrays) -> None:

@@ -12,8 +12,15 @@ import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError, TrainError
 from dolma_pipe.tokens import Pieces
-from dolma_pipe.tokens.packed import PADDING
 from dolma_pipe.tokens.rows import Row
+from dolma_pipe.tokens.segments import (
+    PADDING,
+    Segments,
+    Side,
+    masks_by_offsets,
+    segments_by_eos,
+)
+from dolma_pipe.tokens.stream import fill_behind
 from dolma_pipe.train.data.corpus import Corpus, Part
 from dolma_pipe.train.data.views import View
 from dolma_pipe.train.order import Numbers
@@ -35,7 +42,7 @@ class Batch(NamedTuple):
 
     ids: I64
     labels: I64
-    segments: npt.NDArray[np.int32] | None
+    segments: Segments | None
 
 
 class Instances:
@@ -76,19 +83,32 @@ class Instances:
         """Instances by number. Raises IndexError for one that is not there."""
         pieces = self._pieces(numbers)
         rows = np.empty((len(pieces.counts), self.length + 1), np.int64)
-        if not len(rows):
-            return self.missing(0)
         self._stream.gather(pieces, rows, self.pad_id)
-        labels = rows[:, 1:].copy()
         used = pieces.used()
-        for row in np.flatnonzero(used <= self.length).tolist():
-            labels[row, used[row] - 1 :] = IGNORED
+        labels = rows[:, 1:].copy()
+        fill_behind(labels, used - 1, IGNORED)
+        segments = self._segments(pieces, rows, labels)
         ids = np.ascontiguousarray(rows[:, :-1])
-        if not self.masks_documents:
+        if segments is None:
             return Batch(ids, labels, None)
-        segments = self._segments(rows, used)
         labels[segments[:, 1:] != segments[:, :-1]] = IGNORED
         return Batch(ids, labels, np.ascontiguousarray(segments[:, :-1]))
+
+    def _segments(self, pieces: Pieces, rows: I64, labels: I64) -> Segments | None:
+        """int32[instances, length + 1] where documents are masked; loss masks go into labels."""
+        segments = None
+        if self._corpus.masked:
+            segments, loss = masks_by_offsets(self._stream, self._side, pieces, rows.shape[1])
+            labels[loss[:, 1:] == 0] = IGNORED
+        elif self.masks_documents:
+            eos_first = self._corpus.eos_first
+            segments = segments_by_eos(rows, pieces.used(), self.eos_id, eos_first=eos_first)
+        return segments if self.masks_documents else None
+
+    def _side(self, part: int) -> Side:
+        side = self._corpus.parts[part].side
+        assert side is not None  # all have one, or none
+        return side
 
     def missing(self, count: int) -> Batch:
         """Instances without a token, which fill up a micro-batch."""
@@ -116,15 +136,6 @@ class Instances:
         if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
             raise IndexError(f"instances {wanted.min()} to {wanted.max()} of {len(self)}")
         return self._view.pieces(wanted)
-
-    def _segments(self, rows: I64, used: Numbers) -> npt.NDArray[np.int32]:
-        """int32[instances, length + 1]; a piece of a plan that has no end of text fills its row."""
-        segments = np.zeros(rows.shape, np.int32)
-        ends = rows[:, 1:] if self._corpus.eos_first else rows[:, :-1]
-        np.cumsum(ends == self.eos_id, axis=1, out=segments[:, 1:])
-        for row in np.flatnonzero(used <= self.length).tolist():
-            segments[row, used[row] :] = PADDING
-        return segments
 
 
 def fit_model(instances: Instances, rows: int) -> None:
