@@ -18,6 +18,10 @@ LISTED = 16
 LOG_FROM = 3.0
 """A logarithmic axis where the largest value is so many times the smallest."""
 
+CUT_FROM = 1.5
+"""A y axis is cut where all values span so many times those that decide."""
+RINGS = 40
+"""Marks on a curve, at most."""
 Named = tuple[Any, str]
 """A line of a legend: what it shows, and its name."""
 
@@ -61,6 +65,27 @@ def format_y(axes: Any, values: Floats, *, log: bool = False, percent: bool = Fa
         axes.yaxis.set_minor_locator(NullLocator())
     told = _percent if percent else _plain
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: told(value)))
+
+
+def limits(deciding: Sequence[Floats], every: Sequence[Floats]) -> tuple[float, float] | None:
+    """The y axis around the values that decide; None where all are hardly more, or none finite."""
+    least, most = (np.concatenate([[], *values]) for values in (deciding, every))
+    least, most = least[np.isfinite(least)], most[np.isfinite(most)]
+    if not len(least) or np.ptp(most) < CUT_FROM * np.ptp(least):
+        return None
+    room = 0.06 * (np.ptp(least) or abs(least[0]) or 1.0)
+    return float(least.min() - room), float(least.max() + room)
+
+
+def not_shown(every: Sequence[Floats], top: float) -> str:
+    """What a title says of values above the axis."""
+    highest = max((np.max(v[np.isfinite(v)], initial=-np.inf) for v in every), default=-np.inf)
+    return f"  (not shown: above {top:.3g}, up to {highest:.3g})" if highest > top else ""
+
+
+def sparse(points: Floats) -> dict[str, Any]:
+    """For plot: a mark only now and then where there are many points."""
+    return {"markevery": max(1, -(-len(points) // RINGS))}
 
 
 def _plain(value: float) -> str:

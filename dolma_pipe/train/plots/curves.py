@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 
 from dolma_pipe.train.metrics_file import GRAD_NORM, LOSS, LR, MFU, SPEED
-from dolma_pipe.train.plots.axes import GREY, Named, colour, dashes, format_y, legend
+from dolma_pipe.train.plots.axes import (
+    GREY,
+    Named,
+    colour,
+    dashes,
+    format_y,
+    legend,
+    limits,
+    not_shown,
+    sparse,
+)
 from dolma_pipe.train.plots.names import shown
 from dolma_pipe.train.plots.read import Points, Run
 from dolma_pipe.train.plots.reduce import Floats, Series
@@ -20,9 +30,7 @@ SMALL = {
 }
 """Panels half as wide, in this order."""
 EARLY = 0.05
-"""The first part of a run, whose loss does not decide what the axis shows."""
-CUT_FROM = 1.5
-"""The axis is cut where all of the loss spans so many times what decides."""
+"""That part of a run."""
 MARKS = 400
 """Crosses, triangles or lines of one run."""
 
@@ -40,16 +48,18 @@ def draw_loss(axes: Any, runs: Sequence[Run]) -> str:
             named.append((line, shown(run.name)))
     for number, run in enumerate(runs):
         if points := held_out_loss(run):
-            style = {"markerfacecolor": "white", "markeredgecolor": colour(number)}
-            axes.plot(points.x, points.y, "o", markersize=5, markeredgewidth=1.3, zorder=4, **style)
+            ring: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": colour(number)}
+            ring |= {"markersize": 5, "markeredgewidth": 1.3, "zorder": 4} | sparse(points.x)
+            axes.plot(points.x, points.y, "o", **ring)
     marks = draw_marks(axes, runs)
     if any(held_out_loss(run) for run in runs):
-        ring = Line2D([], [], color=GREY, marker="o", linestyle="", markerfacecolor="white")
-        marks = [(ring, "held-out text"), *marks]
+        shape = Line2D([], [], color=GREY, marker="o", linestyle="", markerfacecolor="white")
+        marks = [(shape, "held-out text"), *marks]
     title = "Training loss, nats a token"
-    if limits := _limits(runs):
-        axes.set_ylim(*limits)
-        title += _beyond(axes, runs, limits[1])
+    if found := _limits(runs):
+        axes.set_ylim(*found)
+        _mark_above(axes, runs, found[1])
+        title += not_shown([r.curves[LOSS].high for r in runs if LOSS in r.curves], found[1])
     format_y(axes, np.array(axes.get_ylim()))
     legend(axes, named, marks)
     return title
@@ -88,9 +98,9 @@ def draw_marks(axes: Any, runs: Sequence[Run], *, skipped: bool = True) -> list[
             axes.axvline(x, color=colour(number), zorder=1, **dots)
     named: list[Named] = []
     if (count := sum(len(run.skipped) for run in runs)) and skipped:
-        named.append((Line2D([], [], color=GREY, **cross), f"{count:,} skipped"))
+        named.append((Line2D([], [], color=GREY, **cross), f"skipped steps: {count:,}"))
     if count := sum(len(run.restarts) for run in runs):
-        named.append((Line2D([], [], color=GREY, **dots), f"{count:,} restarted"))
+        named.append((Line2D([], [], color=GREY, **dots), f"restarts: {count:,}"))
     return named
 
 
@@ -114,41 +124,35 @@ def _raw(axes: Any, series: Series, number: int, alpha: float = 0.3) -> None:
 
 
 def _limits(runs: Sequence[Run]) -> tuple[float, float] | None:
-    """Of the loss: those of the raw values without the first part and the outermost 0.5 %, of the
-    smooth ones and of held-out text. None: all that there is, where that is not much more."""
-    kept, every = [np.empty(0)], [np.empty(0)]
+    """Of the loss: decided by the raw values without the first part and the outermost 0.5 %, the
+    smooth ones and held-out text."""
+    deciding, every = [], []
     for run in runs:
-        late = _late(run)
+        late = late_in(run)
         if points := held_out_loss(run):
-            kept.append(points.y[points.x >= late])
+            deciding.append(points.y[points.x >= late])
+            every.append(points.y)
         if series := run.curves.get(LOSS):
             after = series.x >= late
-            kept.append(series.smooth[after])
-            every += [series.low, series.high]
             outer = np.concatenate([series.low[after], series.high[after]])
             if np.isfinite(outer).any():
-                kept.append(np.nanquantile(outer, [0.005, 0.995]))
-    values, all_values = (v[np.isfinite(v)] for v in map(np.concatenate, (kept, every)))
-    if not len(values) or np.ptp(all_values) < CUT_FROM * np.ptp(values):
-        return None
-    room = 0.06 * (np.ptp(values) or abs(values[0]) or 1.0)
-    return values.min() - room, values.max() + room
+                deciding += [series.smooth[after], np.nanquantile(outer, [0.005, 0.995])]
+            every += [series.low, series.high]
+    return limits(deciding, every)
 
 
-def _beyond(axes: Any, runs: Sequence[Run], top: float) -> str:
-    """Triangles at the top where raw values are above. Returns what the title says of it."""
-    highest = -np.inf
+def _mark_above(axes: Any, runs: Sequence[Run], top: float) -> None:
+    """Triangles where raw values are above the axis, but not for the first part."""
     for number, run in enumerate(runs):
         if series := run.curves.get(LOSS):
-            highest = max(highest, np.nanmax(series.high))
-            x = _thinned(series.x[(series.high > top) & (series.x >= _late(run))])
+            x = _thinned(series.x[(series.high > top) & (series.x >= late_in(run))])
             style = {"color": colour(number), "clip_on": False, "zorder": 5}
             above = axes.get_xaxis_transform()
             axes.plot(x, [0.985] * len(x), "^", transform=above, markersize=4, **style)
-    return f"  (not shown: above {top:.3g}, up to {highest:.3g})" if highest > top else ""
 
 
-def _late(run: Run) -> float:
+def late_in(run: Run) -> float:
+    """x after the first part of a run, whose values do not decide what an axis shows."""
     return run.ends[0] + EARLY * (run.ends[1] - run.ends[0])
 
 

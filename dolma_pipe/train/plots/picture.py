@@ -55,6 +55,5 @@ def picture(runs: Sequence[Run], axis: Axis) -> Any:
             finish(axes, SMALL[name], ends, axis)
     for panel in panels:
         [axes] = rows.add(EVALUATION_HEIGHT, wide)
-        draw_evaluations(axes, runs, panel)
-        finish(axes, panel, ends, axis)
+        finish(axes, draw_evaluations(axes, runs, panel), ends, axis)
     return rows.figure
