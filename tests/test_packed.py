@@ -30,7 +30,8 @@ def test_ids_and_segments(tmp_path: Path, chosen: PackSettings) -> None:
     packed = PackedTokens(tmp_path, pack(tmp_path, chosen)[0])
     by_file = {shard.file: arrays.ids(shard).tolist() for shard in arrays.shards()}
     numbers = [*reversed(range(len(packed))), 0]
-    ids, segments = packed.batch(numbers)
+    ids, segments, loss = packed.batch(numbers)
+    assert loss is None
     assert (ids.dtype, segments.dtype) == (np.int32, np.int32)
     assert ids.shape == segments.shape == (len(numbers), chosen.length + 1)
     for row, number in enumerate(numbers):

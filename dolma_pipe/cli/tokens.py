@@ -55,12 +55,22 @@ def inspect(folder: str, as_json: bool) -> None:
     click.echo(f"eos, pad     {manifest.eos_id}, {pad}")
     click.echo(f"seed         {manifest.seed}")
     click.echo(f"fingerprint  {manifest.fingerprint}")
-    click.echo(f"{'source':<20} {'files':>6} {'documents':>14} {'tokens':>20} {'share':>6}")
+    if manifest.chat is not None:
+        click.echo(f"chat         {manifest.chat.name}")
+    masked = any(shard.targets is not None for s in manifest.sources for shard in s.shards)
+    targets = f" {'targets':>20}" if masked else ""
+    click.echo(
+        f"{'source':<20} {'files':>6} {'documents':>14} {'tokens':>20} {'share':>6}{targets}"
+    )
     for source in manifest.sources:
         share = source.tokens / max(1, manifest.tokens)
         click.echo(
             f"{source.name:<20} {len(source.shards):>6} {source.documents:>14,}"
-            f" {source.tokens:>20,} {share:>6.1%}"
+            f" {source.tokens:>20,} {share:>6.1%}" + (f" {source.targets:>20,}" if masked else "")
         )
     files = sum(len(source.shards) for source in manifest.sources)
-    click.echo(f"{'all':<20} {files:>6} {manifest.documents:>14,} {manifest.tokens:>20,} {1:>6.0%}")
+    every = sum(source.targets for source in manifest.sources)
+    click.echo(
+        f"{'all':<20} {files:>6} {manifest.documents:>14,} {manifest.tokens:>20,} {1:>6.0%}"
+        + (f" {every:>20,}" if masked else "")
+    )

@@ -21,7 +21,10 @@ def command(folder: str, out: Path, to: str, source: str | None, whole: bool) ->
     """
     if whole and to != "megatron":
         raise click.UsageError("--whole is for megatron: llmc has many files, nanogpt one")
-    from dolma_pipe.tokens import export_arrays
+    from dolma_pipe.tokens import export_arrays, unmasked
 
-    for file in export_arrays(opened_arrays(folder), out, to, source=source, whole=whole):
+    arrays = opened_arrays(folder)
+    for line in unmasked(arrays, source):
+        click.echo(f"note: {line}", err=True)
+    for file in export_arrays(arrays, out, to, source=source, whole=whole):
         click.echo(f"{out / file}  {(out / file).stat().st_size:,} bytes")

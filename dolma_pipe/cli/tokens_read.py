@@ -1,8 +1,17 @@
 """`dolma-pipe tokens decode` and `where`: the text of tokens, and where they come from."""
 
+from itertools import groupby
+from typing import TYPE_CHECKING
+
 import click
 
 from dolma_pipe.cli.options import arrays_argument, json_option, opened_arrays, show_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dolma_pipe.tokens import Tokens
+    from dolma_pipe.tokens.writer import Loss
 
 source_option = click.option("--source", help="Count in this source only.")
 
@@ -14,6 +23,7 @@ source_option = click.option("--source", help="Count in this source only.")
 @click.option("--count", type=click.IntRange(1), default=64, show_default=True, help="Of --token.")
 @source_option
 @click.option("--tokenizer", help="A tokenizer.json other than the one that the manifest names.")
+@click.option("--loss", "by_loss", is_flag=True, help="Say which parts of a document are targets.")
 def decode(
     folder: str,
     number: int | None,
@@ -21,23 +31,45 @@ def decode(
     count: int,
     source: str | None,
     tokenizer: str | None,
+    by_loss: bool,
 ) -> None:
-    """Print the text of one document, or of some tokens."""
+    """Print the text of one document, or of some tokens.
+
+    --loss: a line for each part, quoted as in Python: + where its tokens are targets, - where not.
+    """
     from dolma_pipe.errors import TokensError
     from dolma_pipe.tokenizer import load_tokenizer
 
     if number is not None and token is not None:
         raise click.UsageError("give either --document or --token")
+    if by_loss and token is not None:
+        raise click.UsageError("--loss is for documents")
     arrays = opened_arrays(folder)
     stamp = arrays.manifest.tokenizer
-    if token is None:
+    if by_loss:
+        ids = arrays.document(number or 0, source)
+    elif token is None:
         ids = arrays.document(number or 0, source)[:-1]
     else:
         ids = arrays.span(token, count, source)
     reader = load_tokenizer(tokenizer or stamp.name)
     if reader.sha256 != stamp.sha256:
         raise TokensError(f"{reader.name} is not the tokenizer that wrote {arrays.name}")
-    click.echo(reader.decode(ids))
+    if not by_loss:
+        click.echo(reader.decode(ids))
+        return
+    for trained, part in _parts(ids, arrays.document_loss(number or 0, source)):
+        click.echo(f"{'+' if trained else '-'} {reader.decode(part)!r}")
+
+
+def _parts(ids: "Tokens", loss: "Loss | None") -> "Iterator[tuple[bool, Tokens]]":
+    """Runs of tokens that are targets, or are not."""
+    start = 0
+    flags = [1] * len(ids) if loss is None else loss.tolist()
+    for flag, run in groupby(flags):
+        end = start + len(list(run))
+        yield bool(flag), ids[start:end]
+        start = end
 
 
 @click.command("where")

@@ -5,17 +5,20 @@
     <source>/part-00000.npy           raw little-endian ids without a header, what np.memmap reads
     <source>/part-00000.offsets.u64   uint64[documents + 1]
     <source>/part-00000.csv.gz        start,end,id,src,loc: a row a document
+    <source>/part-00000.loss.u8       uint8[tokens], 1 for targets: only of conversations
     packed/<name>/plan.json           a packing plan, see packing_plan.py
 
 Needs numpy and msgspec only: the trainer imports this.
 """
 
 from dolma_pipe.tokens.arrays import TokenArrays, Tokens
+from dolma_pipe.tokens.chat import TEMPLATES, AssistantTurn, ChatTemplate, Role, Turn
 from dolma_pipe.tokens.check import verify
-from dolma_pipe.tokens.exporting import export_arrays
+from dolma_pipe.tokens.exporting import export_arrays, unmasked
 from dolma_pipe.tokens.importing import ImportSettings, Vocabulary, find_arrays, import_arrays
 from dolma_pipe.tokens.manifest import (
     ENDINGS,
+    LOSS,
     MANIFEST,
     TOKEN_BYTES,
     Manifest,
@@ -34,20 +37,26 @@ from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
 __all__ = [
     "ENDINGS",
+    "LOSS",
     "MANIFEST",
+    "TEMPLATES",
     "TOKEN_BYTES",
+    "AssistantTurn",
+    "ChatTemplate",
     "ImportSettings",
     "Manifest",
     "PackedBatch",
     "PackedTokens",
     "PackingPlan",
     "Place",
+    "Role",
     "TokenArrays",
     "TokenShard",
     "TokenSource",
     "TokenWriter",
     "TokenizerStamp",
     "Tokens",
+    "Turn",
     "Vocabulary",
     "export_arrays",
     "find_arrays",
@@ -60,6 +69,7 @@ __all__ = [
     "remove_stale_plans",
     "sequence_offsets",
     "source_of",
+    "unmasked",
     "verify",
     "write_manifest",
     "write_tokens",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError
-from dolma_pipe.tokens.manifest import TOKEN_BYTES, TokenShard, TokenSource, read_manifest
+from dolma_pipe.tokens.manifest import LOSS, TOKEN_BYTES, TokenShard, TokenSource, read_manifest
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 CHUNK_TOKENS = 1 << 20
@@ -60,8 +60,16 @@ class TokenArrays:
 
     def offsets(self, shard: TokenShard) -> npt.NDArray[np.uint64]:
         """uint64[documents + 1]: document d is ids[offsets[d]:offsets[d + 1]], EOS included."""
-        file = f"{shard.file.removesuffix('.npy')}.offsets.u64"
-        return self._mapped(file, np.dtype("<u8"), shard.documents + 1)
+        return self._mapped(f"{shard.stem}.offsets.u64", np.dtype("<u8"), shard.documents + 1)
+
+    def loss(self, shard: TokenShard) -> npt.NDArray[np.uint8] | None:
+        """uint8[tokens]: 1 where the token is a target, 0 where it is not; None: all are.
+
+        In a shard that has one an end of text may stand inside of a document.
+        """
+        if shard.loss_sha256 is None:
+            return None
+        return self._mapped(f"{shard.stem}{LOSS}", np.dtype(np.uint8), shard.tokens)
 
     def borders(self, shard: TokenShard) -> Iterator[npt.NDArray[np.int64]]:
         """Where documents begin and end, int64[documents + 1], some of them at a time.
@@ -79,15 +87,25 @@ class TokenArrays:
 
     def rows_file(self, shard: TokenShard) -> Path:
         """The csv.gz that says where each document comes from."""
-        return self.path(f"{shard.file.removesuffix('.npy')}.csv.gz")
+        return self.path(f"{shard.stem}.csv.gz")
 
     def document(self, number: int, source: str | None = None) -> Tokens:
         """Ids of one document, EOS included; numbers run through all shards, or a source's."""
+        shard, start, end = self._document(number, source)
+        return self.ids(shard)[start:end]
+
+    def document_loss(self, number: int, source: str | None = None) -> npt.NDArray[np.uint8] | None:
+        """Of the same tokens, which are targets; None: all are."""
+        shard, start, end = self._document(number, source)
+        loss = self.loss(shard)
+        return None if loss is None else loss[start:end]
+
+    def _document(self, number: int, source: str | None) -> tuple[TokenShard, int, int]:
         left = number
         for shard in self.shards(source) if number >= 0 else []:
             if left < shard.documents:
                 start, end = self.offsets(shard)[left : left + 2].tolist()
-                return self.ids(shard)[start:end]
+                return shard, start, end
             left -= shard.documents
         raise TokensError(f"there is no document {number} in {self.name}")
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError
-from dolma_pipe.tokens.arrays import TokenArrays
+from dolma_pipe.tokens.arrays import CHUNK_TOKENS, TokenArrays
 from dolma_pipe.tokens.manifest import MANIFEST, TOKEN_BYTES, Manifest, TokenShard
 from dolma_pipe.tokens.packed_check import verify_plans
 from dolma_pipe.tokens.rows import read_borders
@@ -55,7 +55,7 @@ def _verify_sums(manifest: Manifest) -> list[str]:
 def _verify_shard(arrays: TokenArrays, shard: TokenShard) -> list[str]:
     try:
         offsets = arrays.offsets(shard)
-        found = [*_verify_ids(arrays, shard, offsets)]
+        found = [*_verify_ids(arrays, shard, offsets), *_verify_loss(arrays, shard)]
     except TokensError as error:  # names its file
         return [str(error)]
     problems = [f"{shard.file}: {problem}" for problem in found]
@@ -70,13 +70,18 @@ def _verify_shard(arrays: TokenArrays, shard: TokenShard) -> list[str]:
 def _verify_ids(
     arrays: TokenArrays, shard: TokenShard, offsets: npt.NDArray[np.uint64]
 ) -> Iterator[str]:
-    """One pass: sha256, the largest id, and an end of text at each border and nowhere else."""
-    manifest = arrays.manifest
+    """One pass: sha256, the largest id, and an end of text at each border and nowhere else.
+
+    Inside of documents, too, where there is a loss mask: each turn of a conversation has one.
+    """
+    manifest, inside = arrays.manifest, shard.loss_sha256 is not None
     digest, top, start, ended, wrong = hashlib.sha256(), 0, 0, 0, -1
     for ids in arrays.chunks(shard):
         digest.update(ids.data)
         top = max(top, int(ids.max()))
         found = np.flatnonzero(ids == manifest.eos_id) + (start + 1)
+        if inside:
+            found = found[np.isin(found.astype(np.uint64), _of_chunk(offsets, start, len(ids)))]
         expected = offsets[ended + 1 : ended + 1 + len(found)].astype(np.int64)
         if wrong < 0 and not np.array_equal(found, expected):
             differs = np.flatnonzero(found[: len(expected)] != expected)
@@ -94,6 +99,30 @@ def _verify_ids(
             "ends of documents and end-of-text tokens are not the same from document "
             f"{wrong if wrong >= 0 else min(ended, shard.documents)} on"
         )
+
+
+def _of_chunk(offsets: npt.NDArray[np.uint64], start: int, tokens: int) -> npt.NDArray[np.uint64]:
+    """The borders in (start, start + tokens]."""
+    first, last = np.searchsorted(offsets, np.array([start, start + tokens], np.uint64), "right")
+    return offsets[first:last]
+
+
+def _verify_loss(arrays: TokenArrays, shard: TokenShard) -> Iterator[str]:
+    loss = arrays.loss(shard)
+    if loss is None:
+        return
+    digest, targets, top = hashlib.sha256(), 0, 0
+    for start in range(0, len(loss), CHUNK_TOKENS):
+        chunk = loss[start : start + CHUNK_TOKENS]
+        digest.update(chunk.data)
+        targets += int(np.count_nonzero(chunk))
+        top = max(top, int(chunk.max()))
+    if digest.hexdigest() != shard.loss_sha256:
+        yield "the bytes of its loss mask are not those that were written (sha256)"
+    if top > 1:
+        yield f"its loss mask has a {top}; 0 and 1 are known"
+    if targets != shard.targets:
+        yield f"its loss mask has {targets} targets, not {shard.targets}"
 
 
 def _same_documents(path: Path, offsets: npt.NDArray[np.uint64]) -> bool:

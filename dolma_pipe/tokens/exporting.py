@@ -3,6 +3,8 @@
 megatron   SOURCE.bin and SOURCE.idx, a sequence a document, its EOS included (--append-eod)
 llmc       SOURCE/part-00000.bin; llm.c has the end of text before each document, not after it
 nanogpt    train.bin: all ids, raw
+
+None of them has a place for a loss mask.
 """
 
 import hashlib
@@ -40,6 +42,20 @@ def export_arrays(
         sources = {WHOLE: tuple(shard for shards in sources.values() for shard in shards)}
     with atomic_folder(out) as folder:
         return FORMATS[to](arrays, sources, folder)
+
+
+def unmasked(arrays: TokenArrays, source: str | None = None) -> list[str]:
+    """A line for each source whose loss mask no export can carry."""
+    told = []
+    for of_source in arrays.sources(source):
+        masked = [shard for shard in of_source.shards if shard.targets is not None]
+        if masked:
+            others = sum(shard.tokens - (shard.targets or 0) for shard in masked)
+            told.append(
+                f"{of_source.name}: the loss mask is left out: {others:,} of {of_source.tokens:,} "
+                "tokens were no targets and are now"
+            )
+    return told
 
 
 def _megatron(arrays: TokenArrays, sources: Sources, folder: Path) -> list[str]:

@@ -13,6 +13,7 @@ from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.documents import Document, Documents
 from dolma_pipe.tokens.formats import Array, open_array
 from dolma_pipe.tokens.manifest import (
+    LOSS,
     MANIFEST,
     TOKEN_BYTES,
     Manifest,
@@ -138,6 +139,8 @@ def import_arrays(
 
 def _open(path: Path, dtype: str | None, size: int) -> Array:
     """Raises TokensError, too, where the ids seem to be of another type than dtype."""
+    if (mask := path.with_suffix(LOSS)).exists():
+        raise TokensError(f"{path} has a loss mask ({mask.name}), which would be lost: copy it")
     array = open_array(path, dtype)
     ids = array.ids[:SAMPLED]
     if array.format == "raw" and ids.itemsize == 2 and ids[::2].any() and not ids[1::2].any():

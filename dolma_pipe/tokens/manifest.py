@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from dolma_pipe.errors import TokensError
+from dolma_pipe.tokens.chat import ChatTemplate
 from dolma_pipe.work import write_json
 
 FORMAT = "dolma-pipe tokens"
@@ -15,19 +16,38 @@ MANIFEST = "manifest.json"
 TOKEN_BYTES = "token_bytes.u16"
 ENDINGS = (".npy", ".offsets.u64", ".csv.gz")
 """Of the files of a shard: ids, where documents start, where they come from."""
+LOSS = ".loss.u8"
+"""Of the file that some shards have besides: which tokens are targets."""
 
 IdType = Literal["uint16", "uint32"]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class TokenShard(msgspec.Struct, frozen=True, kw_only=True):
-    """One array. file is relative to the manifest; sha256 is that of its bytes."""
+class TokenShard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One array. file is relative to the manifest; sha256 is that of its bytes.
+
+    loss_sha256: of its loss mask, and targets: how many tokens that lets through; both None where
+    there is none: every token is a target then.
+    """
 
     file: str
     documents: Positive
     tokens: Positive
     max_token_id: int
     sha256: str
+    loss_sha256: str | None = None
+    targets: int | None = None
+
+    @property
+    def stem(self) -> str:
+        """What the names of all its files begin with."""
+        return self.file.removesuffix(".npy")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All of its files, relative to the manifest."""
+        endings = ENDINGS if self.loss_sha256 is None else (*ENDINGS, LOSS)
+        return tuple(f"{self.stem}{ending}" for ending in endings)
 
 
 class TokenSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +57,11 @@ class TokenSource(msgspec.Struct, frozen=True, kw_only=True):
     documents: int
     tokens: int
     shards: tuple[TokenShard, ...]
+
+    @property
+    def targets(self) -> int:
+        """Tokens that loss masks let through: all where there is none."""
+        return sum(s.tokens if s.targets is None else s.targets for s in self.shards)
 
 
 def source_of(name: str, shards: Iterable[TokenShard]) -> TokenSource:
@@ -57,14 +82,20 @@ class TokenizerStamp(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+def _no_counts() -> dict[str, Any]:
+    return {}
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that a reader needs to know; the only source of order.
 
-    counts: what every stage before let through, as the run tells it.
+    counts: what every stage before let through, as the run tells it. chat: how conversations
+    became tokens, None where there are none.
     """
 
-    format: str = FORMAT
-    version: int = VERSION
+    # omit_defaults leaves out what has a plain default: chat alone
+    format: str = msgspec.field(default_factory=lambda: FORMAT)
+    version: int = msgspec.field(default_factory=lambda: VERSION)
     dtype: IdType
     vocab_size: Positive
     eos_id: int
@@ -76,7 +107,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     documents: int
     tokens: int
     sources: tuple[TokenSource, ...]
-    counts: dict[str, Any] = {}
+    counts: dict[str, Any] = msgspec.field(default_factory=_no_counts)
+    chat: ChatTemplate | None = None
 
 
 def id_type(vocab_size: int) -> IdType:

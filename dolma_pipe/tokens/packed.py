@@ -24,6 +24,7 @@ from dolma_pipe.tokens.packing_plan import (
 
 PADDING = -1
 Ids = npt.NDArray[np.int32]
+Loss = npt.NDArray[np.uint8]
 
 
 class Stretch(NamedTuple):
@@ -36,13 +37,15 @@ class Stretch(NamedTuple):
 
 class PackedBatch(NamedTuple):
     """ids: int32[instances, capacity], padded. segments: int32 of the same shape, the number of the
-    document within its instance, from 0; PADDING where there is no token.
+    document within its instance, from 0; PADDING where there is no token. loss: uint8 of the same
+    shape, 1 where a token is a target, 0 in padding; None where no shard has a mask: all are.
 
     Input is ids[:, :-1], target ids[:, 1:]; a document sees only itself where segments are equal.
     """
 
     ids: Ids
     segments: Ids
+    loss: Loss | None = None
 
 
 def sequence_offsets(segments: Ids) -> Ids:
@@ -59,6 +62,41 @@ class _Pieces(NamedTuple):
     starts: Positions
     tokens: Positions
     counts: Positions
+
+
+class _Side(NamedTuple):
+    """Of a shard, beside its ids."""
+
+    loss: Loss | None
+    offsets: npt.NDArray[np.uint64]
+
+
+class _Masks:
+    """Of a batch some of whose shards have loss masks: what is a target, and where documents start.
+
+    An end of text ends no document there; the start of a piece and the offsets say where one does.
+    """
+
+    def __init__(self, shape: tuple[int, ...], pieces: Positions) -> None:
+        """pieces: where they start in the batch."""
+        self._starts = np.zeros(shape, np.bool_)
+        self._starts.reshape(-1)[pieces] = True
+        self.loss = np.zeros(shape, np.uint8)
+
+    def add(self, place: int, start: int, end: int, side: "_Side") -> None:
+        """Tokens start to end of a shard stand at `place` of the batch; side: of that shard."""
+        loss, offsets = side
+        self.loss.reshape(-1)[place : place + end - start] = 1 if loss is None else loss[start:end]
+        first, last = np.searchsorted(offsets, np.array([start, end], np.uint64))
+        self._starts.reshape(-1)[place + (offsets[first:last].astype(np.int64) - start)] = True
+
+    def segments(self, used: Positions) -> Ids:
+        """Documents counted in each row, PADDING behind its tokens."""
+        self._starts[:, 0] = False
+        segments = np.cumsum(self._starts, axis=1, dtype=np.int32)
+        for row, size in zip(segments, used.tolist(), strict=True):
+            row[size:] = PADDING
+        return segments
 
 
 class PackedTokens:
@@ -78,6 +116,8 @@ class PackedTokens:
         self._shards = [shard for _, shard in placed]
         self._firsts = np.array([first for first, _ in placed], np.int64)
         self._opened: dict[int, Tokens] = {}
+        self._sides: dict[int, _Side] = {}
+        self._masked = any(shard.loss_sha256 is not None for shard in self._shards)
         if self.plan.method != "concatenate":
             self.starts = self._array(STARTS, counts.pieces, check)
             self.tokens = self._array(TOKENS, counts.pieces, check)
@@ -101,12 +141,18 @@ class PackedTokens:
         ends = np.cumsum(tokens)
         used = np.diff(ends[np.cumsum(counts) - 1], prepend=0)
         padding = np.cumsum(self.plan.capacity - used) - (self.plan.capacity - used)
-        free = (ends - tokens + np.repeat(padding, counts)).tolist()
+        free = ends - tokens + np.repeat(padding, counts)
+        masks = _Masks(ids.shape, free) if self._masked else None
+        places = free.tolist()
         for piece, shard, start, end in self._stretches(starts, tokens):
-            place = free[piece]
-            free[piece] += end - start
-            flat[place : free[piece]] = self._ids(shard)[start:end]
-        return PackedBatch(ids, self._segments(ids, used))
+            place = places[piece]
+            places[piece] += end - start
+            flat[place : places[piece]] = self._ids(shard)[start:end]
+            if masks is not None:
+                masks.add(place, start, end, self._side(shard))
+        if masks is None:
+            return PackedBatch(ids, self._segments(ids, used))
+        return PackedBatch(ids, masks.segments(used), masks.loss)
 
     def _segments(self, ids: Ids, used: Positions) -> Ids:
         """A segment starts after each end of text: a piece without one fills its instance."""
@@ -150,6 +196,13 @@ class PackedTokens:
         if shard not in self._opened:
             self._opened[shard] = np.asarray(self.arrays.ids(self._shards[shard]))
         return self._opened[shard]
+
+    def _side(self, shard: int) -> _Side:
+        if shard not in self._sides:
+            loss = self.arrays.loss(self._shards[shard])
+            offsets = self.arrays.offsets(self._shards[shard])
+            self._sides[shard] = _Side(None if loss is None else np.asarray(loss), offsets)
+        return self._sides[shard]
 
     def _array(self, file: str, length: int, check: bool) -> npt.NDArray[Any]:
         path = self.folder / file
