@@ -264,7 +264,7 @@ def test_an_edited_tagger_runs_again(root: Path) -> None:
 
 def test_a_lost_output_is_made_again(root: Path) -> None:
     (root / "work/curated/web/web-0002.jsonl.zst").unlink()
-    (root / "work/tokens/token_bytes.u16").unlink()
+    (root / "work/tokens/tokenizer.json").unlink()
     happened = again(root)
     assert {task.split()[0] for task in happened} == {"curate", "plan", "assemble"}
 

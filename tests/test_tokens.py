@@ -93,6 +93,7 @@ def flip(path: Path, at: int) -> None:
         ("web/part-00000.csv.gz", lambda path: path.write_bytes(gzip.compress(b"0,3e,a,b,1\n"))),
         ("web/part-00000.csv.gz", lambda path: path.write_bytes(gzip.compress(b"0,3,a,b,1\n"))),
         ("token_bytes.u16", lambda path: flip(path, 0)),
+        ("tokenizer.json", lambda path: path.write_bytes(b"another")),
         ("code/part-00009.npy", lambda path: path.write_bytes(b"12")),
     ],
 )

@@ -10,6 +10,7 @@ from dolma_pipe.cli import (
     assets,
     attributes,
     check,
+    checkpoints,
     classifier,
     dedup,
     explain,
@@ -60,6 +61,7 @@ COMMANDS = (
     assets,
     mix,
     tokens,
+    checkpoints,
 )
 for module in COMMANDS:
     cli.add_command(module.command)

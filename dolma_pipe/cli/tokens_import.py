@@ -54,6 +54,7 @@ def command(
         eos_id=reader.eos_id if eos_id is None else eos_id,
         pad_id=reader.pad_id,
         token_bytes=reader.token_bytes(),
+        tokenizer_json=reader.content,
     )
     settings = ImportSettings(
         dtype=dtype, eos_first=eos_first, add_eos=add_eos, max_shard_tokens=max_shard_tokens

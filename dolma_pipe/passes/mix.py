@@ -25,7 +25,7 @@ from dolma_pipe.stages.mix.documents import Shard, SourceTask
 from dolma_pipe.stages.mix.plan import Plan, copies_path, order_path, plan_path, read_plan
 from dolma_pipe.stages.publish import published, receipts
 from dolma_pipe.store import Store, open_store
-from dolma_pipe.tokens import ENDINGS, MANIFEST, TOKEN_BYTES
+from dolma_pipe.tokens import BESIDE, ENDINGS, MANIFEST
 from dolma_pipe.work import Work
 
 
@@ -145,7 +145,7 @@ def _outputs(
         outputs = [work.published(key) for key in (*folders, *parts)]
     else:
         outputs = [work.root / f"{key}{ending}" for key in parts for ending in ENDINGS]
-        outputs += [work.root / f / name for f in folders for name in (TOKEN_BYTES, MANIFEST)]
+        outputs += [work.root / f / name for f in folders for name in (*BESIDE, MANIFEST)]
     outputs.append(plan_path(work))
     outputs += [order_path(work, source.name) for source in planned.sources]
     return outputs + [copies_path(work, shard.key) for shard in encoded]

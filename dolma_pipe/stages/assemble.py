@@ -17,9 +17,11 @@ from dolma_pipe.stages.publish import FOLDERS, Receipt, clear_spool, publish_par
 from dolma_pipe.store import Stamp, Store, open_store
 from dolma_pipe.tokenizer import Tokenizer, TokenizeSettings, load_tokenizer
 from dolma_pipe.tokens import (
+    BESIDE,
     ENDINGS,
     MANIFEST,
     TOKEN_BYTES,
+    TOKENIZER,
     Manifest,
     TokenizerStamp,
     TokenShard,
@@ -123,7 +125,7 @@ def finish_tokens(
     fingerprint: str,
     counts: dict[str, Any],
 ) -> Manifest:
-    """Write token_bytes.u16, remove files of earlier mixes, write the manifests last.
+    """Write what lies beside the arrays, remove files of earlier mixes, write the manifests last.
 
     parts: what `assemble_part` returned, by the key of its task. Returns the manifest of tokens/;
     held_out/ has one of its own where documents are held out.
@@ -138,7 +140,8 @@ def finish_tokens(
         finish.folder("held_out", [s for s in plan.sources if s.held_out_parts])
     else:
         _remove_others(store, "held_out", ())
-        store.delete(f"held_out/{TOKEN_BYTES}")
+        for file in BESIDE:
+            store.delete(f"held_out/{file}")
     return finish.folder("tokens", plan.sources)
 
 
@@ -155,7 +158,10 @@ class _Finish(NamedTuple):
         """Everything of a folder but the arrays, the manifest last."""
         sizes = self.tokenizer.token_bytes().astype("<u2").tobytes()
         sources = tuple(self.source(name, source) for source in planned)
-        files = {f"{name}/{TOKEN_BYTES}": self.put(sizes, f"{name}/{TOKEN_BYTES}")}
+        files = {
+            f"{name}/{file}": self.put(content, f"{name}/{file}")
+            for file, content in ((TOKEN_BYTES, sizes), (TOKENIZER, self.tokenizer.content))
+        }
         _remove_others(self.store, name, sources)
         manifest = Manifest(
             dtype=id_type(self.tokenizer.vocab_size),

@@ -46,6 +46,7 @@ class Tokenizer:
     def __init__(self, content: bytes, name: str, eos: str | None = None) -> None:
         """content: a tokenizer.json. Raises AssetError if it is none, RecipeError without EOS."""
         self.name = name
+        self.content = content
         self.sha256 = hashlib.sha256(content).hexdigest()
         self._settings = json_file.without_chance(json_file.parsed(content, name))
         self._plain = json_file.loaded(self._settings, name)

@@ -2,6 +2,7 @@
 
     manifest.json                     order of sources and shards, dtype, special ids, sha256
     token_bytes.u16                   uint16[vocabulary]: bytes of text behind each token
+    tokenizer.json                    the tokenizer that made the ids, where it is known
     <source>/part-00000.npy           raw little-endian ids without a header, what np.memmap reads
     <source>/part-00000.offsets.u64   uint64[documents + 1]
     <source>/part-00000.csv.gz        start,end,id,src,loc: a row a document
@@ -17,10 +18,12 @@ from dolma_pipe.tokens.check import verify
 from dolma_pipe.tokens.exporting import export_arrays, unmasked
 from dolma_pipe.tokens.importing import ImportSettings, Vocabulary, find_arrays, import_arrays
 from dolma_pipe.tokens.manifest import (
+    BESIDE,
     ENDINGS,
     LOSS,
     MANIFEST,
     TOKEN_BYTES,
+    TOKENIZER,
     Manifest,
     TokenizerStamp,
     TokenShard,
@@ -33,13 +36,16 @@ from dolma_pipe.tokens.manifest import (
 from dolma_pipe.tokens.packed import PackedBatch, PackedTokens, sequence_offsets
 from dolma_pipe.tokens.packing_plan import PackingPlan, plan_files, remove_stale_plans
 from dolma_pipe.tokens.place import Place, find_document, find_token
+from dolma_pipe.tokens.stream import Pieces, TokenStream
 from dolma_pipe.tokens.writer import TokenWriter, write_tokens
 
 __all__ = [
+    "BESIDE",
     "ENDINGS",
     "LOSS",
     "MANIFEST",
     "TEMPLATES",
+    "TOKENIZER",
     "TOKEN_BYTES",
     "AssistantTurn",
     "ChatTemplate",
@@ -48,11 +54,13 @@ __all__ = [
     "PackedBatch",
     "PackedTokens",
     "PackingPlan",
+    "Pieces",
     "Place",
     "Role",
     "TokenArrays",
     "TokenShard",
     "TokenSource",
+    "TokenStream",
     "TokenWriter",
     "TokenizerStamp",
     "Tokens",

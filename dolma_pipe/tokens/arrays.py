@@ -1,5 +1,6 @@
 """Read token arrays through np.memmap: nothing is loaded that is not asked for."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError
-from dolma_pipe.tokens.manifest import LOSS, TOKEN_BYTES, TokenShard, TokenSource, read_manifest
+from dolma_pipe.tokens.manifest import (
+    LOSS,
+    TOKEN_BYTES,
+    TOKENIZER,
+    TokenShard,
+    TokenSource,
+    read_manifest,
+)
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 CHUNK_TOKENS = 1 << 20
@@ -124,6 +132,20 @@ class TokenArrays:
     def token_bytes(self) -> npt.NDArray[np.uint16]:
         """uint16[vocabulary]: bytes of text behind each token; 0 for special tokens."""
         return self._mapped(TOKEN_BYTES, np.dtype("<u2"), self.manifest.vocab_size)
+
+    def tokenizer_file(self) -> Path | None:
+        """The tokenizer.json that made the ids; None for arrays that came without it.
+
+        Raises TokensError where another one lies there than the manifest says.
+        """
+        try:
+            path = self.path(TOKENIZER)
+            content = path.read_bytes()
+        except (FileNotFoundError, TokensError):
+            return None
+        if hashlib.sha256(content).hexdigest() != self.manifest.tokenizer.sha256:
+            raise TokensError(f"{self.name}/{TOKENIZER} is not the tokenizer of the arrays")
+        return path
 
     def _mapped(self, file: str, dtype: np.dtype[Any], length: int) -> npt.NDArray[Any]:
         return mapped(self.path(file), dtype, length, f"{self.name}/{file}")

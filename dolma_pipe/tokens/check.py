@@ -30,6 +30,7 @@ def verify(folder: TokenArrays | Path | str, workers: int = 1) -> list[str]:
         sizes = hashlib.sha256(arrays.token_bytes().data).hexdigest()
         if sizes != arrays.manifest.token_bytes_sha256:
             problems.append(f"{TOKEN_BYTES}: its bytes are not those that were written")
+        arrays.tokenizer_file()
     except TokensError as error:
         problems.append(str(error))
     with ThreadPoolExecutor(workers) as pool:

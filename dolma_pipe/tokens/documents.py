@@ -63,7 +63,8 @@ class Documents:
         ids, start, end = self._ids, 0, len(self._ids)
         first = self._eos_first and end > 0 and ids[0] == self._eos
         if self._array.format == "raw" and not self._eos_first:
-            end = self._without_zeros()
+            end = end_without_zeros(ids, self._eos)
+            self._zeros = len(ids) - end
         start = int(first)
         for border in self._borders(start, end):
             yield self._document(start, border)
@@ -116,15 +117,13 @@ class Documents:
             found = self._ids[at : min(end, at + CHUNK_TOKENS)] == self._eos
             yield from (np.flatnonzero(found) + (at + 1)).tolist()
 
-    def _without_zeros(self) -> int:
-        """Where the array ends without the zeros that dolma leaves in a file it did not fill."""
-        end = _last_not_zero(self._ids) + 1
-        if end and self._eos == 0:
-            end = min(end + 1, len(self._ids))
-        elif end and self._ids[end - 1] != self._eos:
-            return len(self._ids)
-        self._zeros = len(self._ids) - end
-        return end
+
+def end_without_zeros(ids: Tokens, eos_id: int) -> int:
+    """Where an array ends without the zeros that dolma leaves in a file it did not fill."""
+    end = _last_not_zero(ids) + 1
+    if end and eos_id == 0:
+        return min(end + 1, len(ids))
+    return len(ids) if end and ids[end - 1] != eos_id else end
 
 
 def _last_not_zero(ids: Tokens) -> int:

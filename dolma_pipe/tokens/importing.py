@@ -16,6 +16,7 @@ from dolma_pipe.tokens.manifest import (
     LOSS,
     MANIFEST,
     TOKEN_BYTES,
+    TOKENIZER,
     Manifest,
     TokenizerStamp,
     TokenShard,
@@ -41,6 +42,7 @@ class Vocabulary(NamedTuple):
     eos_id: int
     pad_id: int | None
     token_bytes: npt.NDArray[np.uint16]
+    tokenizer_json: bytes | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -132,6 +134,8 @@ def import_arrays(
         sizes = vocabulary.token_bytes.astype("<u2").tobytes()
         with atomic_write(folder / TOKEN_BYTES) as file:
             file.write(sizes)
+        if vocabulary.tokenizer_json is not None:
+            (folder / TOKENIZER).write_bytes(vocabulary.tokenizer_json)
         manifest = _manifest(shards, vocabulary, hashlib.sha256(sizes).hexdigest(), origin)
         write_manifest(folder, manifest)
     return manifest, notes

@@ -14,6 +14,9 @@ FORMAT = "dolma-pipe tokens"
 VERSION = 1
 MANIFEST = "manifest.json"
 TOKEN_BYTES = "token_bytes.u16"
+TOKENIZER = "tokenizer.json"
+BESIDE = (TOKEN_BYTES, TOKENIZER)
+"""What is there once, whatever the shards."""
 ENDINGS = (".npy", ".offsets.u64", ".csv.gz")
 """Of the files of a shard: ids, where documents start, where they come from."""
 LOSS = ".loss.u8"

@@ -25,7 +25,8 @@ class TokenizerName(msgspec.Struct, frozen=True, kw_only=True):
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """step: optimizer steps done. tokens: targets read, padding counted. loss: of the last step,
     nats a target. epoch, instances: the data state, instances of this epoch that were read.
-    data_sha256: of all arrays. world: processes. config: train.yaml, resolved."""
+    data_sha256: of all arrays, and of how
+    they are cut; seed: of their order. world: processes. config: train.yaml, resolved."""
 
     format: str = FORMAT
     version: int = VERSION
@@ -39,7 +40,9 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     tokenizer: TokenizerName | None
     world: int
     created: str
+    seed: int
     git: str | None = None
+    skip_window: list[tuple[float, float]] = []
     config: dict[str, Any]
 
 

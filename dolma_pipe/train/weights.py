@@ -1,16 +1,15 @@
 """Weights of a Hugging Face directory: safetensors, in one file or in shards, and config.json."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from dolma_pipe.errors import TrainError, UserError, WorkError
 from dolma_pipe.settings import nearest, one_line
 from dolma_pipe.train.initial import fill
-from dolma_pipe.train.model import Model
 from dolma_pipe.train.shape import ModelShape
 from dolma_pipe.work import atomic_write, read_json, write_json
 
@@ -35,37 +34,45 @@ def save_weights(state: Mapping[str, Tensor], shape: ModelShape, folder: Path) -
     write_json(folder / "config.json", shape.to_hf() | {"dtype": dtype, "torch_dtype": dtype})
 
 
-def load_weights(model: Model, folder: Path) -> None:
-    """Fill the model, sharded or not, one tensor after the other, in its own precision.
+def copy_weights(model: nn.Module, tensors: Iterable[tuple[str, Tensor]], told: str) -> None:
+    """Fill a model, sharded or not, with whole tensors by parameter name, in its own precision.
 
-    Raises TrainError where a tensor is missing, unknown or of another shape.
+    told: where they come from. Raises TrainError where a tensor is missing, unknown or of another
+    shape; an output matrix is left out where the model has tied it, as are tables of rotations,
+    which older versions of transformers wrote.
     """
     wanted = dict(model.named_parameters())
     missing = set(wanted)
-    for place, name, tensor in _tensors(folder, model.shape.tied):
+    tied = "lm_head.weight" not in wanted
+    for name, tensor in tensors:
+        if name.endswith("rotary_emb.inv_freq") or (tied and name == "lm_head.weight"):
+            continue
         if name not in wanted:
-            raise TrainError(f"{place}: '{name}' is no weight{nearest(name, list(missing))}")
+            raise TrainError(f"{told}: '{name}' is no weight{nearest(name, list(missing))}")
         if wanted[name].shape != tensor.shape:
             sizes = f"{list(tensor.shape)}, and the model wants {list(wanted[name].shape)}"
-            raise TrainError(f"{place}: {name} is {sizes}")
+            raise TrainError(f"{told}: {name} is {sizes}")
         fill(wanted[name], tensor)
         missing.discard(name)
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise TrainError(f"{folder}: {min(missing)}{more} is not in its weights")
+        raise TrainError(f"{told}: {min(missing)}{more} is not in its weights")
 
 
-def _tensors(folder: Path, tied: bool) -> Iterator[tuple[Path, str, Tensor]]:
-    """Each tensor with its file and name, but those that older transformers wrote needlessly."""
+def read_weights(folder: Path) -> Iterator[tuple[str, Tensor]]:
+    """Each tensor with its name, one after the other, on the CPU. Raises TrainError."""
     for path in _files(folder):
         try:
             with safe_open(path, framework="pt") as file:
                 for name in list(file.keys()):
-                    if name.endswith("rotary_emb.inv_freq") or (tied and name == "lm_head.weight"):
-                        continue
-                    yield path, name, file.get_tensor(name)
+                    yield name, file.get_tensor(name)
         except (SafetensorError, OSError) as error:
             raise TrainError(f"{path}: not readable as safetensors: {one_line(error)}") from None
+
+
+def load_weights(model: nn.Module, folder: Path) -> None:
+    """copy_weights out of a Hugging Face directory."""
+    copy_weights(model, read_weights(folder), str(folder))
 
 
 def _files(folder: Path) -> list[Path]:
