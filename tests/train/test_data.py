@@ -137,4 +137,9 @@ def test_segments_count_the_documents_of_a_window(tmp_path: Path) -> None:
     make_tokens(tmp_path, {"web": [[3, 1, 4], [9]]})
     batch = everything(opened(tmp_path, length=5, mask_documents=True))
     assert batch.segments is not None
-    assert batch.ids.tolist() == [[1, 2, 0, 0, 5], [6, 7, 0, 9, 10], [11, 12, 13, 14, 15], [16, 0, 0, 0, 0]][:len(batch.ids)]
+    assert (
+        batch.ids.tolist()
+        == [[1, 2, 0, 0, 5], [6, 7, 0, 9, 10], [11, 12, 13, 14, 15], [16, 0, 0, 0, 0]][
+            : len(batch.ids)
+        ]
+    )
