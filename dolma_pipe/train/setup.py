@@ -150,6 +150,7 @@ class Training:
             return
         with self.metrics.pause(), self.autocast():
             found = self.evaluator.run(self.parallel.call, self.world)
+            self.parallel.end_of_evaluation()
         self.metrics.evaluated(found)
 
     def described(self) -> list[str]:
