@@ -10,6 +10,7 @@ from dolma_pipe.cli import (
     assets,
     attributes,
     check,
+    checkpoints,
     classifier,
     dedup,
     explain,
@@ -23,6 +24,7 @@ from dolma_pipe.cli import (
     synthesize,
     tag,
     tokens,
+    train,
 )
 from dolma_pipe.cli import (
     list as list_command,
@@ -60,6 +62,8 @@ COMMANDS = (
     assets,
     mix,
     tokens,
+    train,
+    checkpoints,
 )
 for module in COMMANDS:
     cli.add_command(module.command)

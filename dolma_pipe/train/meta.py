@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from dolma_pipe.errors import TrainError
+from dolma_pipe.tokens import TokenizerStamp
 from dolma_pipe.work import write_json
 
 META = "meta.json"
@@ -15,17 +16,14 @@ VERSION = 1
 CHECKPOINT = re.compile(r"(?:step\d+|tokens\d+|\d{8}-\d{6}-step\d+)\Z")
 
 
-class TokenizerName(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokenizer of the arrays, as their manifest has it."""
-
-    name: str
-    sha256: str
+TokenizerName = TokenizerStamp
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """step: optimizer steps done. tokens: targets read, padding counted. loss: of the last step,
     nats a target. epoch, instances: the data state, instances of this epoch that were read.
-    data_sha256: of all arrays. world: processes. config: train.yaml, resolved."""
+    data_sha256: of all arrays, and of how
+    they are cut; seed: of their order. world: processes. config: train.yaml, resolved."""
 
     format: str = FORMAT
     version: int = VERSION
@@ -36,10 +34,12 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     instances: int
     data_sha256: str
-    tokenizer: TokenizerName | None
+    tokenizer: TokenizerStamp | None
     world: int
     created: str
+    seed: int
     git: str | None = None
+    skip_window: list[tuple[float, float]] = []
     config: dict[str, Any]
 
 

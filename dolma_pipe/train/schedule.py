@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train.config import BatchSettings, OptimizerSettings, ScheduleSettings, TrainConfig
+from dolma_pipe.train.config import OptimizerSettings, ScheduleSettings
 
 
 class Progress(NamedTuple):
@@ -62,26 +62,3 @@ def clip_norm(settings: OptimizerSettings, step: int) -> float | None:
     if settings.clip is None or step >= settings.clip_warmup_steps:
         return settings.clip
     return settings.clip * settings.clip_warmup_factor
-
-
-def batch_instances(settings: BatchSettings, tokens: int) -> int:
-    """Instances of the step that comes after so many tokens: doubled from `warmup.start` on."""
-    grows = settings.warmup
-    if grows is None:
-        return settings.instances
-    return min(settings.instances, grows.start << min(tokens // grows.double_every, 62))
-
-
-def ending(config: TrainConfig, instances: int) -> Progress:
-    """Where a training ends, on data of so many instances: its last step, with all tokens.
-
-    The last batch of an epoch is what is left of it; the step that reaches `tokens` is the last.
-    """
-    length, done = config.data.length, Progress(0, 0)
-    epochs = 1.0 if config.epochs is None else config.epochs
-    last = config.tokens or round(epochs * instances * length)
-    while done.step < config.steps if config.steps else done.tokens < last:
-        left = instances - done.tokens // length % instances
-        batch = min(batch_instances(config.batch, done.tokens), left)
-        done = Progress(done.step + 1, done.tokens + batch * length)
-    return done

@@ -1,71 +1,89 @@
 """Weights of a Hugging Face directory: safetensors, in one file or in shards, and config.json."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from dolma_pipe.errors import TrainError, UserError, WorkError
+from dolma_pipe.errors import TrainError, UserError
 from dolma_pipe.settings import nearest, one_line
 from dolma_pipe.train.initial import fill
-from dolma_pipe.train.model import Model
 from dolma_pipe.train.shape import ModelShape
 from dolma_pipe.work import atomic_write, read_json, write_json
 
 FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
 
 
 def save_weights(state: Mapping[str, Tensor], shape: ModelShape, folder: Path) -> None:
     """Write model.safetensors and config.json, each whole or not at all.
 
-    state: whole tensors by parameter name. shape: Model.shape, with the pattern of its attention.
-    Raises WorkError where they cannot be written.
+    state: whole tensors of one type by parameter name, on any device; only one at a time is held
+    on the CPU. shape: Model.shape, with the pattern of its attention. Raises WorkError.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    path = folder / FILE
-    with atomic_write(path) as file:
-        try:
-            save_file(tensors, file.name, {"format": "pt"})
-        except SafetensorError as error:
-            raise WorkError(f"cannot write {path}: {one_line(error)}") from None
-    dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, tensor in state.items():
+        start, end = end, end + tensor.nbytes
+        kind = {"dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape)}
+        header[name] = kind | {"data_offsets": [start, end]}
+    told = msgspec.json.encode(header)
+    told += b" " * (-len(told) % 8)
+    with atomic_write(
+        folder / FILE
+    ) as file:  # safetensors' own writer neither syncs nor asks umask
+        file.write(len(told).to_bytes(8, "little") + told)
+        for tensor in state.values():
+            plain = tensor.detach().cpu().contiguous().view(-1)
+            file.write(plain.view(torch.uint8).numpy().data)
+    dtype = str(next(iter(state.values())).dtype).removeprefix("torch.")
     write_json(folder / "config.json", shape.to_hf() | {"dtype": dtype, "torch_dtype": dtype})
 
 
-def load_weights(model: Model, folder: Path) -> None:
-    """Fill the model, sharded or not, one tensor after the other, in its own precision.
+def copy_weights(model: nn.Module, tensors: Iterable[tuple[str, Tensor]], told: str) -> None:
+    """Fill a model, sharded or not, with whole tensors by parameter name, in its own precision.
 
-    Raises TrainError where a tensor is missing, unknown or of another shape.
+    told: where they come from. Raises TrainError where a tensor is missing, unknown or of another
+    shape; an output matrix is left out where the model has tied it, as are tables of rotations,
+    which older versions of transformers wrote.
     """
     wanted = dict(model.named_parameters())
     missing = set(wanted)
-    for place, name, tensor in _tensors(folder, model.shape.tied):
+    tied = "lm_head.weight" not in wanted
+    for name, tensor in tensors:
+        if name.endswith("rotary_emb.inv_freq") or (tied and name == "lm_head.weight"):
+            continue
         if name not in wanted:
-            raise TrainError(f"{place}: '{name}' is no weight{nearest(name, list(missing))}")
+            raise TrainError(f"{told}: '{name}' is no weight{nearest(name, list(missing))}")
         if wanted[name].shape != tensor.shape:
             sizes = f"{list(tensor.shape)}, and the model wants {list(wanted[name].shape)}"
-            raise TrainError(f"{place}: {name} is {sizes}")
+            raise TrainError(f"{told}: {name} is {sizes}")
         fill(wanted[name], tensor)
         missing.discard(name)
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise TrainError(f"{folder}: {min(missing)}{more} is not in its weights")
+        raise TrainError(f"{told}: {min(missing)}{more} is not in its weights")
 
 
-def _tensors(folder: Path, tied: bool) -> Iterator[tuple[Path, str, Tensor]]:
-    """Each tensor with its file and name, but those that older transformers wrote needlessly."""
+def read_weights(folder: Path) -> Iterator[tuple[str, Tensor]]:
+    """Each tensor with its name, one after the other, on the CPU. Raises TrainError."""
     for path in _files(folder):
         try:
             with safe_open(path, framework="pt") as file:
                 for name in list(file.keys()):
-                    if name.endswith("rotary_emb.inv_freq") or (tied and name == "lm_head.weight"):
-                        continue
-                    yield path, name, file.get_tensor(name)
+                    yield name, file.get_tensor(name)
         except (SafetensorError, OSError) as error:
             raise TrainError(f"{path}: not readable as safetensors: {one_line(error)}") from None
+
+
+def load_weights(model: nn.Module, folder: Path) -> None:
+    """copy_weights out of a Hugging Face directory."""
+    copy_weights(model, read_weights(folder), str(folder))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -4,13 +4,10 @@ import pytest
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.config import (
-    BatchGrowth,
-    BatchSettings,
     OptimizerSettings,
     ScheduleSettings,
-    parse_config,
 )
-from dolma_pipe.train.schedule import Progress, Schedule, batch_instances, clip_norm, ending
+from dolma_pipe.train.schedule import Progress, Schedule, clip_norm
 
 
 def factors(settings: ScheduleSettings, total: int, *steps: int) -> list[float]:
@@ -66,30 +63,3 @@ def test_clipping_is_wider_at_first() -> None:
     settings = OptimizerSettings(clip=1.0, clip_warmup_steps=3, clip_warmup_factor=10)
     assert [clip_norm(settings, step) for step in (0, 2, 3, 4)] == [10, 10, 1, 1]
     assert clip_norm(OptimizerSettings(clip=None), 0) is None
-
-
-def test_the_batch_size_warm_up_of_the_65b() -> None:
-    """2M tokens a batch, doubled every 100B to 16M."""
-    settings = BatchSettings(
-        instances=8192, warmup=BatchGrowth(start=1024, double_every=100_000_000_000)
-    )
-    billions = (0, 99, 100, 199, 200, 300, 1400, 10**9)
-    sizes = [batch_instances(settings, b * 10**9) for b in billions]
-    assert sizes == [1024, 1024, 2048, 2048, 4096, 8192, 8192, 8192]
-
-
-@pytest.mark.parametrize(
-    ("end", "instances", "step", "read"),
-    [
-        ({}, 100, 4, 100),  # the last batch is what is left of the epoch: 4
-        ({"epochs": 2}, 100, 8, 200),
-        ({"epochs": 0.5}, 100, 2, 64),  # whole batches
-        ({"steps": 5}, 100, 5, 132),
-        ({"tokens": 330}, 100, 2, 64),  # 33 instances: the batch that reaches them is the last
-        ({"tokens": 320}, 100, 1, 32),
-    ],
-)
-def test_where_a_training_ends(end: dict[str, float], instances: int, step: int, read: int) -> None:
-    data = {"tokens": "a", "length": 10}
-    config = parse_config({"name": "a", "model": "olmo-1m", "data": data, **end})
-    assert ending(config, instances) == Progress(step, read * 10)

@@ -1,0 +1,195 @@
+"""Instruct tuning: the chat template of a model directory, and conversations learnt by heart."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
+
+from dolma_pipe.errors import TrainError  # noqa: E402
+from dolma_pipe.tokens.chat import TEMPLATES  # noqa: E402
+from dolma_pipe.train.config import LoraSettings  # noqa: E402
+from dolma_pipe.train.tuning.chat import write_chat_template  # noqa: E402
+from dolma_pipe.train.tuning.lora import add_adapters, merge  # noqa: E402
+from dolma_pipe.work import write_json  # noqa: E402
+from tests.small_tokenizer import small_tokenizer_json  # noqa: E402
+from tests.train.tuned import SHAPE, small_model  # noqa: E402
+
+IGNORED = -100
+
+CONVERSATION = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "What is the capital?"},
+    {"role": "assistant", "content": "The one in the centre."},
+    {"role": "user", "content": "And then?"},
+    {"role": "assistant", "content": "Another."},
+]
+EOS = "<|endoftext|>"
+TULU = (
+    "<|system|>\nBe brief.\n<|user|>\nWhat is the capital?\n"
+    f"<|assistant|>\nThe one in the centre.{EOS}\n"
+    f"<|user|>\nAnd then?\n<|assistant|>\nAnother.{EOS}"
+)
+CHATML = (
+    "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is the capital?<|im_end|>\n"
+    "<|im_start|>assistant\nThe one in the centre.<|im_end|>\n"
+    "<|im_start|>user\nAnd then?<|im_end|>\n<|im_start|>assistant\nAnother.<|im_end|>"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model directory with a tokenizer, whose end of text is 268."""
+    (tmp_path / "tokenizer.json").write_bytes(small_tokenizer_json())
+    config = {"model_type": "olmo", "eos_token_id": 268, "pad_token_id": 267}
+    write_json(tmp_path / "config.json", config)
+    return tmp_path
+
+
+def tokenizer(folder: Path) -> Any:
+    transformers = pytest.importorskip("transformers")
+    return transformers.AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(("name", "text"), [("tulu", TULU), ("chatml", CHATML)])
+def test_transformers_writes_conversations_with_the_template(
+    folder: Path, name: str, text: str
+) -> None:
+    write_chat_template(folder, TEMPLATES[name].jinja())
+    found = tokenizer(folder).apply_chat_template(CONVERSATION, tokenize=False)
+    assert found == text
+
+
+@pytest.mark.parametrize(("name", "end"), [("tulu", EOS), ("chatml", "<|im_end|>")])
+def test_the_assistant_s_tokens_are_marked_and_no_others(folder: Path, name: str, end: str) -> None:
+    write_chat_template(folder, TEMPLATES[name].jinja())
+    words = tokenizer(folder)
+    found = words.apply_chat_template(
+        CONVERSATION, return_dict=True, return_assistant_tokens_mask=True
+    )
+    ids, masks = found["input_ids"], found["assistant_masks"]
+    learnt = words.decode([one for one, mask in zip(ids, masks, strict=True) if mask])
+    assert learnt == f"The one in the centre.{end}Another.{end}"
+
+
+def test_a_prompt_ends_where_the_assistant_speaks(folder: Path) -> None:
+    write_chat_template(folder, TEMPLATES["tulu"].jinja())
+    found = tokenizer(folder).apply_chat_template(
+        CONVERSATION[:2], tokenize=False, add_generation_prompt=True
+    )
+    assert found == TULU.partition("The one")[0]
+
+
+def test_ids_are_those_of_tokenizer_json(folder: Path) -> None:
+    """Whatever class transformers has for the model."""
+    from tokenizers import Tokenizer
+
+    write_chat_template(folder, TEMPLATES["tulu"].jinja())
+    expected = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    text = "the  inner é|||EMAIL_ADDRESS||| 12345"
+    assert tokenizer(folder).encode(text) == expected.encode(text).ids
+    assert (tokenizer(folder).eos_token_id, tokenizer(folder).pad_token_id) == (268, 267)
+
+
+def test_what_tokenizer_config_says_already_stays(folder: Path) -> None:
+    given = {"model_max_length": 77, "eos_token": "<|padding|>"}
+    write_json(folder / "tokenizer_config.json", given)
+    write_chat_template(folder, "{{ messages }}")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    added = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|padding|>"}
+    assert config == given | added
+
+
+def test_a_folder_without_tokenizer_or_end_of_text_is_told(folder: Path) -> None:
+    write_json(folder / "config.json", {"eos_token_id": 5})
+    with pytest.raises(TrainError, match=r"eos_token_id 5 of config\.json is no added token"):
+        write_chat_template(folder, "")
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(TrainError, match=r"needs a tokenizer and a model: .*tokenizer\.json"):
+        write_chat_template(folder, "")
+    assert not (folder / "chat_template.jinja").exists()
+
+
+QUESTIONS = {
+    "What is the capital of France?": "Paris.",
+    "And of Norway?": "It is Oslo, by the fjord.",
+    "Say nothing.": "...",
+    "Count to five.": "1 2 3 4 5",
+}
+LENGTH = 80
+
+
+def conversations() -> tuple[Any, Any]:
+    """Inputs and labels int64[conversations, LENGTH]: bytes, 0 as end of text and as padding."""
+    ids = torch.zeros(len(QUESTIONS), LENGTH + 1, dtype=torch.int64)
+    labels = torch.full_like(ids, IGNORED)
+    for row, (question, answer) in enumerate(QUESTIONS.items()):
+        prompt = f"<|user|>\n{question}\n<|assistant|>\n".encode()
+        said = [*answer.encode(), 0]
+        ids[row, : len(prompt) + len(said)] = torch.tensor([*prompt, *said])
+        labels[row, len(prompt) : len(prompt) + len(said)] = torch.tensor(said)
+    return ids[:, :-1], labels[:, 1:]
+
+
+def overfitted(model: Any, lr: float, steps: int) -> tuple[float, float]:
+    """Loss of the assistant's tokens, nats each, before and after a plain loop."""
+    inputs, labels = conversations()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=0.0)
+    losses = []
+    for _ in range(steps):
+        logits = model(inputs).flatten(0, 1).float()
+        loss = torch.nn.functional.cross_entropy(logits, labels.flatten(), ignore_index=IGNORED)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+    return losses[0], losses[-1]
+
+
+def answers(model: Any) -> list[str]:
+    """What the model says to each question, greedily."""
+    inputs, labels = conversations()
+    found = []
+    for row, targets in zip(inputs, labels, strict=True):
+        first = int((targets != IGNORED).nonzero()[0]) + 1
+        ids = row[:first].tolist()
+        while ids[-1] != 0 and len(ids) < LENGTH:
+            with torch.no_grad():
+                ids.append(int(model(torch.tensor([ids]))[0, -1].argmax()))
+        found.append(bytes(ids[first:-1]).decode())
+    return found
+
+
+SFT_SHAPE = msgspec.structs.replace(SHAPE, vocab_size=256, hidden_size=64, context=LENGTH)
+
+
+def start() -> Any:
+    """Embeddings are large enough that frozen ones can tell one token from all others."""
+    model = small_model(shape=SFT_SHAPE)
+    with torch.no_grad():
+        model.model.embed_tokens.weight.mul_(3)
+    return model
+
+
+def test_all_weights_learn_a_handful_of_conversations_by_heart() -> None:
+    model = start()
+    before, after = overfitted(model, 3e-3, 60)
+    assert before > 4
+    assert after < 0.01
+    assert answers(model) == list(QUESTIONS.values())
+
+
+def test_adapters_alone_do_so_too_and_merge() -> None:
+    model = start()
+    frozen = model.model.embed_tokens.weight.detach().clone()
+    add_adapters(model, LoraSettings(rank=16, alpha=32), seed=0)
+    before, after = overfitted(model, 1e-2, 60)
+    assert before > 4
+    assert after < 0.02
+    assert torch.equal(model.model.embed_tokens.weight, frozen)
+    assert answers(model) == list(QUESTIONS.values())
+    assert answers(merge(model)) == list(QUESTIONS.values())
