@@ -19,7 +19,13 @@ import numpy as np
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.coding import Bits, decode, encode, kind_of
-from dolma_pipe.train.checkpoints.weights import Tensor, Weights, WeightsFile, tensors_of
+from dolma_pipe.train.checkpoints.weights import (
+    Tensor,
+    Weights,
+    WeightsFile,
+    file_sha256,
+    tensors_of,
+)
 
 DELTA = "model.delta"
 FORMAT = "dolma-pipe delta"
@@ -68,8 +74,8 @@ class Base(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """chunk: numbers of a part. files: sha256 of what else belongs to the checkpoint, by path; left_out: bytes of the
-    optimizer that are gone; meta: meta.json of the checkpoint."""
+    """chunk: numbers of a part. files: sha256 of what else belongs to the checkpoint, by path.
+    left_out: bytes of the optimizer that are gone. meta: meta.json of the checkpoint."""
 
     format: str = FORMAT
     version: int = VERSION
@@ -105,39 +111,31 @@ def threads(workers: int | None) -> int:
 
 
 def write_planes(
-    file: IO[bytes],
-    weights: Weights,
-    base: Weights,
-    sha256: dict[str, str],
-    chunk: int,
-    workers: int | None,
+    file: IO[bytes], weights: Weights, base: Weights, chunk: int, workers: int | None
 ) -> list[FileDelta]:
-    """Write the coded weights; what was written comes back. sha256: of the weights' files."""
-    found = []
+    """Write the coded weights; what was written comes back."""
     with ThreadPoolExecutor(threads(workers)) as pool:
-        for source in weights.files:
-            tensors = {
-                one.name: TensorDelta(one.name, _based(one, base), []) for one in source.tensors
-            }
+        return [_write_file(file, source, base, chunk, pool) for source in weights.files]
 
-            def coded(
-                place: _Place, source: WeightsFile = source, tensors: Any = tensors
-            ) -> tuple[str, list[bytes]]:
-                name = place.tensor.name
-                against = _bits(base, place) if tensors[name].based else None
-                kind = kind_of(place.tensor.dtype)
-                values = source.data(place.tensor)[place.start : place.end]
-                return name, encode(values.view(f"<u{kind.bytes}"), against, kind)
 
-            for name, planes in in_order(pool, coded, _places(source.tensors, chunk)):
-                joined = b"".join(planes)
-                file.write(joined)
-                part = Part(zlib.crc32(joined), [len(plane) for plane in planes])
-                tensors[name].parts.append(part)
-            header, name = source.header.decode(), source.path.name
-            one = FileDelta(name, source.bytes, sha256[name], header, list(tensors.values()))
-            found.append(one)
-    return found
+def _write_file(
+    file: IO[bytes], source: WeightsFile, base: Weights, chunk: int, pool: ThreadPoolExecutor
+) -> FileDelta:
+    tensors = {one.name: TensorDelta(one.name, _based(one, base), []) for one in source.tensors}
+
+    def coded(place: _Place) -> tuple[str, list[bytes]]:
+        name = place.tensor.name
+        against = _bits(base, place) if tensors[name].based else None
+        kind = kind_of(place.tensor.dtype)
+        values = source.data(place.tensor)[place.start : place.end]
+        return name, encode(values.view(f"<u{kind.bytes}"), against, kind)
+
+    for name, planes in in_order(pool, coded, _places(source.tensors, chunk)):
+        joined = b"".join(planes)
+        file.write(joined)
+        tensors[name].parts.append(Part(zlib.crc32(joined), [len(plane) for plane in planes]))
+    sha256, header = file_sha256(source.path), source.header.decode()
+    return FileDelta(source.path.name, source.bytes, sha256, header, list(tensors.values()))
 
 
 def write_header(file: IO[bytes], header: Header) -> None:
