@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import msgspec
-import numpy as np
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.coding import CHUNK
@@ -118,14 +117,9 @@ def _write(
     path = Path(file.name)
     files = restored(path, read_header(path), base.weights, workers)
     for original, (_, pieces) in zip(weights.files, files, strict=True):
-        mapped, position = np.memmap(original.path, np.uint8, "r"), 0
-        for piece in pieces:
-            there = mapped[position : position + len(piece)]
-            if not np.array_equal(there, np.frombuffer(piece, np.uint8)):
+        with original.path.open("rb") as there:
+            if any(there.read(len(piece)) != piece for piece in pieces) or there.read(1):
                 raise TrainError(f"{original.path} changed while it was packed, or does not decode")
-            position += len(piece)
-        if position != mapped.size:
-            raise TrainError(f"{original.path} changed while it was packed")
     return header
 
 
