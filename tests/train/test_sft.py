@@ -42,10 +42,9 @@ CHATML = (
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model directory with a tokenizer, whose end of text is 268."""
+    """A model directory with a tokenizer: end of text is 268, padding 267."""
     (tmp_path / "tokenizer.json").write_bytes(small_tokenizer_json())
-    config = {"model_type": "olmo", "eos_token_id": 268, "pad_token_id": 267}
-    write_json(tmp_path / "config.json", config)
+    write_json(tmp_path / "config.json", {"model_type": "olmo"})
     return tmp_path
 
 
@@ -58,14 +57,14 @@ def tokenizer(folder: Path) -> Any:
 def test_transformers_writes_conversations_with_the_template(
     folder: Path, name: str, text: str
 ) -> None:
-    write_chat_template(folder, TEMPLATES[name].jinja())
+    write_chat_template(folder, TEMPLATES[name].jinja(), 268, 267)
     found = tokenizer(folder).apply_chat_template(CONVERSATION, tokenize=False)
     assert found == text
 
 
 @pytest.mark.parametrize(("name", "end"), [("tulu", EOS), ("chatml", "<|im_end|>")])
 def test_the_assistant_s_tokens_are_marked_and_no_others(folder: Path, name: str, end: str) -> None:
-    write_chat_template(folder, TEMPLATES[name].jinja())
+    write_chat_template(folder, TEMPLATES[name].jinja(), 268, 267)
     words = tokenizer(folder)
     found = words.apply_chat_template(
         CONVERSATION, return_dict=True, return_assistant_tokens_mask=True
@@ -76,7 +75,7 @@ def test_the_assistant_s_tokens_are_marked_and_no_others(folder: Path, name: str
 
 
 def test_a_prompt_ends_where_the_assistant_speaks(folder: Path) -> None:
-    write_chat_template(folder, TEMPLATES["tulu"].jinja())
+    write_chat_template(folder, TEMPLATES["tulu"].jinja(), 268, 267)
     found = tokenizer(folder).apply_chat_template(
         CONVERSATION[:2], tokenize=False, add_generation_prompt=True
     )
@@ -87,7 +86,7 @@ def test_ids_are_those_of_tokenizer_json(folder: Path) -> None:
     """Whatever class transformers has for the model."""
     from tokenizers import Tokenizer
 
-    write_chat_template(folder, TEMPLATES["tulu"].jinja())
+    write_chat_template(folder, TEMPLATES["tulu"].jinja(), 268, 267)
     expected = Tokenizer.from_file(str(folder / "tokenizer.json"))
     text = "the  inner é|||EMAIL_ADDRESS||| 12345"
     assert tokenizer(folder).encode(text) == expected.encode(text).ids
@@ -97,19 +96,18 @@ def test_ids_are_those_of_tokenizer_json(folder: Path) -> None:
 def test_what_tokenizer_config_says_already_stays(folder: Path) -> None:
     given = {"model_max_length": 77, "eos_token": "<|padding|>"}
     write_json(folder / "tokenizer_config.json", given)
-    write_chat_template(folder, "{{ messages }}")
+    write_chat_template(folder, "{{ messages }}", 268, 267)
     config = json.loads((folder / "tokenizer_config.json").read_text())
     added = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|padding|>"}
     assert config == given | added
 
 
 def test_a_folder_without_tokenizer_or_end_of_text_is_told(folder: Path) -> None:
-    write_json(folder / "config.json", {"eos_token_id": 5})
-    with pytest.raises(TrainError, match=r"eos_token_id 5 of config\.json is no added token"):
-        write_chat_template(folder, "")
+    with pytest.raises(TrainError, match=r"tokenizer\.json has no token 5000, the end of text"):
+        write_chat_template(folder, "", 5000)
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(TrainError, match=r"needs a tokenizer and a model: .*tokenizer\.json"):
-        write_chat_template(folder, "")
+    with pytest.raises(TrainError, match=r"goes with a tokenizer: .*tokenizer\.json"):
+        write_chat_template(folder, "", 268)
     assert not (folder / "chat_template.jinja").exists()
 
 
