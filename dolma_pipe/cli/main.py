@@ -24,6 +24,7 @@ from dolma_pipe.cli import (
     synthesize,
     tag,
     tokens,
+    train,
 )
 from dolma_pipe.cli import (
     list as list_command,
@@ -61,6 +62,7 @@ COMMANDS = (
     assets,
     mix,
     tokens,
+    train,
     checkpoints,
 )
 for module in COMMANDS:

@@ -7,7 +7,7 @@ from dolma_pipe.errors import TrainError
 from dolma_pipe.train.config import BatchSettings
 
 
-class Progress(NamedTuple):
+class Position(NamedTuple):
     """The whole state of the data: instances of this epoch that are consumed."""
 
     epoch: int = 0
@@ -35,14 +35,14 @@ class Batches:
             told = f"{growth.start} is above batch.instances, {settings.instances}"
             raise TrainError(f"batch.warmup.start: {told}")
 
-    def size(self, at: Progress) -> int:
+    def size(self, at: Position) -> int:
         """Instances of the step that begins there, over all processes."""
         return min(self._size(at.epoch * self.n + at.instances), self.n - at.instances)
 
-    def after(self, at: Progress) -> Progress:
+    def after(self, at: Position) -> Position:
         """Where the step that begins there ends."""
         instances = at.instances + self.size(at)
-        return Progress(at.epoch, instances) if instances < self.n else Progress(at.epoch + 1)
+        return Position(at.epoch, instances) if instances < self.n else Position(at.epoch + 1)
 
     def steps(self, instances: int) -> int:
         """Steps from the start until so many instances are consumed, epochs added up."""

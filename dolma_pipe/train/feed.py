@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dolma_pipe.train.batches import Batches, Progress
+from dolma_pipe.train.batches import Batches, Position
 from dolma_pipe.train.config import BatchSettings
 from dolma_pipe.train.data import IGNORED, Batch, Instances
 from dolma_pipe.train.order import Numbers, Order
@@ -17,7 +17,7 @@ from dolma_pipe.train.parallel import World
 
 MICRO = 8
 """Instances of a micro-batch at most, where the settings do not say it."""
-START = Progress()
+START = Position()
 AHEAD = 3
 """Steps that are read before they are asked for."""
 
@@ -42,7 +42,7 @@ class Step(NamedTuple):
     instances: int
     targets: int
     numbers: Numbers
-    after: Progress
+    after: Position
 
 
 class Feed:
@@ -59,7 +59,7 @@ class Feed:
         batch: BatchSettings,
         seed: int,
         world: World,
-        progress: Progress = START,
+        progress: Position = START,
     ) -> None:
         """seed: of the order of instances, data.seed."""
         self.batches = Batches(batch, len(instances), instances.length)
@@ -98,7 +98,7 @@ class Feed:
         """Ends the thread, after the step that it is reading."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _read(self, at: Progress) -> Step:
+    def _read(self, at: Position) -> Step:
         """In the thread."""
         rank, size, _ = self._world
         count = self.batches.size(at)

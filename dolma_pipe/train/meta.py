@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from dolma_pipe.errors import TrainError
+from dolma_pipe.tokens import TokenizerStamp
 from dolma_pipe.work import write_json
 
 META = "meta.json"
@@ -15,11 +16,7 @@ VERSION = 1
 CHECKPOINT = re.compile(r"(?:step\d+|tokens\d+|\d{8}-\d{6}-step\d+)\Z")
 
 
-class TokenizerName(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokenizer of the arrays, as their manifest has it."""
-
-    name: str
-    sha256: str
+TokenizerName = TokenizerStamp
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +34,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     instances: int
     data_sha256: str
-    tokenizer: TokenizerName | None
+    tokenizer: TokenizerStamp | None
     world: int
     created: str
     seed: int

@@ -99,6 +99,12 @@ class Parallel:
         if self.kind == "ddp":
             self.call = DistributedDataParallel(self.model, gradient_as_bucket_view=True)
 
+    def told(self) -> str:
+        """On what, and how it is divided."""
+        how = {"one": "", "ddp": ", replicated (DDP)", "fsdp": ", sharded (FSDP2)"}[self.kind]
+        processes = f"{self.world.size} processes{how} on" if how else "on"
+        return f"{processes} {self.world.device.type}"
+
     @contextmanager
     def backward(self, *, last: bool) -> Iterator[None]:
         """Around forward and backward of a micro-batch: processes add gradients up in the last."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from dolma_pipe.errors import TrainError, UserError, WorkError
+from dolma_pipe.errors import TrainError, UserError
 from dolma_pipe.settings import nearest, one_line
 from dolma_pipe.train.initial import fill
 from dolma_pipe.train.shape import ModelShape
@@ -15,22 +17,31 @@ from dolma_pipe.work import atomic_write, read_json, write_json
 
 FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
 
 
 def save_weights(state: Mapping[str, Tensor], shape: ModelShape, folder: Path) -> None:
     """Write model.safetensors and config.json, each whole or not at all.
 
-    state: whole tensors by parameter name. shape: Model.shape, with the pattern of its attention.
-    Raises WorkError where they cannot be written.
+    state: whole tensors of one type by parameter name, on any device; only one at a time is held
+    on the CPU. shape: Model.shape, with the pattern of its attention. Raises WorkError.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    path = folder / FILE
-    with atomic_write(path) as file:
-        try:
-            save_file(tensors, file.name, {"format": "pt"})
-        except SafetensorError as error:
-            raise WorkError(f"cannot write {path}: {one_line(error)}") from None
-    dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, tensor in state.items():
+        start, end = end, end + tensor.nbytes
+        kind = {"dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape)}
+        header[name] = kind | {"data_offsets": [start, end]}
+    told = msgspec.json.encode(header)
+    told += b" " * (-len(told) % 8)
+    with atomic_write(
+        folder / FILE
+    ) as file:  # safetensors' own writer neither syncs nor asks umask
+        file.write(len(told).to_bytes(8, "little") + told)
+        for tensor in state.values():
+            plain = tensor.detach().cpu().contiguous().view(-1)
+            file.write(plain.view(torch.uint8).numpy().data)
+    dtype = str(next(iter(state.values())).dtype).removeprefix("torch.")
     write_json(folder / "config.json", shape.to_hf() | {"dtype": dtype, "torch_dtype": dtype})
 
 

@@ -5,13 +5,21 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dolma_pipe.errors import TokensError
 from dolma_pipe.stages.pack import PackSettings, pack
-from dolma_pipe.tokens import TokenArrays
+from dolma_pipe.tokens import (
+    PackedTokens,
+    TokenArrays,
+    source_of,
+    write_manifest,
+    write_tokens,
+)
 from dolma_pipe.train.config import DataSettings
 from dolma_pipe.train.data import IGNORED, Batch, Instances, open_instances
 from tests.made_tokens import EOS, Lengths, make_tokens
@@ -117,8 +125,6 @@ def test_packed_instances_are_those_of_the_plan(
 
 def instances_of(arrays: TokenArrays, plan: str) -> list[list[list[int]]]:
     """Documents, or parts of them, of each instance."""
-    from dolma_pipe.tokens import PackedTokens
-
     packed = PackedTokens(arrays, plan)
     files = {shard.file: arrays.ids(shard).tolist() for shard in arrays.shards()}
     found = []
@@ -133,13 +139,173 @@ def instances_of(arrays: TokenArrays, plan: str) -> list[list[list[int]]]:
     return found
 
 
-def test_segments_count_the_documents_of_a_window(tmp_path: Path) -> None:
+def test_windows_and_the_documents_in_them(tmp_path: Path) -> None:
     make_tokens(tmp_path, {"web": [[3, 1, 4], [9]]})
     batch = everything(opened(tmp_path, length=5, mask_documents=True))
     assert batch.segments is not None
-    assert (
-        batch.ids.tolist()
-        == [[1, 2, 0, 0, 5], [6, 7, 0, 9, 10], [11, 12, 13, 14, 15], [16, 0, 0, 0, 0]][
-            : len(batch.ids)
-        ]
+    assert [a.dtype for a in batch] == [np.int64, np.int64, np.int32]
+    assert batch.ids.tolist() == [
+        [1, 2, EOS, EOS, 5],
+        [6, 7, EOS, 9, 10],
+        [11, 12, 13, 14, 15],
+        [16, EOS, EOS, EOS, EOS],
+    ]
+    none = IGNORED
+    assert batch.labels.tolist() == [
+        [2, EOS, none, none, 6],
+        [7, EOS, none, 10, 11],
+        [12, 13, 14, 15, 16],
+        [EOS, none, none, none, none],
+    ]
+    assert batch.segments.tolist() == [
+        [0, 0, 0, 1, 2],
+        [0, 0, 0, 1, 1],
+        [0, 0, 0, 0, 0],
+        [0, 0, -1, -1, -1],
+    ]
+
+
+def test_documents_in_windows_of_their_own(tmp_path: Path) -> None:
+    make_tokens(tmp_path, {"web": [[3, 1, 8]]})
+    instances = opened(tmp_path, length=5, view="padded", mask_documents=True)
+    batch = everything(instances)
+    assert batch.segments is not None
+    assert batch.ids.tolist() == [[1, 2, EOS, EOS, EOS], [5, 6, 7, 8, 9], [10, 11, EOS, EOS, EOS]]
+    none = IGNORED
+    assert batch.labels.tolist() == [
+        [2, EOS, none, none, none],
+        [6, 7, 8, 9, 10],
+        [11, EOS, none, none, none],
+    ]
+    assert batch.segments.tolist() == [[0, 0, 0, -1, -1], [0] * 5, [0, 0, 0, -1, -1]]
+    assert instances.notes == ["1 documents of one token have no target: left out"]
+    assert instances.sources == {"web": 11}
+
+
+def test_any_instances_in_any_order(tmp_path: Path) -> None:
+    make_tokens(tmp_path, LENGTHS)
+    for view in ("concatenate", "padded"):
+        instances = opened(tmp_path, view=view, mask_documents=True)
+        batch, numbers = everything(instances), [3, 0, 3, len(instances) - 1]
+        for whole, some in zip(batch, instances.batch(numbers), strict=True):
+            assert np.array_equal(whole[numbers], some)
+        assert instances.batch([]).ids.shape == (0, S)
+        for wrong in ([-1], [len(instances)]):
+            with pytest.raises(IndexError, match=f"of {len(instances)}"):
+                instances.batch(wrong)
+
+
+@pytest.mark.parametrize("view", ["concatenate", "padded", "packed"])
+def test_what_no_loss_mask_lets_through_is_no_target(tmp_path: Path, view: str) -> None:
+    """EOS within a document of two turns ends no document."""
+    documents = [[5, 6, EOS, 7, EOS], [8, EOS], [9, 10, 11, EOS, 12, 13, EOS, 14, 15, 16, EOS]]
+    losses = [[0, 1, 1, 0, 1], [0, 1], [0, 0, 1, 1, 0, 1, 1, 0, 0, 1, 1]]
+    arrays = make_conversations(tmp_path, documents, losses)
+    plan = pack(tmp_path, PackSettings(length=S))[0] if view == "packed" else None
+    expected = Counter(
+        (ids[t - 1], ids[t])
+        for ids, loss in zip(documents, losses, strict=True)
+        for t in range(1, len(ids))
+        if loss[t]
     )
+    batch = everything(opened(tmp_path, view=view, plan=plan, mask_documents=True))
+    assert pairs(batch) == expected
+    assert batch.segments is not None
+    if view == "concatenate":
+        assert batch.segments[0].tolist() == [0] * 5 + [1] * 2 + [2] * 9
+    assert pairs(everything(opened(tmp_path, view=view, plan=plan))) >= expected
+    for shard in arrays.shards():
+        flip(tmp_path / f"{shard.stem}.loss.u8", 3)
+    with pytest.raises(TokensError, match=r"chat/part-00000\.loss\.u8: its bytes"):
+        opened(tmp_path)
+
+
+def make_conversations(
+    folder: Path, documents: list[list[int]], losses: list[list[int]]
+) -> TokenArrays:
+    arrays = make_tokens(folder, {"chat": [[4]]})
+    with write_tokens(folder / "chat/part-00000", arrays.dtype, 60_001, EOS, loss=True) as writer:
+        for ids, loss in zip(documents, losses, strict=True):
+            writer.add(np.array(ids, np.uint16), "one", "in", 1, np.array(loss, np.uint8))
+    source = source_of("chat", [writer.shard("chat/part-00000.npy")])
+    changed = msgspec.structs.replace(
+        arrays.manifest, sources=(source,), tokens=source.tokens, documents=source.documents
+    )
+    write_manifest(folder, changed)
+    return TokenArrays(folder)
+
+
+def flip(path: Path, at: int = 9) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_flipped_byte_is_refused_and_the_shard_is_named(tmp_path: Path) -> None:
+    make_tokens(tmp_path, LENGTHS)
+    flip(tmp_path / "web/part-00002.npy", 3)
+    with pytest.raises(TokensError, match=r"web/part-00002\.npy: its bytes are not those"):
+        opened(tmp_path)
+    assert len(opened(tmp_path, check=False))
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_a_shard_of_another_size_is_refused_by_name(tmp_path: Path, checked: bool) -> None:
+    make_tokens(tmp_path, LENGTHS)
+    path = tmp_path / "code/part-00000.npy"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(TokensError, match=r"code/part-00000\.npy: 64 bytes, 66 expected"):
+        opened(tmp_path, check=checked)
+    path.unlink()
+    with pytest.raises(TokensError, match=r"code/part-00000\.npy: No such file"):
+        opened(tmp_path, check=checked)
+
+
+def test_offsets_elsewhere_are_refused_where_documents_count(tmp_path: Path) -> None:
+    make_tokens(tmp_path, LENGTHS)
+    path = tmp_path / "web/part-00000.offsets.u64"
+    offsets = np.fromfile(path, "<u8")
+    offsets[1] += 1
+    offsets.tofile(path)
+    assert len(opened(tmp_path))
+    with pytest.raises(TokensError, match=r"web/part-00000\.npy: its offsets are not"):
+        opened(tmp_path, view="padded")
+
+
+def test_what_makes_another_data_set(tmp_path: Path) -> None:
+    make_tokens(tmp_path / "a", LENGTHS)
+    make_tokens(tmp_path / "b", {"web": [[100]]})
+    for chosen in (PLANS[0], PackSettings(length=S, seed=5, name="other")):
+        pack(tmp_path / "a", chosen)
+    a, b = tmp_path / "a", tmp_path / "b"
+    known = [
+        opened(a),
+        opened(a, length=S + 1),
+        opened(a, view="padded"),
+        opened(a, view="packed", plan="best-fit-16"),
+        opened(a, view="packed", plan="other"),
+        opened(b),
+        opened(a, b),
+        opened(b, a),
+    ]
+    assert len({instances.sha256 for instances in known}) == len(known)
+    shutil.copytree(a, tmp_path / "moved/tokens")
+    for same in ({}, {"check": False}, {"seed": 9}, {"mask_documents": True}):
+        assert opened(tmp_path / "moved", **same).sha256 == known[0].sha256
+
+
+def test_the_documents_of_instances_are_told(tmp_path: Path) -> None:
+    make_tokens(tmp_path, LENGTHS)
+    instances = opened(tmp_path)
+    assert instances.told([0]) == ['web "0" (in.zst:1)', 'web "1" (in.zst:2)']
+    assert instances.told([len(instances) - 1, 3]) == [
+        'web "3" (in.zst:4)',
+        'web "0" (in.zst:1)',
+        'web "0" (in.zst:1)',
+        'web "0" (in.zst:1)',
+        'web "1" (in.zst:2)',
+        'code "2" (in.zst:3)',
+        'code "3" (in.zst:4)',
+    ]
+    (tmp_path / "web/part-00000.csv.gz").unlink()
+    assert instances.told([0]) == [f"{tmp_path}/web/part-00000.csv.gz is missing"]

@@ -4,6 +4,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -78,6 +79,12 @@ class Instances:
 
     def __len__(self) -> int:
         return len(self._view)
+
+    @property
+    def tokenizer_file(self) -> Path | None:
+        """The tokenizer.json that made the ids, where the arrays carry it. Raises TokensError."""
+        arrays = self._corpus.arrays
+        return arrays[0].tokenizer_file() if arrays else None
 
     def batch(self, numbers: npt.ArrayLike) -> Batch:
         """Instances by number. Raises IndexError for one that is not there."""

@@ -73,9 +73,14 @@ def _corpus(settings: DataSettings) -> Corpus:
 
 
 def _kind(path: Path) -> str:
-    if is_encoded(path):
-        return "encoded"
-    return "tokens" if (_folder(path) / MANIFEST).is_file() else "raw"
+    if (path / "tokens" / MANIFEST).is_file():
+        return "tokens"
+    if (path / "encoded").is_dir():  # beside a manifest.json that is not one of arrays
+        told = f"run its recipe to the end, or read {path / 'encoded'}"
+        raise TrainError(f"data.tokens: {path} has no tokens/ yet: {told}")
+    if (path / MANIFEST).is_file():
+        return "tokens"
+    return "encoded" if is_encoded(path) else "raw"
 
 
 def _folder(path: Path) -> Path:
@@ -95,7 +100,7 @@ def _files(entry: str) -> list[Path]:
 
 def _enough(name: str, tokens: int, length: int) -> None:
     if tokens < length + 1:
-        need = f"need S+1 = {length + 1:,}, have {tokens:,}"
+        need = f"need S+1 = {length + 1}, have {tokens}"
         raise TrainError(f"{name}: too few tokens for data.length: {need}")
 
 

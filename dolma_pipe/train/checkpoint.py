@@ -1,0 +1,113 @@
+"""Save and load a training: a Hugging Face directory, the optimizer's state, and meta.json.
+
+    stepN/model.safetensors, config.json   fp32, as trained; transformers loads it
+    stepN/tokenizer.json                   of the arrays, where they carry it
+    stepN/train/                           torch.distributed.checkpoint: loads at any world size
+    stepN/meta.json                        where the training was
+
+With adapters (LoRA) stepN/ holds these in PEFT's form instead of whole weights. The folder appears
+under its name when all of it is on disk.
+"""
+
+import shutil
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.state_dict import (
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+
+from dolma_pipe.errors import TrainError
+from dolma_pipe.tokens import TOKENIZER
+from dolma_pipe.train.config import TrainConfig
+from dolma_pipe.train.initial import initialise
+from dolma_pipe.train.optimizer import Optimizers
+from dolma_pipe.train.parallel import Parallel
+from dolma_pipe.train.tuning.adapters import (
+    Base,
+    base_of,
+    has_adapters,
+    read_adapters,
+    save_adapters,
+)
+from dolma_pipe.train.tuning.lora import adapter_state, first_adapters
+from dolma_pipe.train.tuning.weights import model_weights
+from dolma_pipe.train.weights import copy_weights, save_weights
+
+STATE = "train"
+
+
+def save_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> None:
+    """Every process writes its part into folder/train; all must call it."""
+    state = _state(parallel, optimizers)
+    alone = parallel.world.size == 1
+    save(state, storage_writer=FileSystemWriter(folder / STATE), no_dist=alone)
+
+
+def load_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> None:
+    """Go on with what was saved, at whatever world size. Raises TrainError."""
+    state = _state(parallel, optimizers)
+    alone = parallel.world.size == 1
+    try:
+        load(state, storage_reader=FileSystemReader(folder / STATE), no_dist=alone)
+    except (CheckpointException, OSError, RuntimeError, EOFError) as error:
+        told = str(error).strip().splitlines()
+        last = told[-1] if told else type(error).__name__
+        raise TrainError(f"{folder / STATE}: cannot be read: {last}") from error
+    set_optimizer_state_dict(parallel.model, optimizers.each, optim_state_dict=state)
+
+
+def _state(parallel: Parallel, optimizers: Optimizers) -> dict[str, Any]:
+    """By names of parameters; torch makes what a first step would make, and changes nothing."""
+    return dict(get_optimizer_state_dict(parallel.model, optimizers.each))
+
+
+class Weights:
+    """The weights of a run on their way to and from disk: whole, or adapters on those of a base."""
+
+    def __init__(self, parallel: Parallel, config: TrainConfig, tokenizer: Path | None) -> None:
+        """tokenizer: of the arrays, to lie in every checkpoint."""
+        self._parallel, self._lora, self._tokenizer = parallel, config.lora, tokenizer
+        self._start = Path(config.start) if config.start else None
+        self._seed = config.seed
+        self._base: Base | None = None
+
+    def first(self) -> None:
+        """Those that a training starts with."""
+        model = self._parallel.model
+        if self._start is None:
+            initialise(model, self._seed)
+            return
+        adapters = first_adapters(model, self._seed) if self._lora else ()
+        copy_weights(model, chain(model_weights(self._start), adapters), str(self._start))
+
+    def load(self, folder: Path) -> None:
+        """Those of a checkpoint. Raises TrainError where it is damaged or of another model."""
+        if has_adapters(folder) != (self._lora is not None):
+            told = "has adapters alone" if self._lora is None else "has whole weights"
+            raise TrainError(f"{folder} {told}, unlike `lora` of this training: another name")
+        found = model_weights(folder)
+        if self._lora is not None:
+            adapters = read_adapters(folder).state.items()
+            found = chain(model_weights(base_of(folder)), adapters)
+        copy_weights(self._parallel.model, found, str(folder))
+
+    def save(self, folder: Path) -> None:
+        """Into a checkpoint that is being written; all processes must call it."""
+        model, is_main = self._parallel.model, self._parallel.world.is_main
+        state = adapter_state(model) if self._lora else self._parallel.whole_weights()
+        if not is_main:
+            return
+        if self._lora is None or self._start is None:
+            save_weights(state, model.shape, folder)
+        else:
+            self._base = self._base or Base.at(folder, self._start)
+            save_adapters(folder, state, self._lora, self._base)
+        if self._tokenizer is not None:
+            shutil.copyfile(self._tokenizer, folder / TOKENIZER)
