@@ -1,4 +1,5 @@
 """Low-rank adapters: what they compute, which parameters are trained, and merging."""
+# ruff: noqa: E402, imports follow importorskip
 
 import copy
 
@@ -6,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
 
-from dolma_pipe.errors import TrainError  # noqa: E402
-from dolma_pipe.train.config import LoraSettings  # noqa: E402
-from dolma_pipe.train.model import Model  # noqa: E402
-from dolma_pipe.train.tuning.lora import (  # noqa: E402
+from dolma_pipe.errors import TrainError
+from dolma_pipe.train.config import LoraSettings
+from dolma_pipe.train.model import Model
+from dolma_pipe.train.tuning.lora import (
     LoraLinear,
     adapted,
     adapter_state,
@@ -21,7 +22,7 @@ from dolma_pipe.train.tuning.lora import (  # noqa: E402
     merged,
     trained_told,
 )
-from tests.train.tuned import LORA, SHAPE, adapted_model, logits, small_ids, small_model  # noqa: E402
+from tests.train.tuned import LORA, SHAPE, adapted_model, logits, small_ids, small_model
 
 
 def test_new_adapters_compute_nothing() -> None:

@@ -1,4 +1,5 @@
 """Instruct tuning: the chat template of a model directory, and conversations learnt by heart."""
+# ruff: noqa: E402, imports follow importorskip
 
 import json
 from pathlib import Path
@@ -9,14 +10,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
 
-from dolma_pipe.errors import TrainError  # noqa: E402
-from dolma_pipe.tokens.chat import TEMPLATES  # noqa: E402
-from dolma_pipe.train.config import LoraSettings  # noqa: E402
-from dolma_pipe.train.tuning.chat import write_chat_template  # noqa: E402
-from dolma_pipe.train.tuning.lora import add_adapters, merge  # noqa: E402
-from dolma_pipe.work import write_json  # noqa: E402
-from tests.small_tokenizer import small_tokenizer_json  # noqa: E402
-from tests.train.tuned import SHAPE, small_model  # noqa: E402
+from dolma_pipe.errors import TrainError
+from dolma_pipe.tokens.chat import TEMPLATES
+from dolma_pipe.train.config import LoraSettings
+from dolma_pipe.train.tuning.chat import write_chat_template
+from dolma_pipe.train.tuning.lora import add_adapters, merge
+from dolma_pipe.work import write_json
+from tests.small_tokenizer import small_tokenizer_json
+from tests.train.tuned import SHAPE, small_model
 
 IGNORED = -100
 
