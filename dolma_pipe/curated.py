@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from dolma_pipe.conversations import around_marks
 from dolma_pipe.cuts import Cuts
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I64, U8
@@ -46,11 +47,13 @@ def read_curated_lines(path: Path | str) -> Iterator[bytes]:
         raise WorkError(f"{path} is damaged ({damage}): remove it and run again") from None
 
 
-def read_texts(path: Path | str, rows: I64, cuts: Cuts | None = None) -> Iterator[Texts]:
+def read_texts(
+    path: Path | str, rows: I64, cuts: Cuts | None = None, *, messages: bool = False
+) -> Iterator[Texts]:
     """The texts of these rows (ascending), in batches of some megabytes.
 
-    cuts: of the whole shard, taken out of the texts. Raises WorkError where the shard is damaged
-    or has fewer rows.
+    cuts: of the whole shard, taken out of the texts; messages: all but the marks of turns. Raises
+    WorkError where the shard is damaged or has fewer rows.
     """
     wanted = iter(rows.tolist())
     row = next(wanted, None)
@@ -63,7 +66,7 @@ def read_texts(path: Path | str, rows: I64, cuts: Cuts | None = None) -> Iterato
         size += len(line)
         row = next(wanted, None)
         if size >= BATCH_BYTES or row is None:
-            yield _texts(rows[done : done + len(held)], held, cuts)
+            yield _texts(rows[done : done + len(held)], held, cuts, messages)
             held, size, done = [], 0, done + len(held)
         if row is None:
             return
@@ -71,7 +74,7 @@ def read_texts(path: Path | str, rows: I64, cuts: Cuts | None = None) -> Iterato
         raise WorkError(f"{path} has no row {row}: remove it and run again")
 
 
-def _texts(rows: I64, held: list[bytes], cuts: Cuts | None) -> Texts:
+def _texts(rows: I64, held: list[bytes], cuts: Cuts | None, messages: bool) -> Texts:
     column = pa.array([_decode(line).text for line in held], pa.large_string())
     _, offsets, text = column.buffers()
     # an empty buffer has no memory to look at
@@ -80,5 +83,7 @@ def _texts(rows: I64, held: list[bytes], cuts: Cuts | None) -> Texts:
     )
     borders = np.frombuffer(offsets, np.int64)[: len(held) + 1]
     if cuts is not None:
-        content, borders = cuts.of(rows).apply(content, borders)
+        of = cuts.of(rows)
+        of = around_marks(of, content, borders) if messages else of
+        content, borders = of.apply(content, borders)
     return Texts(rows, content, borders, held)

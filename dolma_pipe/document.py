@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -24,6 +25,13 @@ class Document(msgspec.Struct):
     created: Any = None
 
 
+class HasId(Protocol):
+    """What a line becomes."""
+
+    id: str | int | None
+
+
+Line = TypeVar("Line", bound=HasId)
 _decode = msgspec.json.Decoder(Document).decode
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -34,9 +42,14 @@ def parse(raw: bytes) -> tuple[Document, bytes, bool]:
     Repaired are: NaN and Infinity (null), a byte order mark, lone surrogates (U+FFFD), bare
     control characters, and an id that is a number. Raises BadLine.
     """
+    return parse_as(raw, _decode)
+
+
+def parse_as(raw: bytes, decode: Callable[[bytes], Line]) -> tuple[Line, bytes, bool]:
+    """The same of a line that `decode` makes another object of, which has an id, too."""
     repaired = False
     try:
-        document = _decode(raw)
+        document = decode(raw)
         if not raw.isascii():
             raw.decode()  # msgspec does not look into the fields that pass through
     except UnicodeDecodeError:
@@ -46,7 +59,7 @@ def parse(raw: bytes) -> tuple[Document, bytes, bool]:
     except (msgspec.DecodeError, RecursionError):
         raw, repaired = _lenient(raw), True
         try:
-            document = _decode(raw)
+            document = decode(raw)
         except msgspec.ValidationError as error:
             raise BadLine(_reason(error)) from None
     if isinstance(document.id, int):

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from dolma_pipe.errors import TokensError
 from dolma_pipe.store import Store
-from dolma_pipe.tokens import ENDINGS, MANIFEST, TokenArrays
+from dolma_pipe.tokens import ENDINGS, LOSS, MANIFEST, TokenArrays
 
 
 class FetchedArrays(TokenArrays):
@@ -28,7 +28,8 @@ class FetchedArrays(TokenArrays):
         self._store = store
 
     def path(self, file: str) -> Path:
-        stem = next((file.removesuffix(e) for e in ENDINGS if file.endswith(e)), None)
+        endings = (*ENDINGS, LOSS)
+        stem = next((file.removesuffix(e) for e in endings if file.endswith(e)), None)
         if stem is None:
             return self._fetched(file, self.folder)
         own = self.folder / str(get_ident())

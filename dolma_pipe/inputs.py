@@ -101,6 +101,9 @@ def _check_reading(place: str, inputs: tuple[Input, ...], reading: Reading) -> N
     """Settings that no file of the source has a use for are a mistake; columns must be there."""
     formats = {item.format for item in inputs}
     tables = bool(formats & {"parquet", "arrow"})
+    if reading.messages and formats != {"jsonl"}:
+        told = ", ".join(sorted(formats))
+        raise RecipeError(f"{place}.messages: conversations are JSONL, the documents are {told}")
     for setting, used in (
         ("columns", tables or reading.columns == ColumnNames()),
         ("html", "warc" in formats or reading.html == Reading().html),

@@ -83,6 +83,14 @@ class Recipe(msgspec.Struct, frozen=True):
         """All shards, in the order that numbers documents: source order, then name."""
         return [shard for source in self.sources for shard in source.inputs]
 
+    def source(self, name: str) -> Source:
+        """The source of this name, which is there."""
+        return next(source for source in self.sources if source.name == name)
+
+    def chats(self) -> list[str]:
+        """Names of the sources of conversations."""
+        return [source.name for source in self.sources if source.reading.messages]
+
     def chosen(self, names: Iterable[str]) -> tuple[Source, ...]:
         """The sources of these names, or all. Raises RecipeError for an unknown one."""
         known = [source.name for source in self.sources]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dolma_pipe.conversations import MARKS
 from dolma_pipe.dedup_index import check_indexes
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.mix_settings import LENGTH, Groups
@@ -11,6 +12,21 @@ from dolma_pipe.settings import nearest
 from dolma_pipe.shelf import blamed
 from dolma_pipe.store import check_place, is_within
 from dolma_pipe.tagger import Kind, Tagger
+from dolma_pipe.tokenizer import load_template
+
+
+def check_chat(recipe: Recipe) -> None:
+    """The chat template is there where conversations are, and only there. Raises RecipeError."""
+    for source in recipe.sources:
+        for mask in source.masks if source.reading.messages else ():
+            if any(mark in mask.replacement for mark in MARKS):
+                raise RecipeError(f"mask.{mask.column}: a control character begins a turn")
+    if recipe.tokenize is None:
+        return
+    if recipe.chats():
+        load_template(recipe.tokenize.chat)
+    elif recipe.tokenize.chat is not None:
+        raise RecipeError("tokenize.chat: no source has conversations (messages: true)")
 
 
 def check_columns(source: Source) -> None:

@@ -14,7 +14,13 @@ from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
 from dolma_pipe.inputs import find_inputs
 from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.recipe import FILTER_STAGES, FilterStage, Mask, Recipe, Rule, Source, TaggerUse
-from dolma_pipe.recipe_checks import check_columns, check_names, check_output, indexed_sources
+from dolma_pipe.recipe_checks import (
+    check_chat,
+    check_columns,
+    check_names,
+    check_output,
+    indexed_sources,
+)
 from dolma_pipe.settings import nearest, one_line, settle
 from dolma_pipe.shard import MAX_DOCUMENT_BYTES
 from dolma_pipe.shelf import blamed, find
@@ -46,6 +52,7 @@ class SourceSection(msgspec.Struct, forbid_unknown_fields=True):
     columns: ColumnNames = ColumnNames()
     html: Html = "resiliparse"
     check_digests: bool = False
+    messages: bool = False
     skip: list[FilterStage] = []
     language: FilterSection = msgspec.field(default_factory=FilterSection)
     quality: FilterSection = msgspec.field(default_factory=FilterSection)
@@ -161,6 +168,7 @@ def _checked(file: RecipeFile) -> Recipe:
             " (tokenize: {tokenizer: gpt-neox-olmo})"
         )
     check_names(recipe, indexed_sources(recipe))
+    check_chat(recipe)
     check_output(recipe)
     return recipe
 
@@ -185,7 +193,9 @@ def _source(
     taggers += _implied(
         taggers, rules, _compared(name, entries, file.mix), _grouped(name, file.mix)
     )
-    reading = Reading(section.format, section.columns, section.html, section.check_digests)
+    reading = Reading(
+        section.format, section.columns, section.html, section.check_digests, section.messages
+    )
     splits = (section.split,) if isinstance(section.split, str) else tuple(section.split)
     inputs = find_inputs(name, section.documents, reading, splits)
     source = Source(name, inputs, tuple(taggers), tuple(rules), tuple(masks), reading)

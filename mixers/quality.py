@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import hyp1f1
 
 from dolma_pipe.curve_mixer import CurveMixer
 from dolma_pipe.mixer import F64
@@ -84,4 +83,6 @@ def _bisect(best: Callable[[float, float], float], power: float, cap: float) -> 
 
 def _integral(power: float, rate: float, x: F64) -> F64:
     """Of t^power exp(rate t) from 0 to x."""
+    from scipy.special import hyp1f1  # a tenth of a second: not for who only reads a recipe
+
     return np.asarray(x ** (power + 1) / (power + 1) * hyp1f1(power + 1, power + 2, rate * x))

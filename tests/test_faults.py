@@ -182,7 +182,7 @@ def test_a_shard_that_kills_its_worker_is_named_and_the_rest_finishes(root: Path
     for name in "abc":
         write(root, f"{name}.jsonl", lines(name, 20))
     write(root, "p.jsonl", b'{"text": "POISON"}')
-    done = dolma_pipe(root, "run", "mix.yaml", "--work", "work", code=1)
+    done = dolma_pipe(root, "run", "mix.yaml", "--work", "work", "--workers", 2, code=1)
     assert done.stderr.splitlines()[-1] == (
         "dolma-pipe: finished without shard web/p: killed its worker 3 times; "
         "run again to try it again"
@@ -264,7 +264,8 @@ def small_disk(root: Path) -> Iterator[Path]:
 def test_a_full_disk_is_one_line_and_nothing_half_written(root: Path, small_disk: Path) -> None:
     for i in range(20):
         write(root, f"a{i:02}.jsonl", lines(f"a{i}", 120))
-    told = dolma_pipe(root, "run", "mix.yaml", "--work", small_disk / "work", code=1).stderr
+    arguments = ("run", "mix.yaml", "--workers", 2, "--work")
+    told = dolma_pipe(root, *arguments, small_disk / "work", code=1).stderr
     assert "No space left on device" in told.splitlines()[-1]
     assert "Traceback" not in told
     curated = list((small_disk / "work" / "curated").rglob("*.zst"))

@@ -26,6 +26,7 @@ FLOORS = {
     "attributes": 1,
     "codepoints": 1,
     "columns": 1,
+    "conversations": 1,
     "curated": 1,
     "cuts": 1,
     "dedup_index": 1,

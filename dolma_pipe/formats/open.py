@@ -15,4 +15,4 @@ def open_format(uri: str, reading: Reading, max_document_bytes: int) -> Format:
         return Arrow(uri, reading.columns, max_document_bytes)
     if reading.format == "warc":
         return Warc(uri, reading, max_document_bytes)
-    return Jsonl(uri, max_document_bytes)
+    return Jsonl(uri, max_document_bytes, messages=reading.messages)

@@ -35,6 +35,8 @@ class Reading(msgspec.Struct, frozen=True):
     """What becomes of HTML in WARC files: its main content by one of two packages, or all text."""
     check_digests: bool = False
     """Whether a WARC record must have the digest that its header tells."""
+    messages: bool = False
+    """Whether a line is a conversation: it has `messages`, or `conversations`, and no text."""
 
 
 class Format(Protocol):

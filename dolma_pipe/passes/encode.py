@@ -4,11 +4,15 @@ again."""
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from dolma_pipe.assets import asset_hash
 from dolma_pipe.engine.base import Task, succeed
 from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.dedup import Deduplicated, Survivors
+from dolma_pipe.tokenizer import load_template
+from dolma_pipe.tokens import LOSS
 from dolma_pipe.work import Work
 
 ENDINGS = (".ids", ".offsets.u64", ".docs.arrow")
@@ -39,7 +43,7 @@ def encode(context: Context, deduplicated: Deduplicated) -> list[EncodedInput]:
     for survivors in deduplicated.shards:
         key = survivors.curated.shard.key
         task = _task(context, survivors)
-        depends = [task.args["eos"], tokenizer, survivors.fingerprint]
+        depends = [task.args["eos"], tokenizer, survivors.fingerprint, task.args["chat"]]
         expected[key] = fingerprint(code_fingerprint(), *depends)
         record = done(context.work, "encode", key, expected[key])
         if record is None or context.force:
@@ -48,12 +52,13 @@ def encode(context: Context, deduplicated: Deduplicated) -> list[EncodedInput]:
             counts[key] = record.counts
     function = "dolma_pipe.stages.tokenize:encode_shard"
     outcomes = []
+    chats = {task.key for task in tasks if task.args["chat"]}
     for task in tasks:
         withdraw_record(context.work, "encode", task.key)
     for outcome in context.map("encode", function, tasks, len(counts)):
         if outcome.error is None:  # commit what is done, also where another shard fails
             counts[outcome.key] = outcome.value
-            outputs = _outputs(context.work, outcome.key)
+            outputs = _outputs(context.work, outcome.key, chat=outcome.key in chats)
             write_record(
                 context.work, "encode", outcome.key, expected[outcome.key], outputs, outcome.value
             )
@@ -74,13 +79,17 @@ def _task(context: Context, survivors: Survivors) -> Task:
         "source": shard.source,
         "tokenizer": recipe.tokenize.tokenizer,
         "eos": recipe.tokenize.eos,
+        "chat": None,
     }
+    if recipe.source(shard.source).reading.messages:
+        args["chat"] = msgspec.to_builtins(load_template(recipe.tokenize.chat))
     return Task(shard.key, args, survivors.curated.counts.kept_bytes)
 
 
-def _outputs(work: Work, key: str) -> list[Path]:
+def _outputs(work: Work, key: str, *, chat: bool) -> list[Path]:
     prefix = work.encoded(key)
-    return [prefix.with_name(prefix.name + ending) for ending in ENDINGS]
+    endings = (*ENDINGS, LOSS) if chat else ENDINGS
+    return [prefix.with_name(prefix.name + ending) for ending in endings]
 
 
 def _encoded(

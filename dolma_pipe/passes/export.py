@@ -40,7 +40,9 @@ def export_documents(context: Context, folder: Path) -> dict[str, int]:
 
 def survivors_of(context: Context, survivors: Survivors) -> dict[str, Any]:
     """What a task is told to read the documents of a shard that survive stage 4."""
+    source = context.recipe.source(survivors.curated.shard.source)
     return {
+        "messages": source.reading.messages,
         "curated": str(context.work.curated(survivors.curated.shard.key)),
         "removed": str(survivors.removed) if survivors.removed else None,
         "cuts": str(survivors.cuts) if survivors.cuts else None,

@@ -25,7 +25,8 @@ from dolma_pipe.stages.mix.documents import Shard, SourceTask
 from dolma_pipe.stages.mix.plan import Plan, copies_path, order_path, plan_path, read_plan
 from dolma_pipe.stages.publish import published, receipts
 from dolma_pipe.store import Store, open_store
-from dolma_pipe.tokens import BESIDE, ENDINGS, MANIFEST
+from dolma_pipe.tokenizer import load_template
+from dolma_pipe.tokens import BESIDE, MANIFEST, TokenShard
 from dolma_pipe.work import Work
 
 
@@ -57,8 +58,9 @@ def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -
     withdraw_manifests(store)
     parts = _assembled(context, store, made)
     shutil.rmtree(work.spool, ignore_errors=True)
-    finish_tokens(work.root, recipe.tokenize, parts, fingerprint=made, counts=counts)
-    outputs = _outputs(context, planned, encoded, sorted(parts))
+    chat = load_template(recipe.tokenize.chat) if recipe.chats() else None
+    finish_tokens(work.root, recipe.tokenize, parts, fingerprint=made, counts=counts, chat=chat)
+    outputs = _outputs(context, planned, encoded, parts)
     write_record(work, "mix", "all", expected, outputs, {})
     return planned
 
@@ -79,7 +81,7 @@ def _assembled(context: Context, store: Store, made: str) -> dict[str, Any]:
     work, tokenize = context.work, context.recipe.tokenize
     assert tokenize is not None
     function = "dolma_pipe.stages.assemble:assemble_part"
-    tasks = assembly_tasks(work.root, tokenize, made)
+    tasks = assembly_tasks(work.root, tokenize, made, chats=context.recipe.chats())
     if tokenize.output is None:
         return succeed(context.map("assemble", function, tasks))
     shutil.rmtree(work.spool, ignore_errors=True)
@@ -134,17 +136,21 @@ def source_tasks(
 
 
 def _outputs(
-    context: Context, planned: Plan, encoded: list[EncodedInput], parts: list[str]
+    context: Context, planned: Plan, encoded: list[EncodedInput], parts: dict[str, Any]
 ) -> list[Path]:
-    """Every file that the pass has written in the work directory; parts: keys of the files of token
-    arrays."""
+    """Every file that the pass has written in the work directory; parts: entries of the manifest by
+    keys of the files of token arrays."""
     work = context.work
     held_out = any(source.held_out.documents for source in planned.sources)
     folders = ["tokens", *(["held_out"] if held_out else [])]
     if context.recipe.tokenize and context.recipe.tokenize.output:
-        outputs = [work.published(key) for key in (*folders, *parts)]
+        outputs = [work.published(key) for key in (*folders, *sorted(parts))]
     else:
-        outputs = [work.root / f"{key}{ending}" for key in parts for ending in ENDINGS]
+        outputs = [
+            work.root / key.split("/")[0] / file
+            for key in sorted(parts)
+            for file in msgspec.convert(parts[key], TokenShard).files
+        ]
         outputs += [work.root / f / name for f in folders for name in (*BESIDE, MANIFEST)]
     outputs.append(plan_path(work))
     outputs += [order_path(work, source.name) for source in planned.sources]

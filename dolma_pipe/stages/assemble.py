@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +19,11 @@ from dolma_pipe.tokenizer import Tokenizer, TokenizeSettings, load_tokenizer
 from dolma_pipe.tokens import (
     BESIDE,
     ENDINGS,
+    LOSS,
     MANIFEST,
     TOKEN_BYTES,
     TOKENIZER,
+    ChatTemplate,
     Manifest,
     TokenizerStamp,
     TokenShard,
@@ -37,7 +39,7 @@ from dolma_pipe.work import Work, json_file, write_json
 class PartTask(msgspec.Struct, frozen=True, kw_only=True):
     """A file to write: folder is tokens or held_out, below the output or the work directory.
 
-    fingerprint: of the mix.
+    fingerprint: of the mix. loss: whether the source has a loss mask.
     """
 
     root: str
@@ -50,12 +52,16 @@ class PartTask(msgspec.Struct, frozen=True, kw_only=True):
     eos_id: int
     output: str | None
     fingerprint: str
+    loss: bool
 
 
-def assembly_tasks(root: Path, settings: TokenizeSettings, fingerprint: str = "") -> list[Task]:
+def assembly_tasks(
+    root: Path, settings: TokenizeSettings, fingerprint: str = "", *, chats: Collection[str] = ()
+) -> list[Task]:
     """One task for `assemble_part` a file of the plan; the key is <folder>/<source>/<part>.
 
-    fingerprint: of the mix, for receipts of what goes to another place.
+    fingerprint: of the mix, for receipts of what goes to another place. chats: sources of
+    conversations.
     """
     tokenizer = load_tokenizer(settings.tokenizer, settings.eos)
     tasks = []
@@ -73,6 +79,7 @@ def assembly_tasks(root: Path, settings: TokenizeSettings, fingerprint: str = ""
                     eos_id=tokenizer.eos_id,
                     output=settings.output,
                     fingerprint=fingerprint,
+                    loss=source.name in chats,
                 )
                 key = f"{folder}/{source.name}/{part.name}"
                 tasks.append(Task(key, dict(msgspec.to_builtins(task)), weight=part.tokens))
@@ -106,10 +113,11 @@ def _written(task: PartTask, prefix: Path) -> dict[str, Any]:
     work, part = Work(task.root), task.part
     dtype = np.dtype(task.dtype)
     encoded = EncodedShards(work, task.shards, dtype)
-    with write_tokens(prefix, dtype, task.vocab_size, task.eos_id) as writer:
+    with write_tokens(prefix, dtype, task.vocab_size, task.eos_id, loss=task.loss) as writer:
         for copies in encoded.copies(order_path(work, task.source), part):
             ids, lengths = encoded.ids(copies)
-            writer.extend(ids, lengths, encoded.rows(copies, writer.ends[-1]))
+            loss = encoded.loss(copies) if task.loss else None
+            writer.extend(ids, lengths, encoded.rows(copies, writer.ends[-1]), loss)
             encoded.release()
     shard = writer.shard(f"{task.source}/{part.name}.npy")
     if (shard.documents, shard.tokens) != (part.documents, part.tokens):
@@ -124,10 +132,12 @@ def finish_tokens(
     *,
     fingerprint: str,
     counts: dict[str, Any],
+    chat: ChatTemplate | None = None,
 ) -> Manifest:
     """Write what lies beside the arrays, remove files of earlier mixes, write the manifests last.
 
-    parts: what `assemble_part` returned, by the key of its task. Returns the manifest of tokens/;
+    parts: what `assemble_part` returned, by the key of its task. chat: the template where there
+    are conversations. Returns the manifest of tokens/;
     held_out/ has one of its own where documents are held out.
     """
     work = Work(root)
@@ -135,7 +145,7 @@ def finish_tokens(
     tokenizer = load_tokenizer(settings.tokenizer, settings.eos)
     store = open_store(settings.output or str(root))
     receipts = work if settings.output else None
-    finish = _Finish(store, receipts, plan, tokenizer, parts, fingerprint, counts)
+    finish = _Finish(store, receipts, plan, tokenizer, parts, fingerprint, counts, chat)
     if any(source.held_out.documents for source in plan.sources):
         finish.folder("held_out", [s for s in plan.sources if s.held_out_parts])
     else:
@@ -153,6 +163,7 @@ class _Finish(NamedTuple):
     parts: Mapping[str, dict[str, Any]]
     fingerprint: str
     counts: dict[str, Any]
+    chat: ChatTemplate | None
 
     def folder(self, name: str, planned: Iterable[SourcePlan]) -> Manifest:
         """Everything of a folder but the arrays, the manifest last."""
@@ -176,6 +187,7 @@ class _Finish(NamedTuple):
             tokens=sum(source.tokens for source in sources),
             sources=sources,
             counts=self.counts,
+            chat=self.chat,
         )
         files[f"{name}/{MANIFEST}"] = self.put(json_file(manifest), f"{name}/{MANIFEST}")
         if self.receipts:
@@ -196,8 +208,7 @@ class _Finish(NamedTuple):
 
 def _remove_others(store: Store, folder: str, sources: Iterable[TokenSource]) -> None:
     """Users glob for *.npy: nothing of an earlier mix may stay."""
-    stems = [shard.file.removesuffix(".npy") for s in sources for shard in s.shards]
-    ours = {f"{folder}/{stem}{ending}" for stem in stems for ending in ENDINGS}
+    ours = {f"{folder}/{file}" for s in sources for shard in s.shards for file in shard.files}
     for name in store.list(folder):
-        if name not in ours and name.endswith(ENDINGS) and name.count("/") == 2:
+        if name not in ours and name.endswith((*ENDINGS, LOSS)) and name.count("/") == 2:
             store.delete(name)

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from dolma_pipe.errors import WorkError
-from dolma_pipe.kernels.jit import I64
+from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.stages.mapped import Mapped
 from dolma_pipe.stages.mix.documents import Shard
 from dolma_pipe.stages.mix.plan import PartPlan
-from dolma_pipe.tokens import Tokens
+from dolma_pipe.tokens import LOSS, Tokens
 from dolma_pipe.work import Work
 
 DOCUMENTS_AT_ONCE = 1 << 16
@@ -36,7 +36,6 @@ class _Shard:
     """An encoded shard, mapped."""
 
     def __init__(self, prefix: Path, src: str) -> None:
-        self.ids = Path(f"{prefix}.ids")
         self._files = Mapped(f"{prefix}.offsets.u64"), Mapped(f"{prefix}.docs.arrow")
         self.offsets: npt.NDArray[np.uint64] = self._files[0].as_array(np.dtype("<u8"))
         self.documents = self._files[1].as_table()
@@ -74,15 +73,23 @@ class EncodedShards:
 
     def ids(self, copies: Copies) -> tuple[Tokens, I64]:
         """Token ids of the copies, and how many each has, end of text included."""
+        return self._gathered(copies, ".ids", self._dtype), copies.ends - copies.starts
+
+    def loss(self, copies: Copies) -> U8:
+        """Of the same tokens, the loss mask; the shards are of conversations."""
+        return self._gathered(copies, LOSS, np.dtype(np.uint8))
+
+    def _gathered(self, copies: Copies, ending: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         lengths = copies.ends - copies.starts
-        ids = np.empty(int(lengths.sum()), self._dtype)
-        size = self._dtype.itemsize
+        values = np.empty(int(lengths.sum()), dtype)
+        size = dtype.itemsize
         places = (np.cumsum(lengths) - lengths) * size
-        view = ids.data.cast("B")
+        view = values.data.cast("B")
         for number, chosen in _by_shard(copies.shards):
             starts, sizes = copies.starts[chosen] * size, lengths[chosen] * size
-            _read(self._shard(number).ids, view, places[chosen], starts, sizes)
-        return ids, lengths
+            path = Path(f"{self._work.encoded(self._shards[number].key)}{ending}")
+            _read(path, view, places[chosen], starts, sizes)
+        return values
 
     def rows(self, copies: Copies, start: int) -> bytes:
         """Rows of the csv: start, end, id, src, loc; the first copy starts at token `start`."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dolma_pipe.conversations import around_marks, with_messages
 from dolma_pipe.curated import read_curated_lines
 from dolma_pipe.cuts import Cuts, no_cuts, read_cuts
 from dolma_pipe.document import parse, with_fields
@@ -14,35 +15,40 @@ from dolma_pipe.shard import write_shard
 
 
 def export_shard(args: dict[str, Any]) -> dict[str, int]:
-    """Task function. args: curated, removed, cuts (or None), out: paths; documents: how many."""
+    """Task function. args: curated, removed, cuts (or None), out: paths; documents: how many.
+
+    messages: whether they are conversations, which are written as such.
+    """
     with write_shard(Path(args["out"])) as writer:
-        writer.lines(survivors_of(args))
+        lines = survivors_of(args)
+        writer.lines(map(with_messages, lines) if args["messages"] else lines)
     return {"documents": writer.documents}
 
 
 def survivors_of(args: dict[str, Any]) -> Iterator[bytes]:
     """The lines of a curated shard that deduplication has left, without what it cut out.
 
-    args: curated, removed, cuts, documents as for export_shard.
+    args: curated, removed, cuts, documents, messages as for export_shard.
     """
     documents = args["documents"]
     removed: U8 = np.zeros(documents, np.uint8)
     if args["removed"]:
         removed = np.fromfile(args["removed"], np.uint8)
     cuts = read_cuts(args["cuts"], documents) if args["cuts"] else no_cuts(documents)
-    yield from _lines(args["curated"], removed, cuts)
+    yield from _lines(args["curated"], removed, cuts, messages=args["messages"])
 
 
-def _lines(curated: str, removed: U8, cuts: Cuts) -> Iterator[bytes]:
+def _lines(curated: str, removed: U8, cuts: Cuts, *, messages: bool) -> Iterator[bytes]:
     edited = np.diff(cuts.offsets) > 0
     lines = zip(read_curated_lines(curated), removed.tolist(), edited.tolist(), strict=True)
     for row, (line, by, cut) in enumerate(lines):
         if by == 0:
-            yield _without_cuts(line, cuts.of(np.array([row]))) if cut else line
+            yield _without_cuts(line, cuts.of(np.array([row])), messages) if cut else line
 
 
-def _without_cuts(line: bytes, cuts: Cuts) -> bytes:
+def _without_cuts(line: bytes, cuts: Cuts, messages: bool) -> bytes:
     """The line with what is left of its text; all other fields keep their bytes."""
     text = np.frombuffer(parse(line)[0].text.encode(), np.uint8)
-    left, _ = cuts.apply(text, np.array([0, len(text)]))
+    whole = np.array([0, len(text)])
+    left, _ = (around_marks(cuts, text, whole) if messages else cuts).apply(text, whole)
     return with_fields(line, text=left.tobytes().decode())

@@ -167,7 +167,15 @@ class _Curation:
         task = self.task
         columns = {name for named in taggers for name in named.columns()}
         masks = [mask for mask in task.masks if mask.column in columns]
-        return Outputs(self.work, task.key, task.rules, masks, self.signatures, stack)
+        return Outputs(
+            self.work,
+            task.key,
+            task.rules,
+            masks,
+            self.signatures,
+            stack,
+            messages=task.reading.messages,
+        )
 
     def _reader(self, quarantine: Callable[[Quarantined], None]) -> ShardReader:
         return ShardReader(

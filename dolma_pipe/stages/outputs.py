@@ -13,9 +13,10 @@ import xxhash
 from dolma_pipe.attributes import Description, ParquetRows, attribute_columns, write_parquet
 from dolma_pipe.batch import Batch
 from dolma_pipe.columns import Settled, gather, numbers, to_arrow
+from dolma_pipe.conversations import around_marks
 from dolma_pipe.document import with_fields
 from dolma_pipe.kernels.jit import I64, Bool
-from dolma_pipe.kernels.spans import masked
+from dolma_pipe.kernels.spans import SpansLike, masked
 from dolma_pipe.recipe import Mask, Rule
 from dolma_pipe.shard import FAST_LEVEL, ShardWriter, write_shard
 from dolma_pipe.stages.decide import KEPT
@@ -60,7 +61,11 @@ class Outputs:
         masks: Sequence[Mask],
         signatures: Signatures,
         stack: ExitStack,
+        *,
+        messages: bool = False,
     ) -> None:
+        """messages: whether the documents are conversations, whose marks no mask may replace."""
+        self._messages = messages
         self._rules = rules
         self._masks = masks
         self._signatures = signatures
@@ -130,12 +135,13 @@ class Outputs:
 
     def _mask(self, batch: Batch, columns: Mapping[str, Settled]) -> tuple[Batch, Bool]:
         """All masks at once: the union of their spans, on the text that the taggers saw."""
-        spans: list[tuple[Spans, bytes]] = []
+        spans: list[tuple[SpansLike, bytes]] = []
         for mask in self._masks:
             column = columns[mask.column]
             assert isinstance(column, Spans)  # the recipe was checked
             self._masked_spans[mask.column] += len(column.starts)
-            spans.append((column, mask.replacement.encode()))
+            apart = around_marks(column, batch.text, batch.offsets) if self._messages else column
+            spans.append((apart, mask.replacement.encode()))
         if not any(len(column.starts) for column, _ in spans):
             return batch, np.zeros(len(batch), np.bool_)
         text, offsets, changed = masked(batch.text, batch.offsets, spans)

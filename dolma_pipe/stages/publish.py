@@ -12,7 +12,7 @@ import msgspec
 
 from dolma_pipe.errors import StoreError
 from dolma_pipe.store import Stamp, Store, open_store
-from dolma_pipe.tokens import ENDINGS
+from dolma_pipe.tokens import ENDINGS, LOSS
 from dolma_pipe.work import Work, json_file, write_json
 
 FOLDERS = ("tokens", "held_out")
@@ -59,7 +59,7 @@ def publish_part(work: Work, place: str, key: str, fingerprint: str, entry: dict
     """Put a part of token arrays from the spool into the store, and write its receipt."""
     store = open_store(place)
     stamps = {}
-    for ending in ENDINGS:
+    for ending in (*ENDINGS, LOSS) if "loss_sha256" in entry else ENDINGS:
         with (work.spool / f"{key}{ending}").open("rb") as file:
             stamps[f"{key}{ending}"] = store.put(file, f"{key}{ending}")
     receipt = Receipt(fingerprint=fingerprint, files=stamps, entry=entry)
@@ -68,7 +68,7 @@ def publish_part(work: Work, place: str, key: str, fingerprint: str, entry: dict
 
 def clear_spool(work: Work, key: str) -> None:
     """Remove a part from the spool, whatever of it is there."""
-    for ending in ENDINGS:
+    for ending in (*ENDINGS, LOSS):
         (work.spool / f"{key}{ending}").unlink(missing_ok=True)
 
 

@@ -6,10 +6,21 @@ probe.py        where the two differ: texts that are hard, and this tokenizer's 
 unlike.py       characters that they are known to treat differently
 sizes.py        bytes of text behind each token
 tokenizer.py    all of it as one thing
+chat.py         conversations as text and special tokens
 """
 
+from dolma_pipe.tokenizer.chat import ChatEncoder, Pieces, load_template
 from dolma_pipe.tokenizer.fast import EncoderFailed
 from dolma_pipe.tokenizer.ids import Ids
 from dolma_pipe.tokenizer.tokenizer import Tokenizer, TokenizeSettings, load_tokenizer
 
-__all__ = ["EncoderFailed", "Ids", "TokenizeSettings", "Tokenizer", "load_tokenizer"]
+__all__ = [
+    "ChatEncoder",
+    "EncoderFailed",
+    "Ids",
+    "Pieces",
+    "TokenizeSettings",
+    "Tokenizer",
+    "load_template",
+    "load_tokenizer",
+]

@@ -29,6 +29,9 @@ class TokenizeSettings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown
     """A named asset, or the path of a tokenizer.json."""
     eos: str | None = None
     """The token after every document; by default the first usual name that the tokenizer has."""
+    chat: str | None = None
+    """How conversations are written: tulu [default], chatml, or the path of a template (.yaml,
+    .json)."""
     max_shard_tokens: Annotated[int, msgspec.Meta(ge=1)] = 1 << 27
     """Tokens of one output file, at most; a longer document gets its own."""
     output: str | None = None
@@ -61,6 +64,13 @@ class Tokenizer:
         self._reference = Reference(self._plain if same else json_file.loaded(self._closed, name))
         self._unlike = unlike(self._settings)
         self._unfit: EncoderFailed | None = None
+
+    @property
+    def special(self) -> dict[str, int]:
+        """Tokens that no text becomes, with their ids: end of text, padding and the like."""
+        added = self._settings.get("added_tokens") or []
+        names = [entry["content"] for entry in added if entry.get("special")]
+        return {name: self._vocabulary[name] for name in (*names, self.eos)}
 
     @property
     def dtype(self) -> np.dtype[Any]:
