@@ -81,6 +81,8 @@ def test_first_values_follow_from_seed_and_name_alone() -> None:
     add_adapters(other, fewer, seed=5)
     name = "model.layers.1.self_attn.o_proj.lora_A"
     assert torch.equal(adapter_state(first)[name], adapter_state(other)[name])
+    above = name.replace("layers.1", "layers.0")
+    assert not torch.equal(adapter_state(first)[name], adapter_state(first)[above])
     another = small_model()
     add_adapters(another, LORA, seed=6)
     assert not torch.equal(adapter_state(first)[name], adapter_state(another)[name])
