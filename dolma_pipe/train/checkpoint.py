@@ -119,6 +119,6 @@ class Weights:
             save_weights(state, model.shape, folder)
         else:
             self._base = self._base or Base.at(folder, self._start)
-            save_adapters(folder, state, self._lora, self._base)
+            save_adapters(folder, state, self._lora, self._base, model.shape)
         if self._tokenizer is not None:
             shutil.copyfile(self._tokenizer, folder / TOKENIZER)

@@ -128,6 +128,8 @@ class CheckpointSettings(Settings, frozen=True, kw_only=True):
     keep_every: Positive | None = None
     """Never remove those of every so many steps; without keep_last the others go but the newest."""
     names: Literal["step", "tokens", "date"] = "step"
+    delta: bool = False
+    """Weights as lossless deltas against those of `start`, which must stay where they are."""
 
 
 class EvaluationSettings(Settings, frozen=True, kw_only=True):
@@ -225,6 +227,8 @@ def parse_config(given: Any) -> TrainConfig:
         raise TrainError("model: a preset is needed (olmo-20m), or a checkpoint to start from")
     if config.lora is not None and config.start is None:
         raise TrainError("lora: adapters need a model to adapt: start")
+    if config.checkpoints.delta and (config.start is None or config.lora is not None):
+        raise TrainError("checkpoints.delta: needs `start`, and whole weights: no lora")
     if (config.data.view == "packed") != (config.data.plan is not None):
         raise TrainError("data.plan: goes with view: packed, and view: packed with a plan")
     return config

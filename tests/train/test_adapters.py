@@ -1,4 +1,5 @@
 """Files of adapters: checkpoints of a LoRA training, folders of PEFT, whole weights of either."""
+# ruff: noqa: E402, imports follow importorskip
 
 import shutil
 from pathlib import Path
@@ -9,24 +10,24 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
 
-from click.testing import CliRunner  # noqa: E402
-from safetensors.torch import load_file, save_file  # noqa: E402
+from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
 
-from dolma_pipe.cli.checkpoints_merge import command  # noqa: E402
-from dolma_pipe.errors import TrainError  # noqa: E402
-from dolma_pipe.train.checkpoints.packing import Against, pack, unpack  # noqa: E402
-from dolma_pipe.train.config import LoraSettings  # noqa: E402
-from dolma_pipe.train.model import Model  # noqa: E402
-from dolma_pipe.train.tuning.adapters import Base, load_adapters, read_adapters  # noqa: E402
-from dolma_pipe.train.tuning.lora import merge  # noqa: E402
-from dolma_pipe.train.tuning.merging import merge_checkpoint  # noqa: E402
-from dolma_pipe.train.tuning.weights import (  # noqa: E402
+from dolma_pipe.cli.checkpoints_merge import command
+from dolma_pipe.errors import TrainError
+from dolma_pipe.train.checkpoints.packing import Against, pack, unpack
+from dolma_pipe.train.config import LoraSettings
+from dolma_pipe.train.model import Model
+from dolma_pipe.train.tuning.adapters import Base, load_adapters, read_adapters
+from dolma_pipe.train.tuning.lora import merge
+from dolma_pipe.train.tuning.merging import merge_checkpoint
+from dolma_pipe.train.tuning.weights import (
     load_model_weights,
     model_weights,
     resolve,
 )
-from dolma_pipe.work import read_json, write_json  # noqa: E402
-from tests.train.tuned import (  # noqa: E402
+from dolma_pipe.work import read_json, write_json
+from tests.train.tuned import (
     SHAPE,
     adapted_model,
     logits,

@@ -1,4 +1,5 @@
 """Low-rank adapters: what they compute, which parameters are trained, and merging."""
+# ruff: noqa: E402, imports follow importorskip
 
 import copy
 
@@ -6,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
 
-from dolma_pipe.errors import TrainError  # noqa: E402
-from dolma_pipe.train.config import LoraSettings  # noqa: E402
-from dolma_pipe.train.model import Model  # noqa: E402
-from dolma_pipe.train.tuning.lora import (  # noqa: E402
+from dolma_pipe.errors import TrainError
+from dolma_pipe.train.config import LoraSettings
+from dolma_pipe.train.model import Model
+from dolma_pipe.train.tuning.lora import (
     LoraLinear,
     adapted,
     adapter_state,
@@ -21,7 +22,7 @@ from dolma_pipe.train.tuning.lora import (  # noqa: E402
     merged,
     trained_told,
 )
-from tests.train.tuned import LORA, SHAPE, adapted_model, logits, small_ids, small_model  # noqa: E402
+from tests.train.tuned import LORA, SHAPE, adapted_model, logits, small_ids, small_model
 
 
 def test_new_adapters_compute_nothing() -> None:
@@ -80,6 +81,8 @@ def test_first_values_follow_from_seed_and_name_alone() -> None:
     add_adapters(other, fewer, seed=5)
     name = "model.layers.1.self_attn.o_proj.lora_A"
     assert torch.equal(adapter_state(first)[name], adapter_state(other)[name])
+    above = name.replace("layers.1", "layers.0")
+    assert not torch.equal(adapter_state(first)[name], adapter_state(first)[above])
     another = small_model()
     add_adapters(another, LORA, seed=6)
     assert not torch.equal(adapter_state(first)[name], adapter_state(another)[name])

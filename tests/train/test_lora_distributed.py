@@ -1,4 +1,5 @@
 """Adapters in two processes: DDP and FSDP2 take the steps of one process alone."""
+# ruff: noqa: E402, imports follow importorskip
 
 import os
 import socket
@@ -9,10 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
 
-from safetensors.torch import load_file, save_file  # noqa: E402
+from safetensors.torch import load_file, save_file
 
-from dolma_pipe.train.tuning.lora import adapter_state  # noqa: E402
-from tests.train.tuned import adapted_model  # noqa: E402
+from dolma_pipe.train.tuning.lora import adapter_state
+from tests.train.tuned import adapted_model
 
 STEPS = 3
 

@@ -1,24 +1,31 @@
 """Instruct tuning: the chat template of a model directory, and conversations learnt by heart."""
+# ruff: noqa: E402, imports follow importorskip
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tokenizers import Tokenizer
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
 
-from dolma_pipe.errors import TrainError  # noqa: E402
-from dolma_pipe.tokens.chat import TEMPLATES  # noqa: E402
-from dolma_pipe.train.config import LoraSettings  # noqa: E402
-from dolma_pipe.train.tuning.chat import write_chat_template  # noqa: E402
-from dolma_pipe.train.tuning.lora import add_adapters, merge  # noqa: E402
-from dolma_pipe.work import write_json  # noqa: E402
-from tests.small_tokenizer import small_tokenizer_json  # noqa: E402
-from tests.train.tuned import SHAPE, small_model  # noqa: E402
-
-IGNORED = -100
+from dolma_pipe.errors import TrainError
+from dolma_pipe.passes.context import Context
+from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.run import run
+from dolma_pipe.tokens import TEMPLATES
+from dolma_pipe.train.config import DataSettings, LoraSettings
+from dolma_pipe.train.data import IGNORED, Batch, open_instances
+from dolma_pipe.train.loss import loss_sums
+from dolma_pipe.train.tuning.chat import write_chat_template
+from dolma_pipe.train.tuning.lora import add_adapters, merge
+from dolma_pipe.work import Work, write_json
+from tests.inline import Inline
+from tests.small_tokenizer import small_tokenizer_json, write_small_tokenizer
+from tests.train.tuned import SHAPE, small_model
 
 CONVERSATION = [
     {"role": "system", "content": "Be brief."},
@@ -42,10 +49,9 @@ CHATML = (
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model directory with a tokenizer, whose end of text is 268."""
+    """A model directory with a tokenizer: end of text is 268, padding 267."""
     (tmp_path / "tokenizer.json").write_bytes(small_tokenizer_json())
-    config = {"model_type": "olmo", "eos_token_id": 268, "pad_token_id": 267}
-    write_json(tmp_path / "config.json", config)
+    write_json(tmp_path / "config.json", {"model_type": "olmo"})
     return tmp_path
 
 
@@ -58,14 +64,14 @@ def tokenizer(folder: Path) -> Any:
 def test_transformers_writes_conversations_with_the_template(
     folder: Path, name: str, text: str
 ) -> None:
-    write_chat_template(folder, TEMPLATES[name].jinja())
+    write_chat_template(folder, TEMPLATES[name].jinja(), 268, 267)
     found = tokenizer(folder).apply_chat_template(CONVERSATION, tokenize=False)
     assert found == text
 
 
 @pytest.mark.parametrize(("name", "end"), [("tulu", EOS), ("chatml", "<|im_end|>")])
 def test_the_assistant_s_tokens_are_marked_and_no_others(folder: Path, name: str, end: str) -> None:
-    write_chat_template(folder, TEMPLATES[name].jinja())
+    write_chat_template(folder, TEMPLATES[name].jinja(), 268, 267)
     words = tokenizer(folder)
     found = words.apply_chat_template(
         CONVERSATION, return_dict=True, return_assistant_tokens_mask=True
@@ -76,7 +82,7 @@ def test_the_assistant_s_tokens_are_marked_and_no_others(folder: Path, name: str
 
 
 def test_a_prompt_ends_where_the_assistant_speaks(folder: Path) -> None:
-    write_chat_template(folder, TEMPLATES["tulu"].jinja())
+    write_chat_template(folder, TEMPLATES["tulu"].jinja(), 268, 267)
     found = tokenizer(folder).apply_chat_template(
         CONVERSATION[:2], tokenize=False, add_generation_prompt=True
     )
@@ -85,9 +91,7 @@ def test_a_prompt_ends_where_the_assistant_speaks(folder: Path) -> None:
 
 def test_ids_are_those_of_tokenizer_json(folder: Path) -> None:
     """Whatever class transformers has for the model."""
-    from tokenizers import Tokenizer
-
-    write_chat_template(folder, TEMPLATES["tulu"].jinja())
+    write_chat_template(folder, TEMPLATES["tulu"].jinja(), 268, 267)
     expected = Tokenizer.from_file(str(folder / "tokenizer.json"))
     text = "the  inner é|||EMAIL_ADDRESS||| 12345"
     assert tokenizer(folder).encode(text) == expected.encode(text).ids
@@ -97,19 +101,18 @@ def test_ids_are_those_of_tokenizer_json(folder: Path) -> None:
 def test_what_tokenizer_config_says_already_stays(folder: Path) -> None:
     given = {"model_max_length": 77, "eos_token": "<|padding|>"}
     write_json(folder / "tokenizer_config.json", given)
-    write_chat_template(folder, "{{ messages }}")
+    write_chat_template(folder, "{{ messages }}", 268, 267)
     config = json.loads((folder / "tokenizer_config.json").read_text())
     added = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|padding|>"}
     assert config == given | added
 
 
 def test_a_folder_without_tokenizer_or_end_of_text_is_told(folder: Path) -> None:
-    write_json(folder / "config.json", {"eos_token_id": 5})
-    with pytest.raises(TrainError, match=r"eos_token_id 5 of config\.json is no added token"):
-        write_chat_template(folder, "")
+    with pytest.raises(TrainError, match=r"tokenizer\.json has no token 5000, the end of text"):
+        write_chat_template(folder, "", 5000)
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(TrainError, match=r"needs a tokenizer and a model: .*tokenizer\.json"):
-        write_chat_template(folder, "")
+    with pytest.raises(TrainError, match=r"goes with a tokenizer: .*tokenizer\.json"):
+        write_chat_template(folder, "", 268)
     assert not (folder / "chat_template.jinja").exists()
 
 
@@ -119,30 +122,69 @@ QUESTIONS = {
     "Say nothing.": "...",
     "Count to five.": "1 2 3 4 5",
 }
-LENGTH = 80
+RECIPE = """
+name: sft
+sources: {chat: {documents: chat.jsonl, messages: true}}
+tokenize: {tokenizer: tokenizer.json, chat: tulu}
+"""
+LENGTH = 72
+SFT_SHAPE = msgspec.structs.replace(SHAPE, vocab_size=272, hidden_size=64, context=LENGTH)
 
 
-def conversations() -> tuple[Any, Any]:
-    """Inputs and labels int64[conversations, LENGTH]: bytes, 0 as end of text and as padding."""
-    ids = torch.zeros(len(QUESTIONS), LENGTH + 1, dtype=torch.int64)
-    labels = torch.full_like(ids, IGNORED)
-    for row, (question, answer) in enumerate(QUESTIONS.items()):
-        prompt = f"<|user|>\n{question}\n<|assistant|>\n".encode()
-        said = [*answer.encode(), 0]
-        ids[row, : len(prompt) + len(said)] = torch.tensor([*prompt, *said])
-        labels[row, len(prompt) : len(prompt) + len(said)] = torch.tensor(said)
-    return ids[:, :-1], labels[:, 1:]
+def asked(question: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": question}]
 
 
-def overfitted(model: Any, lr: float, steps: int) -> tuple[float, float]:
+@pytest.fixture(scope="module")
+def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `dolma-pipe run` makes of the questions and their answers."""
+    folder = tmp_path_factory.mktemp("sft")
+    write_small_tokenizer(folder)
+    lines = []
+    for number, (question, answer) in enumerate(QUESTIONS.items()):
+        messages = [*asked(question), {"role": "assistant", "content": answer}]
+        lines.append(json.dumps({"id": str(number), "messages": messages}) + "\n")
+    (folder / "chat.jsonl").write_text("".join(lines))
+    (folder / "sft.yaml").write_text(RECIPE)
+    with contextlib.chdir(folder):
+        run(Context(read_recipe(Path("sft.yaml")), Work("work"), Inline()))
+    return folder / "work" / "tokens"
+
+
+def conversations(arrays: Path) -> Batch:
+    """A conversation an instance, as the loop gets them; prompts are no targets."""
+    settings = DataSettings(tokens=str(arrays), length=LENGTH, view="padded", mask_documents=True)
+    return open_instances(settings).batch(range(len(QUESTIONS)))
+
+
+def test_targets_are_what_transformers_marks_by_the_template(arrays: Path) -> None:
+    write_chat_template(arrays, TEMPLATES["tulu"].jinja(), 268, 267)
+    words, batch = tokenizer(arrays), conversations(arrays)
+    expected = []
+    for question, answer in QUESTIONS.items():
+        found = words.apply_chat_template(
+            [*asked(question), {"role": "assistant", "content": answer}],
+            return_dict=True,
+            return_assistant_tokens_mask=True,
+        )
+        ids, mask = found["input_ids"], found["assistant_masks"]
+        labels = [one if learnt else IGNORED for one, learnt in zip(ids, mask, strict=True)]
+        expected.append([*zip(ids, [*labels[1:], IGNORED], strict=True)])
+    rows = zip(batch.ids.tolist(), batch.labels.tolist(), strict=True)
+    trained = [[pair for pair in zip(*row, strict=True) if pair[0] != 267] for row in rows]
+    assert sorted(trained) == sorted(expected)
+
+
+def overfitted(model: Any, batch: Batch, lr: float, steps: int) -> tuple[float, float]:
     """Loss of the assistant's tokens, nats each, before and after a plain loop."""
-    inputs, labels = conversations()
+    inputs, labels, segments = map(torch.from_numpy, batch)
+    masks = model.masks(segments)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=0.0)
     losses = []
     for _ in range(steps):
-        logits = model(inputs).flatten(0, 1).float()
-        loss = torch.nn.functional.cross_entropy(logits, labels.flatten(), ignore_index=IGNORED)
+        loss = loss_sums(model(inputs, masks), labels, with_z=False).cross_entropy
+        loss = loss / (labels != IGNORED).sum()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -152,19 +194,15 @@ def overfitted(model: Any, lr: float, steps: int) -> tuple[float, float]:
 
 def answers(model: Any) -> list[str]:
     """What the model says to each question, greedily."""
-    inputs, labels = conversations()
-    found = []
-    for row, targets in zip(inputs, labels, strict=True):
-        first = int((targets != IGNORED).nonzero()[0]) + 1
-        ids = row[:first].tolist()
-        while ids[-1] != 0 and len(ids) < LENGTH:
+    words, found = Tokenizer.from_str(small_tokenizer_json().decode()), []
+    for question in QUESTIONS:
+        ids = words.encode(f"<|user|>\n{question}\n<|assistant|>\n").ids
+        first = len(ids)
+        while ids[-1] != 268 and len(ids) < LENGTH:
             with torch.no_grad():
                 ids.append(int(model(torch.tensor([ids]))[0, -1].argmax()))
-        found.append(bytes(ids[first:-1]).decode())
+        found.append(words.decode(ids[first:-1]))
     return found
-
-
-SFT_SHAPE = msgspec.structs.replace(SHAPE, vocab_size=256, hidden_size=64, context=LENGTH)
 
 
 def start() -> Any:
@@ -175,19 +213,19 @@ def start() -> Any:
     return model
 
 
-def test_all_weights_learn_a_handful_of_conversations_by_heart() -> None:
+def test_all_weights_learn_a_handful_of_conversations_by_heart(arrays: Path) -> None:
     model = start()
-    before, after = overfitted(model, 3e-3, 60)
+    before, after = overfitted(model, conversations(arrays), 3e-3, 60)
     assert before > 4
     assert after < 0.01
     assert answers(model) == list(QUESTIONS.values())
 
 
-def test_adapters_alone_do_so_too_and_merge() -> None:
+def test_adapters_alone_do_so_too_and_merge(arrays: Path) -> None:
     model = start()
     frozen = model.model.embed_tokens.weight.detach().clone()
     add_adapters(model, LoraSettings(rank=16, alpha=32), seed=0)
-    before, after = overfitted(model, 1e-2, 60)
+    before, after = overfitted(model, conversations(arrays), 1e-2, 60)
     assert before > 4
     assert after < 0.02
     assert torch.equal(model.model.embed_tokens.weight, frozen)

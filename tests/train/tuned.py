@@ -74,6 +74,5 @@ def write_whole(folder: Path, model: Model) -> Path:
 def write_adapted(folder: Path, model: Model, base: Path, settings: LoraSettings = LORA) -> Path:
     """A checkpoint of a LoRA training."""
     folder.mkdir(parents=True)
-    save_adapters(folder, adapter_state(model), settings, Base.at(folder, base))
-    write_json(folder / "config.json", model.shape.to_hf())
+    save_adapters(folder, adapter_state(model), settings, Base.at(folder, base), model.shape)
     return folder

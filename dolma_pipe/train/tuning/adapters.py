@@ -16,6 +16,7 @@ from dolma_pipe.errors import TrainError, WorkError
 from dolma_pipe.train.checkpoints.delta import DELTA, is_delta, read_header
 from dolma_pipe.train.checkpoints.weights import file_sha256, weight_files
 from dolma_pipe.train.config import LoraSettings
+from dolma_pipe.train.shape import ModelShape
 from dolma_pipe.train.tuning.lora import attach, load_adapter_state
 from dolma_pipe.work import atomic_write, read_json, write_json
 
@@ -74,9 +75,14 @@ class Adapters(NamedTuple):
 
 
 def save_adapters(
-    folder: Path, state: Mapping[str, Tensor], settings: LoraSettings, base: Base
+    folder: Path,
+    state: Mapping[str, Tensor],
+    settings: LoraSettings,
+    base: Base,
+    shape: ModelShape,
 ) -> None:
-    """Write adapters (lora.adapter_state) so that PEFT, load_adapters and model_weights read them.
+    """Write adapters (lora.adapter_state) so that PEFT, load_adapters and model_weights read them,
+    and the config.json of the model.
 
     folder: a checkpoint that is being written, whose name will be another one beside it.
     """
@@ -97,6 +103,7 @@ def save_adapters(
     }
     write_json(folder / CONFIG, config)
     write_json(folder / BASE, base)
+    write_json(folder / "config.json", shape.to_hf())
 
 
 def read_adapters(folder: Path) -> Adapters:
