@@ -12,7 +12,6 @@ from dolma_pipe.train.config import AttentionSettings
 from dolma_pipe.train.rope import Rope, Table, rotate
 from dolma_pipe.train.shape import ModelShape
 
-
 DEFAULT = AttentionSettings()
 
 
@@ -128,8 +127,8 @@ class Decoder(nn.Module):
         for layer, full in zip(self.layers, self.full_layers, strict=True):
             given = (x, tables[0], masks.full) if full else (x, tables[1], masks.sliding)
             x = checkpoint(layer, *given, use_reentrant=False) if recompute else layer(*given)
-        x = self.norm(x)
-        return x
+        hidden: Tensor = self.norm(x)
+        return hidden
 
 
 class Model(nn.Module):
