@@ -12,6 +12,7 @@ from dolma_pipe.cli import (
     check,
     classifier,
     dedup,
+    evaluate,
     explain,
     export,
     mix,
@@ -60,6 +61,7 @@ COMMANDS = (
     assets,
     mix,
     tokens,
+    evaluate,
 )
 for module in COMMANDS:
     cli.add_command(module.command)

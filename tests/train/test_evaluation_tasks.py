@@ -191,7 +191,9 @@ def test_tasks_are_found_in_the_package_which_is_not_imported(
     assert read_task("sciq").name == "sciq"
     assert len(read_task("sciq_rc_0shot").questions) == 2
     assert len(read_task("sciq_mc_5shot").questions) == 1
-    assert requests.available_tasks() == ["sciq"]
+    names, notes = requests.chosen_tasks(["sciq_mc_5shot", "all", "sciq"])
+    assert names == ["sciq_mc_5shot", "sciq"]
+    assert len(notes) == 8
     with pytest.raises(TrainError, match=r"no task sciqq .did you mean 'sciq'"):
         read_task("sciqq")
     with pytest.raises(TrainError, match=r"task copa: no requests of it in .*0\.1\.0 has them"):

