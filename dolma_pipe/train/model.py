@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from dolma_pipe.train.attention import Rule, attend, dense_mask
+from dolma_pipe.train.attention import Mask, attend, block_mask, dense_mask, rule_of
 from dolma_pipe.train.config import AttentionSettings
 from dolma_pipe.train.rope import Rope, Table, rotate
+from dolma_pipe.train.self_test import decide
 from dolma_pipe.train.shape import ModelShape
 
 DEFAULT = AttentionSettings()
@@ -18,8 +19,8 @@ DEFAULT = AttentionSettings()
 class Masks(NamedTuple):
     """Of layers with full attention and of those with a sliding window; None: causal."""
 
-    full: Tensor | None
-    sliding: Tensor | None
+    full: Mask
+    sliding: Mask
 
 
 class Norm(nn.Module):
@@ -52,7 +53,7 @@ class Attention(nn.Module):
             self.q_norm = Norm(shape, queries)
             self.k_norm = Norm(shape, keys)
 
-    def forward(self, x: Tensor, table: Table, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, table: Table, mask: Mask) -> Tensor:
         q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
         if self.normed:
             q, k = self.q_norm(q), self.k_norm(k)
@@ -97,7 +98,7 @@ class Layer(nn.Module):
             self.post_attention_layernorm = Norm(shape, shape.hidden_size)
             self.post_feedforward_layernorm = Norm(shape, shape.hidden_size)
 
-    def forward(self, x: Tensor, table: Table, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, table: Table, mask: Mask) -> Tensor:
         if self.norm_first:
             x = x + self.self_attn(self.input_layernorm(x), table, mask)
             x = x + self.mlp(self.post_attention_layernorm(x))
@@ -146,6 +147,7 @@ class Model(nn.Module):
     ) -> None:
         super().__init__()
         self.shape, self.attention = shape.with_pattern(attention), attention
+        self.flex = False
         self.model = Decoder(self.shape, recompute)
         if not shape.tied:
             self.lm_head = nn.Linear(shape.hidden_size, shape.rows, bias=False)
@@ -166,13 +168,26 @@ class Model(nn.Module):
         shape = self.shape
         length = segments.shape[1] if segments is not None else length or shape.context
         device = self.model.embed_tokens.weight.device
-        full = sliding = None
+        build = block_mask if self.flex else dense_mask
+        full: Mask = None
         if segments is not None or shape.pattern is not None:
-            full = sliding = dense_mask(Rule(None, shape.pattern), segments, length, device)
+            full = build(rule_of(None, shape.pattern), segments, length, device)
+        sliding = full
         if shape.sliding_window is not None and shape.sliding_window < length:
-            rule = Rule(shape.sliding_window, shape.pattern)
-            sliding = dense_mask(rule, segments, length, device)
+            sliding = build(rule_of(shape.sliding_window, shape.pattern), segments, length, device)
         return Masks(full, sliding)
+
+    def self_test(
+        self, device: torch.device, documents: bool, dtype: torch.dtype = torch.bfloat16
+    ) -> str:
+        """Decide between flex_attention and masked SDPA by comparing them on this device.
+
+        documents: whether there will be segments. dtype: of queries, keys and values. Returns a
+        line that says what was decided and why. Raises TrainError where the settings ask for flex
+        and it does not work.
+        """
+        self.flex, told = decide(self.shape, self.attention.backend, device, documents, dtype)
+        return told
 
     def layers(self) -> list[nn.Module]:
         """The layers, in order: what FSDP shards one by one."""

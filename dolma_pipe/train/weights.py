@@ -1,0 +1,91 @@
+"""Weights of a Hugging Face directory: safetensors, in one file or in shards, and config.json."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from dolma_pipe.errors import TrainError, UserError
+from dolma_pipe.settings import nearest, one_line
+from dolma_pipe.train.initial import fill
+from dolma_pipe.train.model import Model
+from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.work import atomic_write, read_json, write_json
+
+FILE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
+
+
+def save_weights(state: Mapping[str, Tensor], shape: ModelShape, folder: Path) -> None:
+    """Write model.safetensors and config.json, each whole or not at all.
+
+    state: whole tensors of one type by parameter name, on any device; only one at a time is held
+    on the CPU. shape: Model.shape, with the pattern of its attention. Raises WorkError.
+    """
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, tensor in state.items():
+        start, end = end, end + tensor.nbytes
+        kind = {"dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape)}
+        header[name] = kind | {"data_offsets": [start, end]}
+    told = msgspec.json.encode(header)
+    told += b" " * (-len(told) % 8)
+    with atomic_write(
+        folder / FILE
+    ) as file:  # safetensors' own writer neither syncs nor asks umask
+        file.write(len(told).to_bytes(8, "little") + told)
+        for tensor in state.values():
+            plain = tensor.detach().cpu().contiguous().view(-1)
+            file.write(plain.view(torch.uint8).numpy().data)
+    dtype = str(next(iter(state.values())).dtype).removeprefix("torch.")
+    write_json(folder / "config.json", shape.to_hf() | {"dtype": dtype, "torch_dtype": dtype})
+
+
+def load_weights(model: Model, folder: Path) -> None:
+    """Fill the model, sharded or not, one tensor after the other, in its own precision.
+
+    Raises TrainError where a tensor is missing, unknown or of another shape.
+    """
+    wanted = dict(model.named_parameters())
+    missing = set(wanted)
+    for place, name, tensor in _tensors(folder, model.shape.tied):
+        if name not in wanted:
+            raise TrainError(f"{place}: '{name}' is no weight{nearest(name, list(missing))}")
+        if wanted[name].shape != tensor.shape:
+            sizes = f"{list(tensor.shape)}, and the model wants {list(wanted[name].shape)}"
+            raise TrainError(f"{place}: {name} is {sizes}")
+        fill(wanted[name], tensor)
+        missing.discard(name)
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise TrainError(f"{folder}: {min(missing)}{more} is not in its weights")
+
+
+def _tensors(folder: Path, tied: bool) -> Iterator[tuple[Path, str, Tensor]]:
+    """Each tensor with its file and name, but those that older transformers wrote needlessly."""
+    for path in _files(folder):
+        try:
+            with safe_open(path, framework="pt") as file:
+                for name in list(file.keys()):
+                    if name.endswith("rotary_emb.inv_freq") or (tied and name == "lm_head.weight"):
+                        continue
+                    yield path, name, file.get_tensor(name)
+        except (SafetensorError, OSError) as error:
+            raise TrainError(f"{path}: not readable as safetensors: {one_line(error)}") from None
+
+
+def _files(folder: Path) -> list[Path]:
+    if (folder / FILE).is_file():
+        return [folder / FILE]
+    index = folder / INDEX
+    if not index.is_file():
+        raise TrainError(f"{folder}: no checkpoint: neither {FILE} nor {INDEX} is in it")
+    try:
+        return sorted({folder / name for name in read_json(index)["weight_map"].values()})
+    except (UserError, KeyError, TypeError, AttributeError) as error:
+        raise TrainError(f"{index}: no weight_map: {one_line(error)}") from None
