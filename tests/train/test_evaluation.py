@@ -17,7 +17,7 @@ from dolma_pipe.train.config import EvaluationSettings  # noqa: E402
 from dolma_pipe.train.evaluation.evaluator import Evaluator  # noqa: E402
 from dolma_pipe.train.evaluation.held_out import HeldOut  # noqa: E402
 from dolma_pipe.train.evaluation.perplexity import chance_fits, perplexity  # noqa: E402
-from dolma_pipe.train.evaluation.scoring import batches, log_likelihoods  # noqa: E402
+from dolma_pipe.train.evaluation.scoring import batches, log_likelihoods, width  # noqa: E402
 from dolma_pipe.train.parallel import World  # noqa: E402
 from tests.token_arrays import EOS, STAMP, write_arrays  # noqa: E402
 
@@ -121,6 +121,13 @@ def test_batches_take_each_sequence_once_and_keep_their_bound() -> None:
     made = batches(lengths, 1000)
     assert sorted(np.concatenate(made).tolist()) == list(range(500))
     assert all(len(batch) == 1 or len(batch) * lengths[batch].max() <= 1000 for batch in made)
+
+
+def test_widths_are_few_hardly_wider_than_the_longest_and_within_the_context() -> None:
+    for most in (3, 100, 1000, 2048):
+        widths = [width(longest, most) for longest in range(1, most + 1)]
+        assert all(a <= b <= min(most, a * 1.13 + 1) for a, b in enumerate(widths, 1))
+    assert len({width(longest, 1 << 20) for longest in range(1025, 2049)}) == 8
 
 
 def test_all_processes_call_the_model_equally_often_and_get_the_same(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ What a sequence scores depends on its own tokens only, so batches are made for s
 (what does not fit in memory fails at once), padded at the end, where no earlier token sees it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -22,8 +22,9 @@ F64 = npt.NDArray[np.float64]
 
 IGNORED = -100
 BATCH_TOKENS = 8192
-WIDTH_STEP = 16
-"""Widths of batches are multiples of it: a compiled kernel is made again for each width."""
+WIDTHS = 8
+"""Between 1,024 and 2,048 (and so on) batches have one of so many widths: compiled kernels are made
+for each anew."""
 TARGETS_AT_ONCE = 1024
 """Rows of logits that are fp32 at a time: 1,024 x 50,304 x 4 bytes are 206 MB."""
 
@@ -54,13 +55,13 @@ def log_likelihoods(
     on a terminal.
     """
     plan = batches(sequences.lengths, batch_tokens)
-    found = np.zeros(len(sequences.lengths))
+    found, most = np.zeros(len(sequences.lengths)), int(sequences.lengths.max())
     rounds = range(0, len(plan), world.size)
     with _evaluating(model):
         for start in tqdm(rounds, told, disable=_silent(told, world), leave=False):
             mine = start + world.rank
             batch = plan[min(mine, len(plan) - 1)]
-            sums = _batch_sums(model, sequences, batch, world.device)
+            sums = _batch_sums(model, sequences, batch, most, world.device)
             if mine < len(plan):
                 found[batch] = sums
     summed: F64 = world.sum(torch.from_numpy(found).to(world.device)).cpu().numpy()
@@ -72,22 +73,25 @@ def batches(lengths: I64, batch_tokens: int) -> list[I64]:
     order = np.argsort(-lengths, kind="stable")
     found, start = [], 0
     while start < len(order):
-        count = max(1, batch_tokens // _width(int(lengths[order[start]])))
+        longest = int(lengths[order[start]])
+        count = max(1, batch_tokens // width(longest, int(lengths[order[0]])))
         found.append(order[start : start + count])
         start += count
     return found
 
 
-def _width(longest: int) -> int:
-    return -(-longest // WIDTH_STEP) * WIDTH_STEP
+def width(longest: int, most: int) -> int:
+    """Of a batch whose longest sequence this is: an eighth more at most, and never above most."""
+    step = max(1, (1 << (longest - 1).bit_length()) // 2 // WIDTHS)
+    return min(-(-longest // step) * step, most)
 
 
 def _batch_sums(
-    model: nn.Module, sequences: Sequences, batch: Sequence[int] | I64, device: torch.device
+    model: nn.Module, sequences: Sequences, batch: I64, most: int, device: torch.device
 ) -> F64:
-    """float64[batch]."""
+    """float64[batch]. most: the longest of all sequences."""
     rows = [sequences[int(number)] for number in batch]
-    shape = len(rows), _width(max(len(ids) for ids, _ in rows))
+    shape = len(rows), width(max(len(ids) for ids, _ in rows), most)
     inputs, labels = np.zeros(shape, np.int64), np.full(shape, IGNORED, np.int64)
     for row, (ids, wanted) in enumerate(rows):
         inputs[row, : len(ids)], labels[row, : len(wanted)] = ids, wanted
