@@ -45,17 +45,13 @@ def sections(found: Comparison) -> Iterator[Section]:
 
 def grid(found: Comparison) -> str:
     """The table as text."""
-    head, lines = ["", "chance", *found.models], []
-    for section in sections(found):
-        lines.append([section.title])
-        lines += [_cells(row, section) for row in section.rows]
-    widths = [
-        max(len(line[i]) for line in [head, *lines] if len(line) > i) for i in range(len(head))
-    ]
-    widths[0] = max(len(line[0]) for line in lines if len(line) > 1) + 2
+    head = ["", *(f"{name} " for name in ("chance", *found.models))]
+    parts = [(part.title, [_cells(row, part) for row in part.rows]) for part in sections(found)]
+    rows = [head, *(row for _, cells in parts for row in cells)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     told = [_line(head, widths)]
-    for line in lines:
-        told += ["", line[0]] if len(line) == 1 else [_line(line, widths)]
+    for title, cells in parts:
+        told += ["", title, *(_line(row, widths) for row in cells)]
     return "\n".join([*told, "", f"windows of {found.length:,} tokens"])
 
 

@@ -55,6 +55,7 @@ class Transformers(nn.Module):
 
 def find_models(given: list[Path]) -> list[FoundModel]:
     """One for each path, names made unique. Raises TrainError where there is none."""
+    given = list(dict.fromkeys(given))
     found = [_found(path) for path in given]
     names = [model.name for model in found]
     return [
