@@ -73,12 +73,10 @@ def command(
     from dolma_pipe.train.config import EvaluationSettings
     from dolma_pipe.train.evaluation.compare import compare
     from dolma_pipe.train.evaluation.grid import grid
-    from dolma_pipe.train.evaluation.requests import chosen_tasks
     from dolma_pipe.train.parallel import joined
 
-    names, missing = chosen_tasks(list(tasks))
     settings = EvaluationSettings(
-        held_out=list(held_out), tasks=names, tokenizer=tokenizer, max_documents=max_documents
+        held_out=list(held_out), tasks=list(tasks), tokenizer=tokenizer, max_documents=max_documents
     )
     with joined(device) as world:
         found = compare(
@@ -93,7 +91,7 @@ def command(
         )
         if not world.is_main:
             return
-    for note in [*found.notes, *missing]:
+    for note in found.notes:
         click.echo(f"note: {note}", err=True)
     if as_json:
         show_json(found)

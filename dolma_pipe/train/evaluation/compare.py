@@ -74,9 +74,14 @@ def compare(
         )
         chance = chance or evaluator.chance()
         loaded = load_model(model, world.device)
-        with _computing(precision, world.device):
-            measured[model.name] = evaluator.measure(loaded, world)
+        try:
+            with _computing(precision, world.device):
+                measured[model.name] = evaluator.measure(loaded, world)
+        except torch.OutOfMemoryError:
+            told = f"out of memory with {batch_tokens:,} tokens at once: lower --batch-tokens"
+            raise TrainError(f"{model.name}: {told}") from None
         del loaded  # before the next one is loaded
+    notes += evaluator.notes
     return Comparison(length=length, chance=chance, models=measured, notes=notes)
 
 

@@ -10,7 +10,7 @@ from dolma_pipe.errors import TrainError
 from dolma_pipe.train.config import EvaluationSettings
 from dolma_pipe.train.evaluation.held_out import HeldOut
 from dolma_pipe.train.evaluation.perplexity import Fits, chance_fits, perplexity
-from dolma_pipe.train.evaluation.requests import read_task
+from dolma_pipe.train.evaluation.requests import chosen_tasks, read_task
 from dolma_pipe.train.evaluation.scoring import BATCH_TOKENS
 from dolma_pipe.train.evaluation.tasks import EncodedTask, TaskScore, task_score
 from dolma_pipe.train.evaluation.tokenizer import Stamp, load_tokenizer, tokenizer_file
@@ -29,7 +29,10 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evaluator:
-    """Reads, checks and encodes once; then measures a model as often as wanted."""
+    """Reads, checks and encodes once; then measures a model as often as wanted.
+
+    notes: a line for each task that `all` would name, and that is not installed.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,8 @@ class Evaluator:
             if manifest.vocab_size > vocab_size:
                 told = f"{manifest.vocab_size:,} ids, the model knows {vocab_size:,}"
                 raise TrainError(f"{arrays.name}: {told}")
-        tasks = [read_task(name, max_questions) for name in dict.fromkeys(settings.tasks)]
+        names, self.notes = chosen_tasks(settings.tasks)
+        tasks = [read_task(name, max_questions) for name in names]
         self.tasks: list[EncodedTask] = []
         if tasks:
             file = Path(settings.tokenizer) if settings.tokenizer else None

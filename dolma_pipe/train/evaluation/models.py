@@ -8,7 +8,7 @@ import msgspec
 import torch
 from torch import nn
 
-from dolma_pipe.errors import MissingExtra, TrainError
+from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import one_line
 from dolma_pipe.train.evaluation.tokenizer import TOKENIZER
 from dolma_pipe.train.meta import META, TokenizerName, checkpoint_folders, read_meta
@@ -65,7 +65,7 @@ def find_models(given: list[Path]) -> list[FoundModel]:
 
 
 def load_model(found: FoundModel, device: torch.device) -> nn.Module:
-    """Raises TrainError where the weights are damaged, MissingExtra without transformers."""
+    """Raises TrainError where the weights are damaged, or transformers is not there to run them."""
     if found.shape is not None:
         model = Model(found.shape).to(device)
         load_weights(model, found.folder)
@@ -107,8 +107,11 @@ def _config(folder: Path) -> dict[str, Any]:
 def _from_transformers(folder: Path) -> nn.Module:
     try:
         from transformers import AutoModelForCausalLM
+        from transformers.utils.logging import disable_progress_bar
     except ImportError:
-        raise MissingExtra("test", "transformers") from None
+        told = "no OLMo: transformers would run it, and is not installed (pip install transformers)"
+        raise TrainError(f"{folder} is {told}") from None
+    disable_progress_bar()
     try:
         model: nn.Module = AutoModelForCausalLM.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32

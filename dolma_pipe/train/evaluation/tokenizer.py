@@ -39,7 +39,9 @@ def tokenizer_file(given: Path | None, stamp: Stamp | None, near: Iterable[Path]
         if path.is_file() and (stamp is None or sha256_of(path) == stamp.sha256):
             return path
     which = f"{stamp.name} (sha256 {stamp.sha256[:12]}...)" if stamp else "the model"
-    raise TrainError(f"tasks need the tokenizer.json of {which}: name it (tokenizer: FILE)")
+    raise TrainError(
+        f"tasks need the tokenizer.json of {which}: name it (--tokenizer, evaluation.tokenizer)"
+    )
 
 
 def load_tokenizer(path: Path) -> Any:
