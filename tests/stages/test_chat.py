@@ -8,16 +8,24 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from dolma_pipe.conversations import around_marks, parse_conversation, turns, with_messages
 from dolma_pipe.cuts import cuts_of, write_cuts
 from dolma_pipe.document import BadLine
 from dolma_pipe.errors import RecipeError, TokensError
+from dolma_pipe.formats.reading import ColumnNames, Reading
+from dolma_pipe.inputs import find_inputs
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.export import export_documents
+from dolma_pipe.passes.synthesize import settings_of, synthesize
 from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.report.passes import passes
 from dolma_pipe.run import run
+from dolma_pipe.shard import Quarantined, ShardReader
 from dolma_pipe.stages.tokenize import encode_shard
 from dolma_pipe.stream import ByteStream, read_lines
 from dolma_pipe.tokenizer import ChatEncoder, Tokenizer, load_template, load_tokenizer
@@ -140,6 +148,36 @@ def test_edits_go_around_marks() -> None:
         [("user", b"a"), ("assistant", b"f"), ("user", b"g")],
         [("user", b"c"), ("assistant", b"de"), ("user", b"g")],
     ]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_tables_hold_conversations(tmp_path: Path, ending: str) -> None:
+    rows = [
+        [{"role": role, "content": said} for role, said in talk]
+        for talk in (TALKS[1], [("user", "a")], TALKS[3], [("user", "\x1f"), ("assistant", "b")])
+    ]
+    table = pa.table({"messages": [*rows, None], "id": list("abcde"), "text": ["no"] * 5})
+    path = tmp_path / f"a.{ending}"
+    if ending == "parquet":
+        pq.write_table(table, path)
+    else:
+        feather.write_feather(table, path, compression="uncompressed")
+    bad: list[Quarantined] = []
+    reading = Reading(format=ending, messages=True)  # type: ignore[arg-type]
+    reader = ShardReader(path, reading=reading, quarantine=bad.append)
+    found = [one for batch in reader for one in batch.texts()]
+    clean = text(("user", "\ufffd"), ("assistant", "b"))
+    assert found == [text(*TALKS[1]), text(*TALKS[3]), clean]
+    assert [(one.line, one.reason) for one in bad] == [(2, "no assistant turn"), (5, "no messages")]
+    assert reader.repaired == 1
+    with pytest.raises(RecipeError, match="a list of messages is needed"):
+        find_inputs("chat", str(path), reading_of("text"), ())
+    with pytest.raises(RecipeError, match="no column 'talks'"):
+        find_inputs("chat", str(path), reading_of("talks"), ())
+
+
+def reading_of(column: str) -> Reading:
+    return Reading(columns=ColumnNames(text=column), messages=True)
 
 
 # --- templates -----------------------------------------------------------------------------------
@@ -426,6 +464,13 @@ def test_exported_documents_are_conversations_again(corpus: Path) -> None:
         {"role": "assistant", "content": "mail |||EMAIL_ADDRESS||| about 0"},
     ]
     assert corpus.exists()
+
+
+def test_check_names_the_template_and_synthesize_refuses(corpus: Path) -> None:
+    context = Context(read_recipe(Path("sft.yaml")), Work("work"), Inline())
+    assert "  chat template tulu: chat\n" in passes(context.recipe) + "\n"
+    with pytest.raises(RecipeError, match="source chat has conversations"):
+        synthesize(context, corpus / "out", settings_of(["cwe"], "templates", 1, 0, 1, 1))
 
 
 def test_masks_go_where_the_recipe_says(corpus: Path) -> None:
