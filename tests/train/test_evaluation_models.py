@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainer
 
 from dolma_pipe.cli.evaluate import command  # noqa: E402 # after the skip
 from dolma_pipe.errors import TrainError, UserError  # noqa: E402
+from dolma_pipe.tokens import TokenizerStamp  # noqa: E402
 from dolma_pipe.train.evaluation.compare import Comparison  # noqa: E402
 from dolma_pipe.train.evaluation.evaluator import Evaluation  # noqa: E402
 from dolma_pipe.train.evaluation.grid import grid  # noqa: E402
@@ -21,7 +22,7 @@ from dolma_pipe.train.evaluation.models import Transformers, find_models, load_m
 from dolma_pipe.train.evaluation.perplexity import Fit, Fits  # noqa: E402
 from dolma_pipe.train.evaluation.tasks import TaskScore  # noqa: E402
 from dolma_pipe.train.initial import initialise  # noqa: E402
-from dolma_pipe.train.meta import Meta, TokenizerName, write_meta  # noqa: E402
+from dolma_pipe.train.meta import Meta, write_meta  # noqa: E402
 from dolma_pipe.train.model import Model  # noqa: E402
 from dolma_pipe.train.shape import ModelShape  # noqa: E402
 from dolma_pipe.train.weights import save_weights  # noqa: E402
@@ -46,7 +47,7 @@ CPU = torch.device("cpu")
 
 
 def write_model(
-    folder: Path, seed: int = 1, stamp: TokenizerName | None = None, **meta: Any
+    folder: Path, seed: int = 1, stamp: TokenizerStamp | None = None, **meta: Any
 ) -> Path:
     """A Hugging Face directory; with meta a checkpoint of ours."""
     folder.mkdir(parents=True)
@@ -71,7 +72,7 @@ def write_model(
 def root(tmp_path: Path) -> Path:
     """Two models with the tokenizer of the arrays, which is taken to have 300 ids."""
     write_arrays(tmp_path / "arrays", {"web": [[[1, 2, 3, 9], [4, 9]]], "code": [[[5, 9]]]})
-    stamp = TokenizerName(name=STAMP.name, sha256=STAMP.sha256)
+    stamp = TokenizerStamp(name=STAMP.name, sha256=STAMP.sha256)
     write_model(tmp_path / "run/step9", seed=1, stamp=stamp, step=9)
     write_model(tmp_path / "run/step10", seed=2, stamp=stamp, step=10)
     (tmp_path / "run/config.json").write_text('{"name": "run"}')
@@ -148,7 +149,7 @@ def test_a_tokenizer_that_is_certainly_another_is_refused(root: Path) -> None:
     (root / "hf/tokenizer.json").write_bytes(small_tokenizer_json())
     told = refused(root / "hf", "--held-out", root / "arrays")
     assert "ids, that of the arrays (small) 10: another tokenizer" in told
-    other = TokenizerName(name="mine", sha256="1" * 64)
+    other = TokenizerStamp(name="mine", sha256="1" * 64)
     write_model(root / "other/step1", stamp=other, step=1)
     told = refused(root / "other", "--held-out", root / "arrays")
     assert "made by tokenizer small, the model's is mine" in told

@@ -7,13 +7,14 @@ import msgspec
 from torch import nn
 
 from dolma_pipe.errors import TrainError
+from dolma_pipe.tokens import TokenizerStamp
 from dolma_pipe.train.config import EvaluationSettings
 from dolma_pipe.train.evaluation.held_out import HeldOut
 from dolma_pipe.train.evaluation.perplexity import Fits, chance_fits, perplexity
 from dolma_pipe.train.evaluation.requests import chosen_tasks, read_task
 from dolma_pipe.train.evaluation.scoring import BATCH_TOKENS
 from dolma_pipe.train.evaluation.tasks import EncodedTask, TaskScore, task_score
-from dolma_pipe.train.evaluation.tokenizer import Stamp, load_tokenizer, tokenizer_file
+from dolma_pipe.train.evaluation.tokenizer import load_tokenizer, tokenizer_file
 from dolma_pipe.train.parallel import World
 
 
@@ -41,7 +42,7 @@ class Evaluator:
         length: int,
         vocab_size: int,
         eos_id: int,
-        stamp: Stamp | None,
+        stamp: TokenizerStamp | None,
         near: Iterable[Path] = (),
         batch_tokens: int = BATCH_TOKENS,
         max_questions: int | None = None,

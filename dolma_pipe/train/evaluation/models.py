@@ -10,8 +10,9 @@ from torch import nn
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import one_line
+from dolma_pipe.tokens import TokenizerStamp
 from dolma_pipe.train.evaluation.tokenizer import TOKENIZER
-from dolma_pipe.train.meta import META, TokenizerName, checkpoint_folders, read_meta
+from dolma_pipe.train.meta import META, checkpoint_folders, read_meta
 from dolma_pipe.train.model import Model
 from dolma_pipe.train.shape import ARCHITECTURES, ModelShape
 from dolma_pipe.train.weights import load_weights
@@ -31,7 +32,7 @@ class FoundModel(NamedTuple):
     shape: ModelShape | None
     context: int
     vocab_size: int
-    stamp: TokenizerName | None
+    stamp: TokenizerStamp | None
 
     @property
     def tokenizer(self) -> Path | None:

