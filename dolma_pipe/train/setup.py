@@ -20,8 +20,8 @@ from dolma_pipe.train.config import DataSettings, TrainConfig
 from dolma_pipe.train.data import Instances, fit_model, open_instances
 from dolma_pipe.train.evaluation.evaluator import Evaluator
 from dolma_pipe.train.feed import MICRO, Feed, Step
-from dolma_pipe.train.fp8 import use_fp8
 from dolma_pipe.train.flops import peak_flops
+from dolma_pipe.train.fp8 import use_fp8
 from dolma_pipe.train.meta import (
     Meta,
     checkpoint_folders,
