@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.process import cost_of
 from benchmarks.race import ROOT, peer_environment
-from benchmarks.results import machine, table
+from benchmarks.results import machine
+from benchmarks.tables import table
 from dolma_pipe.train.checkpoints.coding import CHUNK, Bits, decode, encode, kind_of
 
 NUMBERS = 100_000_000

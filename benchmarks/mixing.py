@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.results import machine, table
+from benchmarks.results import machine
+from benchmarks.tables import table
 from dolma_pipe.engine.base import Outcome, Task, succeed
 from dolma_pipe.engine.local import LocalEngine
 from dolma_pipe.mix_settings import MixSettings

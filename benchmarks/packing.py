@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from benchmarks.process import Cost, cost_of
 from benchmarks.race import ROOT, peer_environment
-from benchmarks.results import machine, table
+from benchmarks.results import machine
+from benchmarks.tables import table
 from dolma_pipe.kernels.packing import pack_best_fit
 from dolma_pipe.tokens import (
     Manifest,

@@ -16,6 +16,7 @@ from benchmarks.dedup_entries import Alone
 from benchmarks.growth import SIZES, WORST, ratio
 from benchmarks.process import Cost
 from benchmarks.race import OURS, Standing
+from benchmarks.tables import table
 from benchmarks.whole import Ran
 
 INTRODUCTION = """# Results
@@ -68,12 +69,6 @@ against the first. Wanted: below {WORST:g}. Tables that outgrow the processor's 
 once; "last step" is the same between the last two sizes, where a quadratic tagger would show 4.
 Times are the better of two.
 """
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def machine() -> str:

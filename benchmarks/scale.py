@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.results import table
 from benchmarks.synthetic import CLUSTERED, LARGEST, SHINGLES, Corpus, make
+from benchmarks.tables import table
 from dolma_pipe.engine.base import Engine, Outcome, Task
 from dolma_pipe.engine.local import LocalEngine
 from dolma_pipe.kernels.components import join, pack, partition_of

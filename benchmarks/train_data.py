@@ -18,16 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.results import machine, table
+from benchmarks import made_up
+from benchmarks.results import machine
+from benchmarks.tables import table
 from dolma_pipe.stages.pack import PackSettings, pack
-from dolma_pipe.tokens import (
-    Manifest,
-    TokenArrays,
-    TokenizerStamp,
-    source_of,
-    write_manifest,
-    write_tokens,
-)
+from dolma_pipe.tokens import TokenArrays
 from dolma_pipe.train.config import BatchSettings, DataSettings
 from dolma_pipe.train.data import open_instances
 from dolma_pipe.train.order import Order
@@ -35,8 +30,6 @@ from dolma_pipe.train.order import Order
 TOKENS = 100_000_000
 LENGTH, BATCH = 2048, 32
 SHARDS = 8
-VOCABULARY, EOS = 50_280, 0
-MEAN = 900
 SEED = 1
 BATCHES, ROUNDS = 200, 5
 OURS = "ours, windows end to end"
@@ -50,35 +43,7 @@ Side = Callable[[], Generator[Ids]]
 
 def write_made_up(folder: Path, tokens: int) -> TokenArrays:
     """Token arrays of about so many tokens, which whole windows fill; no rows are told of them."""
-    rng = np.random.default_rng(5)
-    dtype, shards, total = np.dtype("<u2"), [], 0
-    for number in range(SHARDS):
-        lengths = rng.lognormal(6.3, 1.0, max(1, tokens // SHARDS // MEAN)).astype(np.int64) + 1
-        total += int(lengths.sum())
-        if number == SHARDS - 1:
-            lengths = np.append(lengths, (1 - total) % LENGTH + LENGTH)
-        ids = rng.integers(1, VOCABULARY, int(lengths.sum()), np.uint16)
-        ids[np.cumsum(lengths) - 1] = EOS
-        file = f"all/part-{number:05d}"
-        with write_tokens(folder / file, dtype, VOCABULARY, EOS) as writer:
-            writer.extend(ids, lengths, b"")
-        shards.append(writer.shard(f"{file}.npy"))
-    source = source_of("all", shards)
-    manifest = Manifest(
-        dtype="uint16",
-        vocab_size=VOCABULARY,
-        eos_id=EOS,
-        pad_id=None,
-        tokenizer=TokenizerStamp(name="none", sha256=""),
-        token_bytes_sha256="",
-        seed=SEED,
-        fingerprint="",
-        documents=source.documents,
-        tokens=source.tokens,
-        sources=(source,),
-    )
-    write_manifest(folder, manifest)
-    return TokenArrays(folder)
+    return made_up.write_made_up(folder, tokens, length=LENGTH, shards=SHARDS)
 
 
 def ours(folder: Path, **settings: Any) -> Side:

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.parity.compare import UNEXPLAINED, Agreement
 from benchmarks.parity.rules import OURS, Rule
-from benchmarks.results import table
+from benchmarks.tables import table
 
 HEAD = (
     "rule",

@@ -1,14 +1,13 @@
 """The training loop: read a batch, add up gradients, step, evaluate, save, again."""
 
 import math
-from typing import NamedTuple
 
 import torch
+from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.feed import Step
-from dolma_pipe.train.loss import loss_sums
 from dolma_pipe.train.metrics_file import (
     GRAD_NORM,
     INSTANCES,
@@ -51,14 +50,11 @@ def train(training: Training) -> int:
 
 def _agreed(training: Training, targets: int, signal: int) -> tuple[int, bool]:
     """Valid targets of the batch over all processes, and whether any of them was asked to stop."""
+    if training.world.size == 1:  # a GPU would be waited for
+        return targets, signal > 0
     told = torch.tensor([targets, signal], dtype=torch.int64, device=training.world.device)
     targets, signals = training.world.sum(told).tolist()
     return targets, signals > 0
-
-
-class _Sums(NamedTuple):
-    cross_entropy: float
-    z: float
 
 
 def one_step(training: Training, step: Step, targets: int) -> dict[str, float]:
@@ -70,8 +66,9 @@ def one_step(training: Training, step: Step, targets: int) -> dict[str, float]:
     optimizers, of = training.optimizers, training.config.optimizer
     optimizers.set_factor(training.schedule.factor(training.at))
     sums = _gradients(training, step, targets)
-    norm = _norm(training, clip_norm(of, training.at.step))
-    loss = sums.cross_entropy / max(1, targets)
+    largest = _norm(training, clip_norm(of, training.at.step))
+    cross_entropy, z, norm = torch.cat([sums, largest.view(1).to(sums)]).tolist()
+    loss = cross_entropy / max(1, targets)
     if not (math.isfinite(loss) and math.isfinite(norm)):
         training.refuse_loss(step, loss, norm)
     skipped = training.skipper.is_outlier(loss, norm)
@@ -90,12 +87,13 @@ def one_step(training: Training, step: Step, targets: int) -> dict[str, float]:
         INSTANCES: step.instances,
     }
     if training.config.z_loss:
-        found[Z_LOSS] = training.config.z_loss * sums.z / max(1, targets)
+        found[Z_LOSS] = training.config.z_loss * z / max(1, targets)
     return found
 
 
-def _gradients(training: Training, step: Step, targets: int) -> _Sums:
-    """Forward and backward, micro-batch by micro-batch. Returns sums over all processes.
+def _gradients(training: Training, step: Step, targets: int) -> torch.Tensor:
+    """Forward and backward, micro-batch by micro-batch. Returns the sums of cross-entropy and of z
+    over all processes, float64[2] on the device, which nothing waits for.
 
     DDP and FSDP divide gradients by the number of processes, so each loss is multiplied by it.
     """
@@ -105,20 +103,20 @@ def _gradients(training: Training, step: Step, targets: int) -> _Sums:
         for number, batch in enumerate(step.micro, 1):
             with training.parallel.backward(last=number == len(step.micro)):
                 with training.autocast():
-                    masks = training.model.masks(batch.segments)
+                    masks = training.model.masks(batch.segments, batch.ids.shape[1])
                     logits = training.parallel.call(batch.ids, masks)
-                cross_entropy, z = loss_sums(logits, batch.labels, with_z=z_loss > 0)
+                cross_entropy, z = training.loss_sums(logits, batch.labels, with_z=z_loss > 0)
                 ((cross_entropy + z_loss * z) * (world.size / max(1, targets))).backward()  # type: ignore[no-untyped-call]
                 total += torch.stack([cross_entropy.detach(), z.detach()])
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
         raise TrainError(training.out_of_memory()) from error
-    return _Sums(*world.sum(total).tolist())
+    return world.sum(total)
 
 
-def _norm(training: Training, largest: float | None) -> float:
+def _norm(training: Training, largest: float | None) -> torch.Tensor:
     """The norm of all gradients before they are clipped."""
     parameters = [p for p in training.model.parameters() if p.requires_grad]
     norm = clip_grad_norm_(parameters, math.inf if largest is None else largest)
-    return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
+    return norm.full_tensor() if isinstance(norm, DTensor) else norm

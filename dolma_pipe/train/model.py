@@ -1,5 +1,6 @@
 """OLMo 1, 2 and 3 as one class, with the parameter names of Hugging Face."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,8 @@ from dolma_pipe.train.self_test import decide
 from dolma_pipe.train.shape import ModelShape
 
 DEFAULT = AttentionSettings()
+_recomputed = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+"""Nothing here draws random numbers."""
 
 
 class Masks(NamedTuple):
@@ -127,7 +130,7 @@ class Decoder(nn.Module):
         tables = self.rope(ids.shape[1])
         for layer, full in zip(self.layers, self.full_layers, strict=True):
             given = (x, tables[0], masks.full) if full else (x, tables[1], masks.sliding)
-            x = checkpoint(layer, *given, use_reentrant=False) if recompute else layer(*given)
+            x = _recomputed(layer, *given) if recompute else layer(*given)
         hidden: Tensor = self.norm(x)
         return hidden
 

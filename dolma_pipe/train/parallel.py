@@ -93,7 +93,10 @@ class Parallel:
     def ready(self, *, compiled: bool) -> None:
         """After the weights are there: what `call` runs."""
         if compiled:
-            for part in self.model.layers() if self.kind == "fsdp" else [self.model]:
+            # What divides compiled graphs for DDP refuses flex_attention and recompute (pytorch
+            # 104674), so there, too, gradients are sent from layer to layer.
+            torch._dynamo.config.optimize_ddp = False
+            for part in [self.model] if self.kind == "one" else self.model.layers():
                 part.compile()
         self.call: nn.Module = self.model
         if self.kind == "ddp":

@@ -22,6 +22,7 @@ from dolma_pipe.train.evaluation.evaluator import Evaluator
 from dolma_pipe.train.feed import MICRO, Feed, Step
 from dolma_pipe.train.flops import peak_flops
 from dolma_pipe.train.fp8 import use_fp8
+from dolma_pipe.train.loss import loss_sums
 from dolma_pipe.train.meta import (
     Meta,
     checkpoint_folders,
@@ -64,6 +65,7 @@ class Training:
         self.attention = self.model.self_test(world.device, documents, dtype)
         self.optimizers = Optimizers(self.model.named_parameters(), decays, config.optimizer)
         self.skipper = Skipper(config.optimizer.skip_sigma, config.optimizer.skip_window)
+        self.loss_sums = torch.compile(loss_sums) if config.compile else loss_sums
         self.weights = Weights(self.parallel, config, self.instances.tokenizer_file)
         self.at, self.position = Progress(0, 0), Position(0, 0)
         self.loss: float | None = None

@@ -15,7 +15,7 @@ from safetensors.torch import load_file  # noqa: E402
 from dolma_pipe.errors import TokensError, TrainError  # noqa: E402
 from dolma_pipe.train.meta import checkpoint_folders, read_meta  # noqa: E402
 from dolma_pipe.train.start import start  # noqa: E402
-from tests.train.small_runs import VOCABULARY, small_config, write_language  # noqa: E402
+from tests.train.small_runs import MODEL, VOCABULARY, small_config, write_language  # noqa: E402
 
 
 @pytest.fixture
@@ -185,3 +185,12 @@ def test_one_training_a_folder(root: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(TrainError, match="another training writes there"):
             start(small_config(root))
+
+
+def test_windows_that_are_shorter_than_the_context_have_masks_of_their_length(root: Path) -> None:
+    model = MODEL | {"family": "olmo3", "norm_eps": 1e-6, "sliding_window": 10, "context": 64}
+    assert start(small_config(root, model=model, steps=2)) == 0
+    whole = losses(root)
+    config = small_config(root, model=model | {"context": 16}, steps=2, out=str(root / "same"))
+    assert start(config) == 0
+    assert losses(root, "same") == whole
