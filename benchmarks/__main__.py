@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import growth, results, scale
+from benchmarks import growth, results, scale, train_data
 from benchmarks.chain import chain
 from benchmarks.checks import with_copies
 from benchmarks.comparisons import COMPARISONS, Comparison, Given, block_list
@@ -22,7 +22,8 @@ from benchmarks.recipe import our_recipe, written
 from benchmarks.whole import OurRuns, beside, run_dolma
 from dolma_pipe.errors import UserError
 
-NAMES = (*COMPARISONS, "dedup", "entries", "chain", "shelf", "growth", "scale", "whole", "where")
+ALONE = ("dedup", "entries", "chain", "shelf", "growth", "train-data", "scale", "whole", "where")
+NAMES = (*COMPARISONS, *ALONE)
 BY_DEFAULT = tuple(name for name in NAMES if name != "scale")
 """scale takes a quarter of an hour and 15 GB of disk: it is asked for."""
 TOKENIZER = "gpt-neox-olmo"
@@ -74,6 +75,9 @@ def main(
     if "growth" in chosen:
         sections.append("## Made-up documents\n")
         sections.append(results.growth(growth.all_taggers()))
+        print(sections[-1], flush=True)
+    if "train-data" in chosen:
+        sections.append(train_data.measured(train_data.TOKENS))
         print(sections[-1], flush=True)
     if "scale" in chosen:
         hostile = {name: scale.run_apart(corpus) for name, corpus in scale.HOSTILE.items()}

@@ -101,9 +101,8 @@ def _check_reading(place: str, inputs: tuple[Input, ...], reading: Reading) -> N
     """Settings that no file of the source has a use for are a mistake; columns must be there."""
     formats = {item.format for item in inputs}
     tables = bool(formats & {"parquet", "arrow"})
-    if reading.messages and formats != {"jsonl"}:
-        told = ", ".join(sorted(formats))
-        raise RecipeError(f"{place}.messages: conversations are JSONL, the documents are {told}")
+    if reading.messages and "warc" in formats:
+        raise RecipeError(f"{place}.messages: there are no conversations in WARC files")
     for setting, used in (
         ("columns", tables or reading.columns == ColumnNames()),
         ("html", "warc" in formats or reading.html == Reading().html),
@@ -119,7 +118,7 @@ def _check_reading(place: str, inputs: tuple[Input, ...], reading: Reading) -> N
         if item.format in ("parquet", "arrow") and "://" not in item.uri:
             module = parquet if item.format == "parquet" else arrow
             try:
-                module.check_columns(item.uri, reading.columns)
+                module.check_columns(item.uri, reading.columns, messages=reading.messages)
             except WrongColumn as wrong:
                 raise RecipeError(f"{place}.columns{wrong} in {item.uri}") from None
 

@@ -66,7 +66,7 @@ def test_a_shipped_recipe_is_right(
     tasks = Path("tasks/docs/documents/a.jsonl.zst")  # long-context has the output of synthesize
     tasks.parent.mkdir(parents=True)
     tasks.touch()
-    for name in ("web", "pdf", "code", "math", "arxiv", "wiki"):
+    for name in ("web", "pdf", "code", "math", "arxiv", "wiki", "chat"):
         Path(f"data/{name}").mkdir(parents=True)
         Path(f"data/{name}/a.jsonl.zst").touch()
     recipe = read_recipe(path)

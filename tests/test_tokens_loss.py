@@ -166,6 +166,8 @@ METHODS = [
     PackSettings(length=3, method="concatenate"),
     PackSettings(length=40, method="concatenate"),
     PackSettings(length=8, source="web"),
+    # the rest of a document, which no border begins, behind another
+    *(PackSettings(length=4, source="chat", seed=seed) for seed in range(4)),
 ]
 
 

@@ -124,8 +124,9 @@ def _tell(packed: "Packed", base: Path, seconds: float, *, replaced: bool) -> No
     sizes = f"{size_told(packed.delta)}, {share:.1%} of {size_told(packed.whole)}"
     click.echo(f"{packed.folder}: {sizes}, verified against {base} in {seconds:.1f} s")
     if packed.alone:
-        told = f"{packed.alone} tensors that the base has not in their shape and dtype are whole"
-        click.echo(f"  {told}")
+        click.echo(
+            f"  tensors stored whole, as the base has no such shape and dtype: {packed.alone}"
+        )
     if packed.left_out:
         gone = "removed" if replaced else "left out"
         click.echo(f"  optimizer {gone}: {size_told(packed.left_out)} (--optimizer keeps it)")

@@ -13,6 +13,7 @@ from dolma_pipe.cli import (
     checkpoints,
     classifier,
     dedup,
+    evaluate,
     explain,
     export,
     mix,
@@ -64,6 +65,7 @@ COMMANDS = (
     tokens,
     train,
     checkpoints,
+    evaluate,
 )
 for module in COMMANDS:
     cli.add_command(module.command)

@@ -24,9 +24,12 @@ class Arrow:
     validated before it is looked at, and where that fails, each of its rows.
     """
 
-    def __init__(self, uri: str, columns: ColumnNames, max_document_bytes: int) -> None:
+    def __init__(
+        self, uri: str, columns: ColumnNames, max_document_bytes: int, *, messages: bool = False
+    ) -> None:
         self._uri = uri
         self._columns = columns
+        self._messages = messages
         self._max_document_bytes = max_document_bytes
         self.content_hash = ""
 
@@ -40,7 +43,7 @@ class Arrow:
         with Source(self._uri) as source:
             schema, batches = _opened(source, self._uri)
             try:
-                layout = layout_of(schema, self._columns)
+                layout = layout_of(schema, self._columns, messages=self._messages)
             except WrongColumn as wrong:
                 raise InputError(f"{self._uri}: columns{wrong}") from None
             first = 1
@@ -73,14 +76,14 @@ class Arrow:
         return told
 
 
-def check_columns(uri: str, columns: ColumnNames) -> None:
+def check_columns(uri: str, columns: ColumnNames, *, messages: bool = False) -> None:
     """Raise WrongColumn for a file without the columns; a damaged one is left to the reader."""
     with Source(uri) as source:
         try:
             schema, _ = _opened(source, uri)
         except Damaged:
             return
-        layout_of(schema, columns)
+        layout_of(schema, columns, messages=messages)
 
 
 def _sound(rows: pa.RecordBatch, start: int = 0) -> Iterator[tuple[int, pa.RecordBatch | str]]:

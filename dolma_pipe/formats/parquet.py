@@ -29,9 +29,12 @@ class Parquet:
     """Rows of one file, numbered from 1. A damaged row group is one bad record, which tells its
     rows."""
 
-    def __init__(self, uri: str, columns: ColumnNames, max_document_bytes: int) -> None:
+    def __init__(
+        self, uri: str, columns: ColumnNames, max_document_bytes: int, *, messages: bool = False
+    ) -> None:
         self._uri = uri
         self._columns = columns
+        self._messages = messages
         self._max_document_bytes = max_document_bytes
         self.content_hash = ""
 
@@ -45,7 +48,7 @@ class Parquet:
         with Source(self._uri) as source:
             file = _opened(source)
             try:
-                layout = layout_of(file.schema_arrow, self._columns)
+                layout = layout_of(file.schema_arrow, self._columns, messages=self._messages)
             except WrongColumn as wrong:
                 raise InputError(f"{self._uri}: columns{wrong}") from None
             first = 1
@@ -88,14 +91,14 @@ class Parquet:
         return told
 
 
-def check_columns(uri: str, columns: ColumnNames) -> None:
+def check_columns(uri: str, columns: ColumnNames, *, messages: bool = False) -> None:
     """Raise WrongColumn for a file without the columns; a damaged one is left to the reader."""
     with Source(uri) as source:
         try:
             schema = _opened(source).schema_arrow
         except Damaged:
             return
-        layout_of(schema, columns)
+        layout_of(schema, columns, messages=messages)
 
 
 def _opened(source: Source) -> pq.ParquetFile:

@@ -8,6 +8,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dolma_pipe.conversations import FIELDS as MESSAGES
+from dolma_pipe.conversations import text_of
 from dolma_pipe.document import BadLine, Document
 from dolma_pipe.formats.reading import ColumnNames
 from dolma_pipe.formats.values import encode, plain
@@ -33,35 +35,46 @@ class WrongColumn(Exception):
 
 
 class Layout(NamedTuple):
-    """Where the fields of a document stand in a table: field -> position, and all other columns."""
+    """Where the fields of a document stand in a table: field -> position, and all other columns.
+
+    messages: where text is, there are the messages of a conversation.
+    """
 
     fields: dict[str, int]
     others: list[tuple[str, int]]
+    messages: bool = False
 
 
-def layout_of(schema: pa.Schema, columns: ColumnNames) -> Layout:
+def layout_of(schema: pa.Schema, columns: ColumnNames, *, messages: bool = False) -> Layout:
     """Raises WrongColumn for a column that is not there, is there twice or has a type that no
     field can have."""
     fields = {}
     for field in FIELDS:
         given = getattr(columns, field)
         name = field if given is msgspec.UNSET else given
+        if field == "text" and messages and given is msgspec.UNSET:
+            name = next((name for name in MESSAGES if name in schema.names), MESSAGES[0])
         places = schema.get_all_field_indices(name) if name is not None else []
         if name is None or (not places and given is msgspec.UNSET and field != "text"):
             continue
         if len(places) != 1:
             told = "two columns" if places else "no column"
             raise WrongColumn(f".{field}: {told} '{name}'{nearest(name, schema.names)}")
-        _check_type(field, name, schema.field(places[0]).type)
+        kind = "messages" if messages and field == "text" else field
+        _check_type(kind, name, schema.field(places[0]).type)
         fields[field] = places[0]
     taken = set(fields.values())
     others = [(name, i) for i, name in enumerate(schema.names) if i not in taken]
-    return Layout(fields, others)
+    return Layout(fields, others, messages)
 
 
 def _check_type(field: str, name: str, kind: pa.DataType) -> None:
     stored = kind.value_type if pa.types.is_dictionary(kind) else kind
     fits = _is_text(stored) or pa.types.is_null(stored)
+    if field == "messages":
+        if not (pa.types.is_list(stored) or pa.types.is_large_list(stored)):
+            raise WrongColumn(f".text: the column '{name}' is {kind}, a list of messages is needed")
+        return
     if field == "text":
         fits = fits or pa.types.is_binary(stored) or pa.types.is_large_binary(stored)
     elif field == "id":
@@ -153,6 +166,8 @@ class Piece:
     def _text_lengths(self) -> list[int | None]:
         """Bytes of each text, None where there is none."""
         text = self._rows.column(self._layout.fields["text"])
+        if self._layout.messages:
+            return [0] * len(text)
         if pa.types.is_null(text.type):
             return [None] * len(text)
         if pa.types.is_dictionary(text.type):
@@ -176,6 +191,9 @@ class Piece:
         found = {field: columns[i][place] for field, i in self._layout.fields.items()}
         if isinstance(found.get("id"), int):
             found["id"] = str(found["id"])
+        replaced = False
+        if self._layout.messages:
+            found["text"], replaced = text_of(found["text"])
         line = {field: value for field in FIELDS if (value := found.get(field)) is not None}
         metadata: dict[str, Any] = {}
         for name, i in self._layout.others:
@@ -191,7 +209,7 @@ class Piece:
             raise BadLine(f"a value that JSON cannot hold: {one_line(error)}") from None
         if len(raw) > self._max:
             raise BadLine(f"longer than {self._max} bytes")
-        return Document(**found), raw, False
+        return Document(**found), raw, replaced
 
 
 def _converted(rows: pa.RecordBatch, layout: Layout) -> dict[int, list[Any]]:
@@ -200,7 +218,7 @@ def _converted(rows: pa.RecordBatch, layout: Layout) -> dict[int, list[Any]]:
     columns = {}
     for i, column in enumerate(rows.columns):
         try:
-            if i == text and not _is_text(column.type):
+            if i == text and not layout.messages and not _is_text(column.type):
                 kind = pa.large_string()
                 column = column.cast(kind)
             columns[i] = plain(column)

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from dolma_pipe.engine.base import Outcome, Task, succeed
-from dolma_pipe.errors import UserError, WorkError
+from dolma_pipe.errors import RecipeError, UserError, WorkError
 from dolma_pipe.longtasks.task import Kind
 from dolma_pipe.longtasks.wording import Wording
 from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
@@ -52,7 +52,10 @@ def synthesize(
     Stages 1 to 4 run first where that is not done. Shards of OUT that still hold are left as they
     are. Raises WorkError where OUT is somebody else's folder or in use.
     """
-    sources = [source.name for source in context.recipe.chosen(names)]
+    chosen = context.recipe.chosen(names)
+    if chats := [source.name for source in chosen if source.reading.messages]:
+        raise RecipeError(f"source {chats[0]} has conversations, not long documents: --source")
+    sources = [source.name for source in chosen]
     _refuse_work(context, out)
     curated = curate(context, only=() if context.recipe.dedup else sources)
     shards = [

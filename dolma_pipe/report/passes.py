@@ -11,6 +11,7 @@ from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.report.settings import settings_told
 from dolma_pipe.stages.decide import NamedTagger, by_cost
 from dolma_pipe.stages.dedup.banding import banding_of
+from dolma_pipe.tokenizer import load_template
 
 
 def passes(recipe: Recipe) -> str:
@@ -33,6 +34,9 @@ def passes(recipe: Recipe) -> str:
     if recipe.tokenize is not None:
         lines.append("pass 3, encode, plan and assemble")
         lines.append(f"  tokenizer {recipe.tokenize.tokenizer}")
+        if chats := recipe.chats():
+            template = load_template(recipe.tokenize.chat).name
+            lines.append(f"  chat template {template}: {', '.join(chats)}")
         lines += [f"  {line}" for line in _mix(recipe)]
         if recipe.tokenize.output is not None:
             lines.append(f"  output {recipe.tokenize.output}")

@@ -10,6 +10,9 @@ under its name when all of it is on disk.
 """
 
 import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from dolma_pipe.errors import TrainError
+from dolma_pipe.settings import one_line
 from dolma_pipe.tokens import TOKENIZER
 from dolma_pipe.train.config import TrainConfig
 from dolma_pipe.train.initial import initialise
@@ -45,22 +49,29 @@ STATE = "train"
 
 def save_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> None:
     """Every process writes its part into folder/train; all must call it."""
-    state = _state(parallel, optimizers)
-    alone = parallel.world.size == 1
-    save(state, storage_writer=FileSystemWriter(folder / STATE), no_dist=alone)
+    state, alone = _state(parallel, optimizers), parallel.world.size == 1
+    with _quietly():
+        save(state, storage_writer=FileSystemWriter(folder / STATE), no_dist=alone)
 
 
 def load_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> None:
     """Go on with what was saved, at whatever world size. Raises TrainError."""
-    state = _state(parallel, optimizers)
-    alone = parallel.world.size == 1
+    state, alone = _state(parallel, optimizers), parallel.world.size == 1
     try:
-        load(state, storage_reader=FileSystemReader(folder / STATE), no_dist=alone)
+        with _quietly():
+            load(state, storage_reader=FileSystemReader(folder / STATE), no_dist=alone)
     except (CheckpointException, OSError, RuntimeError, EOFError) as error:
-        told = str(error).strip().splitlines()
-        last = told[-1] if told else type(error).__name__
-        raise TrainError(f"{folder / STATE}: cannot be read: {last}") from error
+        last = one_line(error).rpartition("Error: ")[2] or type(error).__name__
+        raise TrainError(f"{folder / STATE}: cannot be read: {last:.200}") from error
     set_optimizer_state_dict(parallel.model, optimizers.each, optim_state_dict=state)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """One process alone is what was asked for: torch need not warn of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+        yield
 
 
 def _state(parallel: Parallel, optimizers: Optimizers) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class CheckpointSettings(Settings, frozen=True, kw_only=True):
     keep_last: Positive | None = None
     """Remove older ones but the last so many."""
     keep_every: Positive | None = None
-    """Never remove those of every so many steps."""
+    """Never remove those of every so many steps; without keep_last the others go but the newest."""
     names: Literal["step", "tokens", "date"] = "step"
     delta: bool = False
     """Weights as lossless deltas against those of `start`, which must stay where they are."""

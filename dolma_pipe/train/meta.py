@@ -16,9 +16,6 @@ VERSION = 1
 CHECKPOINT = re.compile(r"(?:step\d+|tokens\d+|\d{8}-\d{6}-step\d+)\Z")
 
 
-TokenizerName = TokenizerStamp
-
-
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """step: optimizer steps done. tokens: targets read, padding counted. loss: of the last step,
     nats a target. epoch, instances: the data state, instances of this epoch that were read.

@@ -114,6 +114,11 @@ class Parallel:
         with cast(DistributedDataParallel, self.call).no_sync() if waits else nullcontext():
             yield
 
+    def end_of_evaluation(self) -> None:
+        """Shard the weights again, which FSDP leaves whole after a forward without a backward."""
+        if self.kind == "fsdp":
+            cast(FSDPModule, self.model).reshard()
+
     def whole_weights(self) -> dict[str, torch.Tensor]:
         """All parameters by name on the CPU, in the main process; nothing in the others."""
         found = {}

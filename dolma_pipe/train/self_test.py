@@ -23,6 +23,8 @@ LENGTH = 576
 WINDOW = 300
 TOLERANCE = 0.03
 """Of the largest number. bfloat16 alone makes 0.01; one key too many or too few makes 0.2."""
+GPU = "cuda"
+"""What ROCm calls its devices, too."""
 Backend = Literal["auto", "sdpa", "flex"]
 
 
@@ -34,7 +36,7 @@ def decide(
     if not rules:
         return False, "attention: SDPA, causal (nothing masks)"
     kinds = ", ".join(rules)
-    if backend == "sdpa" or (backend == "auto" and device.type != "cuda"):
+    if backend == "sdpa" or (backend == "auto" and device.type != GPU):
         why = "" if backend == "sdpa" else f"; flex_attention is for GPUs, this is a {device.type}"
         return False, f"attention: masked SDPA ({kinds}{why})"
     compile_flex()

@@ -12,6 +12,8 @@ import torch
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.batches import Batches, Position
 from dolma_pipe.train.checkpoint import Weights, load_optimizer, save_optimizer
+from dolma_pipe.train.checkpoints.delta import is_delta
+from dolma_pipe.train.checkpoints.packing import Against, pack
 from dolma_pipe.train.checkpoints.publish import published
 from dolma_pipe.train.checkpoints.retention import remove_leftovers, remove_old
 from dolma_pipe.train.config import DataSettings, TrainConfig
@@ -62,6 +64,7 @@ class Training:
         self.weights = Weights(self.parallel, config, self.instances.tokenizer_file)
         self.at, self.position = Progress(0, 0), Position(0, 0)
         self.loss: float | None = None
+        self._base: Against | None = None
 
     def begin(self) -> None:
         """Weights: of the last checkpoint of this run, else those that a training starts with."""
@@ -120,11 +123,20 @@ class Training:
                 if world.is_main:
                     write_meta(temporary, meta)
             if world.is_main:
+                self._pack_old()
                 remove_old(
                     config.folder, config.checkpoints.keep_last, config.checkpoints.keep_every
                 )
         self.metrics.say(f"step {meta.step:,} saved to {folder}")
         return folder
+
+    def _pack_old(self) -> None:
+        """All checkpoints but the newest become deltas against `start`, where that is asked for."""
+        if self.config.checkpoints.delta and self.config.start is not None:
+            self._base = self._base or Against(Path(self.config.start))
+            for folder in checkpoint_folders(self.config.folder)[:-1]:
+                if not is_delta(folder):
+                    pack(folder, self._base, None)
 
     def _meta(self) -> Meta:
         stamp = self.instances.tokenizer
@@ -150,6 +162,7 @@ class Training:
             return
         with self.metrics.pause(), self.autocast():
             found = self.evaluator.run(self.parallel.call, self.world)
+            self.parallel.end_of_evaluation()
         self.metrics.evaluated(found)
 
     def described(self) -> list[str]:

@@ -102,6 +102,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     ("keep_last", "keep_every", "gone"),
     [
         (None, None, []),
+        (0, None, [100, 200, 300, 400]),
         (1, None, [100, 200, 300, 400]),
         (2, None, [100, 200, 300]),
         (5, None, []),

@@ -127,6 +127,12 @@ def test_a_resumed_run_has_no_step_twice(tmp_path: Path, torn: bytes) -> None:
     assert [line.get("restarted") for line in lines(tmp_path)] == [None] * 3 + [1, None, None]
     opened(tmp_path, clock, step=6)
     assert len(lines(tmp_path)) == 6
+
+
+def test_a_new_run_begins_with_an_empty_file(tmp_path: Path) -> None:
+    clock = Clock()
+    opened(tmp_path, clock).evaluated({"eval/web/bits_per_byte": 9.0})
+    assert [line["step"] for line in lines(tmp_path)] == [0]
     opened(tmp_path, clock)
     assert lines(tmp_path) == []
 

@@ -98,6 +98,8 @@ def test_skipped_steps_restarts_and_held_out_points_are_marked(tmp_path: Path) -
     [points] = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 2][:1]
     assert points.get_xdata().tolist() == [2000.0, 4000.0]
     assert points.get_ydata().tolist() == [2.0, 1.0]
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert [line.get_xdata().tolist() for line in crosses] == [[1000.0]]
     assert legend_of(figure, 5) == ["code", "web", "wiki"]
     assert legend_of(figure, 7) == ["piqa (chance 0.5)"]
 

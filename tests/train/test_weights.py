@@ -1,5 +1,7 @@
 """Directories of Hugging Face: ours with transformers, theirs with ours, and damaged ones."""
 
+# ruff: noqa: E402, imports follow importorskip
+
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +124,10 @@ def test_weights_of_another_shape(other: dict[str, Any], told: str, tmp_path: Pa
 
 def test_no_weights_or_damaged_ones(tmp_path: Path) -> None:
     model = small_model()
-    with pytest.raises(TrainError, match="no checkpoint: neither model.safetensors nor"):
+    with pytest.raises(TrainError, match=r"no checkpoint: neither model.safetensors nor"):
         load_weights(model, tmp_path)
     (tmp_path / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(TrainError, match="index.json: no weight_map"):
+    with pytest.raises(TrainError, match=r"index.json: no weight_map"):
         load_weights(model, tmp_path)
     save_weights(model.state_dict(), model.shape, tmp_path)
     file = tmp_path / "model.safetensors"

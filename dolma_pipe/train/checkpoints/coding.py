@@ -72,23 +72,29 @@ def _ordered(bits: Bits, kind: Kind) -> Bits:
     """Sign and magnitude of n bits to integers in the order of the floats, 2^(n-1) is 0."""
     if kind.mantissa is None:
         return bits
-    sign = bits.dtype.type(1 << (8 * kind.bytes - 1))
-    return np.where(bits & sign, ~bits, bits | sign)
+    return bits ^ (_negative(bits) | _top(bits))
 
 
 def _patterns(ordered: Bits, kind: Kind) -> Bits:
     """The inverse of _ordered."""
     if kind.mantissa is None:
         return ordered
-    sign = ordered.dtype.type(1 << (8 * kind.bytes - 1))
-    return np.where(ordered & sign, ordered ^ sign, ~ordered)
+    return ordered ^ (~_negative(ordered) | _top(ordered))
+
+
+def _negative(bits: Bits) -> Bits:
+    """All ones where the top bit is set, else zero."""
+    signed = bits.view(f"<i{bits.itemsize}")
+    return (signed >> (8 * bits.itemsize - 1)).view(bits.dtype)
+
+
+def _top(bits: Bits) -> np.unsignedinteger:
+    return bits.dtype.type(1 << (8 * bits.itemsize - 1))
 
 
 def _zigzag(difference: Bits) -> Bits:
     """0, -1, 1, -2 ... to 0, 1, 2, 3 ..., so that what is small has zeros in its high bytes."""
-    signed = difference.view(f"<i{difference.itemsize}")
-    last = 8 * difference.itemsize - 1
-    return ((signed << 1) ^ (signed >> last)).view(difference.dtype)
+    return (difference << difference.dtype.type(1)) ^ _negative(difference)
 
 
 def _unzigzag(values: Bits) -> Bits:
@@ -97,10 +103,10 @@ def _unzigzag(values: Bits) -> Bits:
 
 
 def _by_exponent(base: Bits, mantissa: int) -> NDArray[np.intp]:
-    """A stable order, which encoder and decoder find alike; 16 bits, which numpy sorts by radix."""
+    """A stable order, which encoder and decoder find alike, by the radix sort of numpy."""
     width = 8 * base.itemsize - 1 - mantissa
     exponents = (base >> base.dtype.type(mantissa)) & base.dtype.type((1 << width) - 1)
-    return np.argsort(exponents.astype(np.uint16), kind="stable")
+    return np.argsort(exponents.astype(np.uint8 if width <= 8 else np.uint16), kind="stable")
 
 
 def _pack(plane: NDArray[np.uint8]) -> bytes:

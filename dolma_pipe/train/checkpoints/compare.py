@@ -125,7 +125,7 @@ def _change(file: WeightsFile, tensor: Tensor, other: WeightsFile, there: Tensor
 
 def _bytes(file: WeightsFile, tensor: Tensor, start: int, end: int) -> NDArray[np.uint8]:
     each = tensor.size // math.prod(tensor.shape)
-    return file.data(tensor)[start * each : end * each]
+    return file.read(tensor, start * each, end * each)
 
 
 def _numbers(data: NDArray[np.uint8], dtype: str) -> NDArray[np.float64] | None:

@@ -19,15 +19,19 @@ import numpy as np
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.coding import Bits, decode, encode, kind_of
-from dolma_pipe.train.checkpoints.weights import Tensor, Weights, WeightsFile, tensors_of
+from dolma_pipe.train.checkpoints.weights import (
+    Tensor,
+    Weights,
+    WeightsFile,
+    file_sha256,
+    tensors_of,
+)
 
 DELTA = "model.delta"
 FORMAT = "dolma-pipe delta"
 VERSION = 1
 MAGIC = b"\x93DPDELTA"
 FOOTER = 32 + 8 + len(MAGIC)
-AHEAD = 32
-"""Chunks that are coded or wait for the one before them: 300 MB at most for fp32."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -68,8 +72,8 @@ class Base(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """chunk: numbers of a part. files: sha256 of what else belongs to the checkpoint, by path; left_out: bytes of the
-    optimizer that are gone; meta: meta.json of the checkpoint."""
+    """chunk: numbers of a part. files: sha256 of what else belongs to the checkpoint, by path.
+    left_out: bytes of the optimizer that are gone. meta: meta.json of the checkpoint."""
 
     format: str = FORMAT
     version: int = VERSION
@@ -99,45 +103,31 @@ def is_delta(folder: Path) -> bool:
     return (folder / DELTA).is_file()
 
 
-def threads(workers: int | None) -> int:
-    """As many as asked for, by default one a core."""
-    return workers or os.cpu_count() or 1
-
-
 def write_planes(
-    file: IO[bytes],
-    weights: Weights,
-    base: Weights,
-    sha256: dict[str, str],
-    chunk: int,
-    workers: int | None,
+    file: IO[bytes], weights: Weights, base: Weights, chunk: int, workers: int | None
 ) -> list[FileDelta]:
-    """Write the coded weights; what was written comes back. sha256: of the weights' files."""
-    found = []
-    with ThreadPoolExecutor(threads(workers)) as pool:
-        for source in weights.files:
-            tensors = {
-                one.name: TensorDelta(one.name, _based(one, base), []) for one in source.tensors
-            }
+    """Write the coded weights; what was written comes back."""
+    return [_write_file(file, source, base, chunk, workers) for source in weights.files]
 
-            def coded(
-                place: _Place, source: WeightsFile = source, tensors: Any = tensors
-            ) -> tuple[str, list[bytes]]:
-                name = place.tensor.name
-                against = _bits(base, place) if tensors[name].based else None
-                kind = kind_of(place.tensor.dtype)
-                values = source.data(place.tensor)[place.start : place.end]
-                return name, encode(values.view(f"<u{kind.bytes}"), against, kind)
 
-            for name, planes in in_order(pool, coded, _places(source.tensors, chunk)):
-                joined = b"".join(planes)
-                file.write(joined)
-                part = Part(zlib.crc32(joined), [len(plane) for plane in planes])
-                tensors[name].parts.append(part)
-            header, name = source.header.decode(), source.path.name
-            one = FileDelta(name, source.bytes, sha256[name], header, list(tensors.values()))
-            found.append(one)
-    return found
+def _write_file(
+    file: IO[bytes], source: WeightsFile, base: Weights, chunk: int, workers: int | None
+) -> FileDelta:
+    tensors = {one.name: TensorDelta(one.name, _based(one, base), []) for one in source.tensors}
+
+    def coded(place: _Place) -> tuple[str, list[bytes]]:
+        name = place.tensor.name
+        against = _bits(base, place) if tensors[name].based else None
+        kind = kind_of(place.tensor.dtype)
+        values = source.read(*place)
+        return name, encode(values.view(f"<u{kind.bytes}"), against, kind)
+
+    for name, planes in in_order(workers, coded, _places(source.tensors, chunk)):
+        joined = b"".join(planes)
+        file.write(joined)
+        tensors[name].parts.append(Part(zlib.crc32(joined), [len(plane) for plane in planes]))
+    sha256, header = file_sha256(source.path), source.header.decode()
+    return FileDelta(source.path.name, source.bytes, sha256, header, list(tensors.values()))
 
 
 def write_header(file: IO[bytes], header: Header) -> None:
@@ -183,13 +173,13 @@ def restored(
     Take all bytes of a file before the next one. Raises TrainError, which names the tensor, where
     the delta is damaged.
     """
-    with path.open("rb") as planes, ThreadPoolExecutor(threads(workers)) as pool:
+    with path.open("rb") as planes:
         for file in header.weights:
-            yield file, _restored_file(planes, file, header.chunk, base, pool)
+            yield file, _restored_file(planes, file, header.chunk, base, workers)
 
 
 def _restored_file(
-    planes: IO[bytes], file: FileDelta, chunk: int, base: Weights, pool: ThreadPoolExecutor
+    planes: IO[bytes], file: FileDelta, chunk: int, base: Weights, workers: int | None
 ) -> Iterator[bytes]:
     told = file.header.encode()
     yield len(told).to_bytes(8, "little") + told
@@ -210,7 +200,7 @@ def _restored_file(
             told = f"tensor {place.tensor.name} is not as it was written"
             raise TrainError(f"{planes.name}: damaged: {told} ({error})") from None
 
-    yield from in_order(pool, value, read())
+    yield from in_order(workers, value, read())
 
 
 def _decoded(part: Part, data: bytes, against: Bits | None, place: _Place) -> Bits:
@@ -223,16 +213,18 @@ def _decoded(part: Part, data: bytes, against: Bits | None, place: _Place) -> Bi
 
 
 def in_order(
-    pool: ThreadPoolExecutor, function: Callable[[In], Out], given: Iterable[In]
+    workers: int | None, function: Callable[[In], Out], given: Iterable[In]
 ) -> Iterator[Out]:
-    """function of each, in threads, a few of them ahead: memory does not follow what is given."""
+    """function of each, in threads, two a thread ahead: memory does not follow what is given."""
+    threads = workers or os.cpu_count() or 1
     waiting: deque[Future[Out]] = deque()
-    for one in given:
-        waiting.append(pool.submit(function, one))
-        if len(waiting) > AHEAD:
+    with ThreadPoolExecutor(threads) as pool:
+        for one in given:
+            waiting.append(pool.submit(function, one))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _places(tensors: Iterable[Tensor], chunk: int) -> Iterator[_Place]:
@@ -252,7 +244,7 @@ def _bits(base: Weights, place: _Place) -> Bits:
     if found is None or found[1].size != place.tensor.size:
         raise ValueError("the base has no such tensor")
     kind = kind_of(place.tensor.dtype)
-    return found[0].data(found[1])[place.start : place.end].view(f"<u{kind.bytes}")
+    return found[0].read(found[1], place.start, place.end).view(f"<u{kind.bytes}")
 
 
 def _parts(header: Header) -> Iterator[Part]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import msgspec
-import numpy as np
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.coding import CHUNK
@@ -60,6 +59,12 @@ class Against:
         self.weights = Weights(folder)
         self.sha256 = {one.path.name: file_sha256(one.path) for one in self.weights.files}
 
+    def seen_from(self, delta: Path) -> Base:
+        """What the header of a delta in this folder says of it."""
+        whole = self.folder.resolve()
+        relative = os.path.relpath(whole, delta.resolve())
+        return Base(whole.name, relative, str(whole), self.sha256)
+
 
 def pack(
     checkpoint: Path,
@@ -77,40 +82,45 @@ def pack(
     _packable(checkpoint, base, in_place=out is None)
     weights = Weights(checkpoint)
     names = [path for path in _others(checkpoint) if optimizer or path.parts[0] != OPTIMIZER]
-    files = {path.as_posix(): file_sha256(checkpoint / path) for path in names}
     left_out = 0 if optimizer else folder_bytes(checkpoint / OPTIMIZER)
     place = out or checkpoint
-    relative = os.path.relpath(base.folder.resolve(), place.resolve())
-    described = Base(base.folder.resolve().name, relative, str(base.folder.resolve()), base.sha256)
-    sha256 = {one.path.name: file_sha256(one.path) for one in weights.files}
-
-    def write(file: IO[bytes]) -> Header:
-        coded = write_planes(file, weights, base.weights, sha256, CHUNK, workers)
-        header = Header(
-            chunk=CHUNK,
-            base=described,
-            weights=coded,
-            files=files,
-            left_out=left_out,
-            meta=_meta(checkpoint),
-        )
-        write_header(file, header)
-        file.flush()
-        _verify(Path(file.name), weights, base.weights, workers)
-        return header
-
+    header = Header(
+        chunk=CHUNK,
+        base=base.seen_from(place),
+        weights=[],
+        files={path.as_posix(): file_sha256(checkpoint / path) for path in names},
+        left_out=left_out,
+        meta=_meta(checkpoint),
+    )
     if out is None:
         with atomic_write(checkpoint / DELTA) as file:
-            header = write(file)
+            header = _write(file, weights, base, header, workers)
         sync_folder(checkpoint)
         _remove_weights(checkpoint, header)
     else:
         with published(out) as folder:
             _copy(checkpoint, folder, names)
             with (folder / DELTA).open("xb") as file:
-                header = write(file)
-    alone = sum(not tensor.based for file in header.weights for tensor in file.tensors)
+                header = _write(file, weights, base, header, workers)
+    alone = sum(not tensor.based for one in header.weights for tensor in one.tensors)
     return Packed(place, weights.bytes, (place / DELTA).stat().st_size, alone, left_out)
+
+
+def _write(
+    file: IO[bytes], weights: Weights, base: Against, header: Header, workers: int | None
+) -> Header:
+    """Write a delta, then decode it and compare every byte with the original's."""
+    coded = write_planes(file, weights, base.weights, header.chunk, workers)
+    header = msgspec.structs.replace(header, weights=coded)
+    write_header(file, header)
+    file.flush()
+    path = Path(file.name)
+    files = restored(path, read_header(path), base.weights, workers)
+    for original, (_, pieces) in zip(weights.files, files, strict=True):
+        with original.path.open("rb") as there:
+            if any(there.read(len(piece)) != piece for piece in pieces) or there.read(1):
+                raise TrainError(f"{original.path} changed while it was packed, or does not decode")
+    return header
 
 
 def finish(checkpoint: Path) -> None:
@@ -177,20 +187,6 @@ def _packable(checkpoint: Path, base: Against, *, in_place: bool) -> None:
     if in_place and (needed := deltas_of(checkpoint)):
         told = ", ".join(str(path) for path in needed[:3])
         raise TrainError(f"{checkpoint} stays whole: it is the base of {told}")
-
-
-def _verify(path: Path, weights: Weights, base: Weights, workers: int | None) -> None:
-    """Decode what was written, and compare every byte with the original's."""
-    files = restored(path, read_header(path), base, workers)
-    for original, (_, pieces) in zip(weights.files, files, strict=True):
-        mapped, position = np.memmap(original.path, np.uint8, "r"), 0
-        for piece in pieces:
-            there = mapped[position : position + len(piece)]
-            if not np.array_equal(there, np.frombuffer(piece, np.uint8)):
-                raise TrainError(f"{original.path} changed while it was packed, or does not decode")
-            position += len(piece)
-        if position != mapped.size:
-            raise TrainError(f"{original.path} changed while it was packed")
 
 
 def _opened(delta: Path, base: Path | None) -> tuple[Header, Weights]:

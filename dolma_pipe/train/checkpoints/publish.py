@@ -33,6 +33,7 @@ def published(
             temporary.mkdir(parents=True)
         wait()
         yield temporary
+        wait()  # or others' own temporary files vanish while they are looked at
         sync_files(temporary)  # each process: its own cache holds what it wrote to a shared disk
         wait()
         if main:

@@ -23,7 +23,7 @@ def to_remove(steps: list[int], keep_last: int | None, keep_every: int | None) -
     """
     if keep_last is None and keep_every is None:
         return []
-    old = sorted(set(steps))[: -max(1, keep_last or 1)]
+    old = sorted(set(steps))[: -(keep_last or 1)]
     return [step for step in old if keep_every is None or step % keep_every]
 
 

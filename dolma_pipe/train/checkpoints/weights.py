@@ -6,7 +6,6 @@ Format: https://github.com/huggingface/safetensors (u64 size of the header, JSON
 import hashlib
 import math
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +37,7 @@ class Tensor(NamedTuple):
 
 
 class WeightsFile:
-    """A safetensors file, mapped into memory, its tensors in the order of their data.
+    """A safetensors file: its tensors in the order of their data.
 
     Raises TrainError where it is none, or not whole.
     """
@@ -61,13 +60,12 @@ class WeightsFile:
         if self.bytes != (end := data_end(self.header, self.tensors)):
             raise TrainError(f"{path}: damaged: {self.bytes:,} bytes, not {end:,}")
 
-    @cached_property
-    def _data(self) -> NDArray[np.uint8]:
-        return np.memmap(self.path, np.uint8, "r")
-
-    def data(self, tensor: Tensor) -> NDArray[np.uint8]:
-        """Its bytes, on disk until they are read."""
-        return self._data[tensor.start : tensor.start + tensor.size]
+    def read(self, tensor: Tensor, start: int, end: int) -> NDArray[np.uint8]:
+        """Its bytes from start to end. Raises TrainError where the file is shorter by now."""
+        data = np.fromfile(self.path, np.uint8, end - start, offset=tensor.start + start)
+        if data.size != end - start:
+            raise TrainError(f"{self.path} changed while it was read")
+        return data
 
 
 def tensors_of(header: bytes) -> list[Tensor]:

@@ -1,0 +1,127 @@
+"""Held-out token arrays as windows: each token of each document is a target exactly once."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dolma_pipe.errors import TokensError, TrainError
+from dolma_pipe.tokens import TOKEN_BYTES, TokenArrays, Tokens, TokenShard, verify
+
+I64 = npt.NDArray[np.int64]
+CHUNK_TOKENS = 1 << 20
+
+
+class Source(NamedTuple):
+    """How much of a source is evaluated. tokens: EOS included; bytes: of the text behind them."""
+
+    name: str
+    documents: int
+    tokens: int
+    bytes: int
+
+
+class HeldOut:
+    """Windows over whole documents, Paloma's way (Magnusson et al. 2023): a document starts with
+    its first token predicted from EOS, and a longer one than `length` is cut into windows that do
+    not overlap, the last token of one being the first input of the next.
+    """
+
+    def __init__(self, folders: list[Path], length: int, max_documents: int | None = None) -> None:
+        """max_documents: of each source, the first so many.
+
+        Raises TokensError where arrays are damaged, TrainError where a source has no text.
+        """
+        self.arrays = [_opened(folder) for folder in folders]
+        self.sources: list[Source] = []
+        self._shards: list[tuple[Tokens, int]] = []  # ids and EOS
+        parts = [np.empty((0, 5), np.int64)]
+        for arrays, source, name in self._named():
+            left, counted = max_documents, Source(name, 0, 0, 0)
+            for shard in arrays.shards(source):
+                borders = _borders(arrays, shard, left)
+                left = None if left is None else left - (len(borders) - 1)
+                parts.append(_windows(borders, length, len(self._shards), len(self.sources)))
+                ids = arrays.ids(shard)
+                self._shards.append((ids, arrays.manifest.eos_id))
+                counted = _added(counted, borders, _text_bytes(arrays, ids[: borders[-1]]))
+            if not counted.bytes:
+                raise TrainError(f"{arrays.name}: source {source} has no text to evaluate on")
+            self.sources.append(counted)
+        self._windows = np.concatenate(parts)
+
+    @property
+    def lengths(self) -> I64:
+        """int64[windows]: targets of each, as many as inputs."""
+        return self._windows[:, 2] - self._windows[:, 1]
+
+    @property
+    def source_numbers(self) -> I64:
+        """int64[windows]: which of sources."""
+        return self._windows[:, 4]
+
+    def __getitem__(self, number: int) -> tuple[I64, I64]:
+        shard, start, end, first, _ = self._windows[number].tolist()
+        ids, eos = self._shards[shard]
+        labels = ids[start:end].astype(np.int64)
+        before = eos if first else int(ids[start - 1])
+        return np.concatenate(([before], labels[:-1])), labels
+
+    def _named(self) -> list[tuple[TokenArrays, str, str]]:
+        """Arrays, source, and what it is called: with its folder where two have the same name."""
+        found = [(arrays, source.name) for arrays in self.arrays for source in arrays.sources()]
+        names = [name for _, name in found]
+        return [
+            (arrays, name, name if names.count(name) == 1 else f"{name}@{_flat(arrays.folder)}")
+            for arrays, name in found
+        ]
+
+
+def held_out_folder(given: Path) -> Path:
+    """The arrays that a folder stands for: itself, or held_out/ in a work directory."""
+    inside = given / "held_out"
+    return inside if inside.is_dir() and not (given / TOKEN_BYTES).exists() else given
+
+
+def _opened(folder: Path) -> TokenArrays:
+    arrays = TokenArrays(held_out_folder(folder))
+    if problems := verify(arrays):
+        raise TokensError(f"{arrays.name}: {problems[0]}")
+    return arrays
+
+
+def _flat(folder: Path) -> str:
+    """Metric names are split at slashes."""
+    return folder.as_posix().strip("/").replace("/", "_")
+
+
+def _borders(arrays: TokenArrays, shard: TokenShard, most: int | None) -> I64:
+    """int64[documents + 1] of the first `most` documents."""
+    offsets = arrays.offsets(shard).astype(np.int64)
+    return offsets if most is None else offsets[: most + 1]
+
+
+def _windows(borders: I64, length: int, shard: int, source: int) -> I64:
+    """int64[windows, 5]: shard, start, end, whether a document starts there, source."""
+    counts = -(-np.diff(borders) // length)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = np.repeat(borders[:-1], counts) + within * length
+    ends = np.minimum(starts + length, np.repeat(borders[1:], counts))
+    same = np.ones(len(starts), np.int64)
+    return np.stack((shard * same, starts, ends, within == 0, source * same), axis=1)
+
+
+def _text_bytes(arrays: TokenArrays, ids: Tokens) -> int:
+    sizes = np.asarray(arrays.token_bytes())
+    chunks = range(0, len(ids), CHUNK_TOKENS)
+    return sum(int(sizes[ids[i : i + CHUNK_TOKENS]].sum(dtype=np.int64)) for i in chunks)
+
+
+def _added(source: Source, borders: I64, text_bytes: int) -> Source:
+    return Source(
+        source.name,
+        source.documents + len(borders) - 1,
+        source.tokens + int(borders[-1]),
+        source.bytes + text_bytes,
+    )

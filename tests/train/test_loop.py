@@ -1,0 +1,187 @@
+"""The loop: it learns, it goes on bit by bit, and how a batch is cut does not matter."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
+
+from safetensors.torch import load_file  # noqa: E402
+
+from dolma_pipe.errors import TokensError, TrainError  # noqa: E402
+from dolma_pipe.train.meta import checkpoint_folders, read_meta  # noqa: E402
+from dolma_pipe.train.start import start  # noqa: E402
+from tests.train.small_runs import VOCABULARY, small_config, write_language  # noqa: E402
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_language(tmp_path / "tokens")
+    return tmp_path
+
+
+def lines(root: Path, run: str = "run") -> list[dict[str, Any]]:
+    text = (root / run / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def losses(root: Path, run: str = "run") -> list[float]:
+    found = lines(root, run)
+    return [line["train/CrossEntropyLoss"] for line in found if "optim/learning_rate" in line]
+
+
+def weights(root: Path, step: int, run: str = "run") -> dict[str, "torch.Tensor"]:
+    return load_file(root / run / f"step{step}" / "model.safetensors")
+
+
+def same(one: dict[str, "torch.Tensor"], other: dict[str, "torch.Tensor"]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_it_learns_below_the_unigram_entropy(root: Path) -> None:
+    """Of counting, which a model that sees no context cannot know: log(59) nats a token."""
+    write_language(root / "held_out", documents=20, seed=2)
+    config = small_config(
+        root,
+        steps=None,
+        epochs=8,
+        data={"mask_documents": True},
+        evaluation={"every": 10**6, "held_out": str(root / "held_out")},
+    )
+    assert start(config) == 0
+    found = losses(root)
+    assert found[0] > math.log(VOCABULARY - 1)
+    held_out = {name: v for name, v in lines(root)[-1].items() if name.endswith("EntropyLoss")}
+    assert set(held_out) == {
+        f"eval/{name}/CrossEntropyLoss"
+        for name in ("ones", "threes", "macro_average", "micro_average")
+    }
+    assert max(held_out.values()) < 0.6 * math.log(VOCABULARY - 1)
+
+
+def test_a_resumed_run_is_the_same_bit_by_bit(root: Path) -> None:
+    """Rule 3, across the border of an epoch, with steps skipped by an outlier's window."""
+    more: dict[str, Any] = {
+        "batch": {"instances": 24, "micro": 10},
+        "checkpoints": {"every": 5},
+        "optimizer": {"lr": 1e-2, "skip_sigma": 1.0, "skip_window": 4},
+        "z_loss": 1e-3,
+    }
+    start(small_config(root, steps=14, **more))
+    assert {line.get("optim/step_skipped") for line in lines(root)} == {0, 1}
+    assert len({read_meta(folder).epoch for folder in checkpoint_folders(root / "run")}) > 1
+    shutil.copytree(root / "run", root / "again")
+    for folder in checkpoint_folders(root / "again")[1:]:
+        shutil.rmtree(folder)
+    start(small_config(root, steps=14, out=str(root / "again"), **more))
+    assert losses(root, "again") == losses(root)
+    assert same(weights(root, 14), weights(root, 14, "again"))
+    assert [line["step"] for line in lines(root, "again")] == list(range(1, 15))
+
+
+def test_micro_batches_do_not_change_a_step(root: Path) -> None:
+    """Rule 1: sums are divided by the targets of the whole batch, of which each part has others."""
+    found = []
+    for micro in (8, 3, 1):
+        out = f"micro-{micro}"
+        data = {"view": "padded", "mask_documents": True}
+        start(small_config(root, batch={"micro": micro}, data=data, out=str(root / out), steps=4))
+        found.append(losses(root, out))
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+    assert found[2] == pytest.approx(found[0], rel=1e-5)
+
+
+def test_another_batch_or_micro_size_goes_on_with_what_was_not_read(root: Path) -> None:
+    start(small_config(root, steps=3))
+    start(small_config(root, steps=5, batch={"instances": 5, "micro": 2}))
+    meta = read_meta(root / "run" / "step5")
+    assert (meta.epoch, meta.instances, meta.tokens) == (0, 3 * 8 + 2 * 5, (3 * 8 + 2 * 5) * 16)
+
+
+def test_what_has_ended_is_not_trained_again(root: Path) -> None:
+    start(small_config(root))
+    before = (root / "run" / "step6" / "model.safetensors").stat()
+    start(small_config(root))
+    assert (root / "run" / "step6" / "model.safetensors").stat().st_mtime_ns == before.st_mtime_ns
+    assert len(losses(root)) == 6
+
+
+def test_other_data_are_refused(root: Path) -> None:
+    start(small_config(root, steps=2))
+    for data in ({"length": 8}, {"seed": 3}):
+        with pytest.raises(TrainError, match=r"step2 was trained on other data, or in another"):
+            start(small_config(root, data=data))
+    write_language(root / "tokens", seed=9)
+    with pytest.raises(TrainError, match="was trained on other data"):
+        start(small_config(root))
+
+
+def test_a_flipped_byte_is_refused_by_name(root: Path) -> None:
+    """Rule 8."""
+    path = root / "tokens" / "threes" / "part-00001.npy"
+    content = bytearray(path.read_bytes())
+    content[10] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(TokensError, match=r"threes/part-00001\.npy"):
+        start(small_config(root))
+
+
+def test_a_loss_that_is_no_number_names_step_and_documents(root: Path) -> None:
+    config = small_config(root, optimizer={"lr": 1e30, "clip": None}, schedule={"warmup": 0})
+    with pytest.raises(TrainError) as failure:
+        start(config)
+    assert "step 2: loss nan" in str(failure.value) or "step 3: loss nan" in str(failure.value)
+    assert "(in.zst:" in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_a_checkpoint_is_the_start_of_another_run(root: Path) -> None:
+    start(small_config(root))
+    begun = small_config(
+        root,
+        model=None,
+        start=str(root / "run" / "step6"),
+        out=str(root / "other"),
+        steps=1,
+        optimizer={"lr": 1e-9},
+        schedule={"warmup": 0},
+    )
+    start(begun)
+    for name, tensor in weights(root, 1, "other").items():
+        assert torch.allclose(tensor, weights(root, 6)[name], atol=1e-6)
+
+
+def test_old_checkpoints_go(root: Path) -> None:
+    start(small_config(root, steps=7, checkpoints={"every": 2, "keep_last": 2, "names": "tokens"}))
+    assert [folder.name for folder in checkpoint_folders(root / "run")] == [
+        "tokens768",
+        "tokens896",
+    ]
+
+
+def test_gradient_checkpointing_changes_nothing(root: Path) -> None:
+    start(small_config(root, steps=3))
+    start(small_config(root, steps=3, recompute=True, out=str(root / "less")))
+    assert losses(root, "less") == losses(root)
+
+
+def test_bf16_comes_near(root: Path) -> None:
+    start(small_config(root, steps=3))
+    start(small_config(root, steps=3, precision="bf16", out=str(root / "half")))
+    assert losses(root, "half") == pytest.approx(losses(root), rel=1e-2)
+    assert losses(root, "half") != losses(root)
+    assert weights(root, 3, "half")["model.embed_tokens.weight"].dtype == torch.float32
+
+
+def test_one_training_a_folder(root: Path) -> None:
+    import fcntl
+
+    (root / "run").mkdir()
+    with (root / "run" / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(TrainError, match="another training writes there"):
+            start(small_config(root))
