@@ -26,5 +26,8 @@ def start_of_deltas(start: Path) -> Against:
 
 
 def save_as_delta(folder: Path, against: Against) -> Packed:
-    """Pack the weights in a checkpoint that is being written; its optimizer stays beside them."""
+    """Pack the weights in a checkpoint that is being written; its optimizer stays beside them.
+
+    For the main process, when all else of the checkpoint is there.
+    """
     return pack(folder, against, None, optimizer=True)
