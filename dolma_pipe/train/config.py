@@ -229,6 +229,8 @@ def parse_config(given: Any) -> TrainConfig:
         raise TrainError("lora: adapters need a model to adapt: start")
     if config.checkpoints.delta and (config.start is None or config.lora is not None):
         raise TrainError("checkpoints.delta: needs `start`, and whole weights: no lora")
+    if config.lora is not None and config.precision == "fp8":
+        raise TrainError("precision: fp8 does not go with lora: take bf16")
     if (config.data.view == "packed") != (config.data.plan is not None):
         raise TrainError("data.plan: goes with view: packed, and view: packed with a plan")
     return config

@@ -21,6 +21,7 @@ from dolma_pipe.train.data import Instances, fit_model, open_instances
 from dolma_pipe.train.evaluation.evaluator import Evaluator
 from dolma_pipe.train.feed import MICRO, Feed, Step
 from dolma_pipe.train.flops import peak_flops
+from dolma_pipe.train.fp8 import use_fp8
 from dolma_pipe.train.meta import (
     Meta,
     checkpoint_folders,
@@ -53,6 +54,8 @@ class Training:
         self.precision = config.precision or ("bf16" if world.device.type == "cuda" else "fp32")
         with torch.device("meta"):
             self.model = Model(self.shape, config.attention, recompute=config.recompute)
+        if self.precision == "fp8":
+            use_fp8(self.model, world.device)
         if config.lora:
             add_adapters(self.model, config.lora, config.seed)
         self.parallel = Parallel(self.model, world, config.parallel, bf16=self.precision != "fp32")

@@ -95,14 +95,16 @@ def test_several_folders_are_one_stream(tmp_path: Path) -> None:
 def test_packed_instances_are_those_of_the_plan(
     tmp_path: Path, chosen: PackSettings, mask: bool
 ) -> None:
-    folders = [tmp_path / "a", tmp_path / "b"]
+    folders = {tmp_path / "a": LENGTHS, tmp_path / "b": {"code": [[90, 7]], "web": [[11, 80]]}}
     expected: list[list[list[int]]] = []
-    for folder in folders:
-        arrays = make_tokens(folder, LENGTHS)
+    plans = []
+    for folder, lengths in folders.items():
+        arrays = make_tokens(folder, lengths)
         name, plan = pack(folder, chosen)
         expected += instances_of(arrays, name)
+        plans.append(plan.counts)
     instances = opened(*folders, view="packed", plan=name, mask_documents=mask)
-    assert len(instances) == len(expected) == 2 * plan.counts.instances
+    assert len(instances) == len(expected) == sum(counts.instances for counts in plans)
     batch = everything(instances)
     for row, documents in enumerate(expected):
         ids = [i for document in documents for i in document]
@@ -118,8 +120,7 @@ def test_packed_instances_are_those_of_the_plan(
             assert batch.segments[row].tolist() == (numbers + [-1] * padding)[:-1]
     assert (batch.segments is not None) == mask
     filled = sum(len(document) for documents in expected for document in documents)
-    overlap = 2 * plan.counts.overlap
-    assert sum(instances.sources.values()) == filled - overlap
+    assert sum(instances.sources.values()) == filled - sum(counts.overlap for counts in plans)
     assert any("not in the plan" in note for note in instances.notes) == (chosen.long is not None)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train.batches import Batches, Progress
+from dolma_pipe.train.batches import Batches, Position
 from dolma_pipe.train.config import BatchGrowth, BatchSettings
 from dolma_pipe.train.data import IGNORED, Instances
 from tests.made_tokens import make_tokens
@@ -25,7 +25,7 @@ from dolma_pipe.train.parallel import World  # noqa: E402
 
 CPU = torch.device("cpu")
 ALONE = World(0, 1, CPU)
-START = Progress()
+START = Position()
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def batch_of(instances: int, micro: int | None = None) -> BatchSettings:
 
 
 def steps(
-    instances: Instances, batch: BatchSettings, count: int, size: int = 1, at: Progress = START
+    instances: Instances, batch: BatchSettings, count: int, size: int = 1, at: Position = START
 ) -> list[list[Step]]:
     """For each of the steps what every process has."""
     found = []
