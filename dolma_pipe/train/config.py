@@ -129,7 +129,8 @@ class CheckpointSettings(Settings, frozen=True, kw_only=True):
     """Never remove those of every so many steps; without keep_last the others go but the newest."""
     names: Literal["step", "tokens", "date"] = "step"
     delta: bool = False
-    """Weights as lossless deltas against those of `start`, which must stay where they are."""
+    """All but the newest become lossless deltas against `start`, which must stay where it is, and
+    lose their optimizer's state."""
 
 
 class EvaluationSettings(Settings, frozen=True, kw_only=True):
