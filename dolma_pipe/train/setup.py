@@ -35,6 +35,7 @@ from dolma_pipe.train.model import Model, decays
 from dolma_pipe.train.optimizer import Optimizers, Skipper
 from dolma_pipe.train.parallel import Parallel, World
 from dolma_pipe.train.schedule import Progress, Schedule
+from dolma_pipe.train.tuning.deltas import start_of_deltas
 from dolma_pipe.train.tuning.lora import add_adapters, trained_told
 
 TOLD_DOCUMENTS = 5
@@ -73,6 +74,8 @@ class Training:
         folder, world = self.config.folder, self.world
         if world.is_main:
             remove_leftovers(folder)
+            if self.config.checkpoints.delta and self.config.start is not None:
+                self._base = start_of_deltas(Path(self.config.start))
         found = checkpoint_folders(folder)
         if found:
             self._resume(found[-1])
@@ -134,8 +137,7 @@ class Training:
 
     def _pack_old(self) -> None:
         """All checkpoints but the newest become deltas against `start`, where that is asked for."""
-        if self.config.checkpoints.delta and self.config.start is not None:
-            self._base = self._base or Against(Path(self.config.start))
+        if self._base is not None:
             for folder in checkpoint_folders(self.config.folder)[:-1]:
                 if not is_delta(folder):
                     pack(folder, self._base, None)
