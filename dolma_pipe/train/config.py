@@ -131,7 +131,8 @@ class CheckpointSettings(Settings, frozen=True, kw_only=True):
     """Never remove those of every so many steps; without keep_last the others go but the newest."""
     names: Literal["step", "tokens", "date"] = "step"
     delta: bool = False
-    """Weights as lossless deltas against those of `start`, which must stay where they are."""
+    """All but the newest become lossless deltas against `start`, which must stay where it is, and
+    lose their optimizer's state."""
 
 
 class EvaluationSettings(Settings, frozen=True, kw_only=True):
@@ -231,6 +232,8 @@ def parse_config(given: Any) -> TrainConfig:
         raise TrainError("lora: adapters need a model to adapt: start")
     if config.checkpoints.delta and (config.start is None or config.lora is not None):
         raise TrainError("checkpoints.delta: needs `start`, and whole weights: no lora")
+    if config.lora is not None and config.precision == "fp8":
+        raise TrainError("precision: fp8 does not go with lora: take bf16")
     if (config.data.view == "packed") != (config.data.plan is not None):
         raise TrainError("data.plan: goes with view: packed, and view: packed with a plan")
     return config

@@ -17,10 +17,12 @@ from dolma_pipe.train.checkpoints.packing import Against, pack
 from dolma_pipe.train.checkpoints.publish import published
 from dolma_pipe.train.checkpoints.retention import remove_leftovers, remove_old
 from dolma_pipe.train.config import DataSettings, TrainConfig
-from dolma_pipe.train.data import Instances, fit_model, open_instances
+from dolma_pipe.train.data import Instances, open_instances
 from dolma_pipe.train.evaluation.evaluator import Evaluator
 from dolma_pipe.train.feed import MICRO, Feed, Step
+from dolma_pipe.train.fitting import fitting_shape
 from dolma_pipe.train.flops import peak_flops
+from dolma_pipe.train.fp8 import use_fp8
 from dolma_pipe.train.meta import (
     Meta,
     checkpoint_folders,
@@ -32,8 +34,8 @@ from dolma_pipe.train.metrics import Metrics
 from dolma_pipe.train.model import Model, decays
 from dolma_pipe.train.optimizer import Optimizers, Skipper
 from dolma_pipe.train.parallel import Parallel, World
-from dolma_pipe.train.presets import shape_of
 from dolma_pipe.train.schedule import Progress, Schedule
+from dolma_pipe.train.tuning.deltas import start_of_deltas
 from dolma_pipe.train.tuning.lora import add_adapters, trained_told
 
 TOLD_DOCUMENTS = 5
@@ -46,13 +48,14 @@ class Training:
         """Opens the data and makes the model, without weights yet. Raises UserError."""
         self.config, self.world = config, world
         self.instances = opened(config.data)
-        self.shape = shape_of(config.model, Path(config.start) if config.start else None)
-        fit_model(self.instances, self.shape.rows)
+        self.shape = fitting_shape(config, self.instances)
         self.end = ending(config, self.instances)
         self.schedule = Schedule(config.schedule, self.end)
         self.precision = config.precision or ("bf16" if world.device.type == "cuda" else "fp32")
         with torch.device("meta"):
             self.model = Model(self.shape, config.attention, recompute=config.recompute)
+        if self.precision == "fp8":
+            use_fp8(self.model, world.device)
         if config.lora:
             add_adapters(self.model, config.lora, config.seed)
         self.parallel = Parallel(self.model, world, config.parallel, bf16=self.precision != "fp32")
@@ -61,7 +64,7 @@ class Training:
         self.attention = self.model.self_test(world.device, documents, dtype)
         self.optimizers = Optimizers(self.model.named_parameters(), decays, config.optimizer)
         self.skipper = Skipper(config.optimizer.skip_sigma, config.optimizer.skip_window)
-        self.weights = Weights(self.parallel, config, self.instances.tokenizer_file)
+        self.weights = Weights(self.parallel, config, self.instances)
         self.at, self.position = Progress(0, 0), Position(0, 0)
         self.loss: float | None = None
         self._base: Against | None = None
@@ -71,6 +74,8 @@ class Training:
         folder, world = self.config.folder, self.world
         if world.is_main:
             remove_leftovers(folder)
+            if self.config.checkpoints.delta and self.config.start is not None:
+                self._base = start_of_deltas(Path(self.config.start))
         found = checkpoint_folders(folder)
         if found:
             self._resume(found[-1])
@@ -132,8 +137,7 @@ class Training:
 
     def _pack_old(self) -> None:
         """All checkpoints but the newest become deltas against `start`, where that is asked for."""
-        if self.config.checkpoints.delta and self.config.start is not None:
-            self._base = self._base or Against(Path(self.config.start))
+        if self._base is not None:
             for folder in checkpoint_folders(self.config.folder)[:-1]:
                 if not is_delta(folder):
                     pack(folder, self._base, None)

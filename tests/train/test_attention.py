@@ -205,6 +205,19 @@ def test_masks_built_before_are_those_built_inside(kind: str, settings: Attentio
         assert torch.equal(model(ids), model(ids, model.masks(length=40)))
 
 
+def test_a_pattern_needs_no_documents() -> None:
+    whole = small_model(layers=1)
+    strided = Model(whole.shape, STRIDED)
+    strided.load_state_dict(whole.state_dict())
+    ids = some_ids()
+    changed = ids.clone()
+    changed[:, 28:32] += 1  # the block before the last two, and no third one before the last
+    with torch.no_grad():
+        assert torch.equal(strided(ids)[:, 36:], strided(changed)[:, 36:])
+        assert not torch.equal(strided(ids)[:, 32:36], strided(changed)[:, 32:36])
+        assert not torch.equal(whole(ids)[:, 36:], whole(changed)[:, 36:])
+
+
 def test_masks_are_shared_and_absent_where_nothing_masks() -> None:
     assert small_model().masks(length=40) == (None, None)
     assert small_model("olmo3").masks(length=10) == (None, None)

@@ -35,6 +35,7 @@ def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
         ({"steps": 5, "tokens": 5}, "steps and tokens: one of them says"),
         ({"model": {}}, "model: a preset is needed"),
         ({"lora": {}}, "lora: adapters need a model to adapt: start"),
+        ({"lora": {}, "start": "a", "precision": "fp8"}, "fp8 does not go with lora"),
         ({"data": {"tokens": "a", "view": "packed"}}, "data.plan: goes with view: packed"),
         ({"data": {"tokens": "a", "plan": "p"}}, "data.plan: goes with view: packed"),
         ({"name": "../a"}, "name: expected `str` matching regex"),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError, TrainError
-from dolma_pipe.tokens import Pieces
+from dolma_pipe.tokens import ChatTemplate, Pieces
 from dolma_pipe.tokens.rows import Row
 from dolma_pipe.tokens.segments import (
     PADDING,
@@ -79,6 +79,12 @@ class Instances:
 
     def __len__(self) -> int:
         return len(self._view)
+
+    @property
+    def chat(self) -> ChatTemplate | None:
+        """How conversations were put into text, where there are some."""
+        found = [arrays.manifest.chat for arrays in self._corpus.arrays if arrays.manifest.chat]
+        return found[0] if found else None
 
     @property
     def tokenizer_file(self) -> Path | None:
