@@ -129,6 +129,14 @@ def test_packed_instances_are_those_of_the_plan(
     assert any("not in the plan" in note for note in instances.notes) == (chosen.long is not None)
 
 
+def test_a_source_without_a_token(tmp_path: Path) -> None:
+    make_tokens(tmp_path, {"none": [], **LENGTHS})
+    plan = pack(tmp_path, PackSettings(length=S))[0]
+    for view in ("concatenate", "padded", "packed"):
+        chosen = opened(tmp_path, view=view, plan=plan if view == "packed" else None)
+        assert set(chosen.sources) == {"web", "code"}
+
+
 def instances_of(arrays: TokenArrays, plan: str) -> list[list[list[int]]]:
     """Documents, or parts of them, of each instance."""
     packed = PackedTokens(arrays, plan)
