@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from dolma_pipe.batch import text_in
 from dolma_pipe.cuts import Cuts
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I64, U8
@@ -74,10 +75,7 @@ def read_texts(path: Path | str, rows: I64, cuts: Cuts | None = None) -> Iterato
 def _texts(rows: I64, held: list[bytes], cuts: Cuts | None) -> Texts:
     column = pa.array([_decode(line).text for line in held], pa.large_string())
     _, offsets, text = column.buffers()
-    # an empty buffer has no memory to look at
-    content = (
-        np.frombuffer(text, np.uint8) if text is not None and text.size else np.empty(0, np.uint8)
-    )
+    content = text_in(text)
     borders = np.frombuffer(offsets, np.int64)[: len(held) + 1]
     if cuts is not None:
         content, borders = cuts.of(rows).apply(content, borders)
