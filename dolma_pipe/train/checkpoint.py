@@ -29,7 +29,8 @@ from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import one_line
 from dolma_pipe.train.config import TrainConfig
 from dolma_pipe.train.data import Instances
-from dolma_pipe.train.initial import initialise
+from dolma_pipe.train.model.initial import initialise
+from dolma_pipe.train.model.weights import copy_weights, save_weights
 from dolma_pipe.train.optimizer import Optimizers
 from dolma_pipe.train.parallel import Parallel
 from dolma_pipe.train.tokenizer_files import write_tokenizer
@@ -42,7 +43,6 @@ from dolma_pipe.train.tuning.adapters import (
 )
 from dolma_pipe.train.tuning.lora import adapter_state, first_adapters
 from dolma_pipe.train.tuning.weights import model_weights
-from dolma_pipe.train.weights import copy_weights, save_weights
 
 STATE = "train"
 

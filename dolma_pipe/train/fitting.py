@@ -10,8 +10,8 @@ from dolma_pipe.tokens import TOKENIZER
 from dolma_pipe.train.config import TrainConfig
 from dolma_pipe.train.data import Instances, fit_model
 from dolma_pipe.train.meta import META, read_meta
-from dolma_pipe.train.presets import shape_of
-from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.train.model.presets import shape_of
+from dolma_pipe.train.model.shape import ModelShape
 
 
 def fitting_shape(config: TrainConfig, instances: Instances) -> ModelShape:

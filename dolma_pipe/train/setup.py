@@ -10,7 +10,6 @@ import msgspec
 import torch
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train.batches import Batches, Position
 from dolma_pipe.train.checkpoint import Weights, load_optimizer, save_optimizer
 from dolma_pipe.train.checkpoints.delta import is_delta
 from dolma_pipe.train.checkpoints.packing import Against, pack
@@ -18,11 +17,10 @@ from dolma_pipe.train.checkpoints.publish import published
 from dolma_pipe.train.checkpoints.retention import remove_leftovers, remove_old
 from dolma_pipe.train.config import DataSettings, TrainConfig
 from dolma_pipe.train.data import Instances, open_instances
+from dolma_pipe.train.data.batches import Batches, Position
 from dolma_pipe.train.evaluation.evaluator import Evaluator
 from dolma_pipe.train.feed import MICRO, Feed, Step
 from dolma_pipe.train.fitting import fitting_shape
-from dolma_pipe.train.flops import peak_flops
-from dolma_pipe.train.fp8 import use_fp8
 from dolma_pipe.train.meta import (
     Meta,
     checkpoint_folders,
@@ -30,8 +28,10 @@ from dolma_pipe.train.meta import (
     read_meta,
     write_meta,
 )
-from dolma_pipe.train.metrics import Metrics
-from dolma_pipe.train.model import Model, decays
+from dolma_pipe.train.metrics.flops import peak_flops
+from dolma_pipe.train.metrics.writer import Metrics
+from dolma_pipe.train.model.fp8 import use_fp8
+from dolma_pipe.train.model.transformer import Model, decays
 from dolma_pipe.train.optimizer import Optimizers, Skipper
 from dolma_pipe.train.parallel import Parallel, World
 from dolma_pipe.train.schedule import Progress, Schedule

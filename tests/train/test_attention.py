@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import create_mask, flex_attention
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train import attention as module
-from dolma_pipe.train import self_test
-from dolma_pipe.train.attention import Rule, attend, block_mask, dense_mask
 from dolma_pipe.train.config import AttentionSettings
-from dolma_pipe.train.model import Model
+from dolma_pipe.train.model import attention as module
+from dolma_pipe.train.model import self_test
+from dolma_pipe.train.model.attention import Rule, attend, block_mask, dense_mask
+from dolma_pipe.train.model.transformer import Model
 from tests.train.small_models import SHAPES, small_model, small_shape, some_ids
 
 CPU = torch.device("cpu")

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train.batches import Batches, Position
 from dolma_pipe.train.config import BatchGrowth, BatchSettings
 from dolma_pipe.train.data import IGNORED, Instances
+from dolma_pipe.train.data.batches import Batches, Position
 from tests.made_tokens import make_tokens
 from tests.train.test_data import LENGTHS, opened
 

@@ -23,8 +23,8 @@ from dolma_pipe.tokens.segments import (
 )
 from dolma_pipe.tokens.stream import fill_behind
 from dolma_pipe.train.data.corpus import Corpus, Part
+from dolma_pipe.train.data.order import Numbers
 from dolma_pipe.train.data.views import View
-from dolma_pipe.train.order import Numbers
 
 IGNORED = -100
 """A label that is no target: torch's ignore_index."""
