@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dolma_pipe.train.config import read_config
-from dolma_pipe.train.presets import shape_of
+from dolma_pipe.train.model.presets import shape_of
 
 FOLDER = Path(__file__).parent.parent.parent / "configs" / "train"
 

@@ -121,7 +121,20 @@ def test_packed_instances_are_those_of_the_plan(
     assert (batch.segments is not None) == mask
     filled = sum(len(document) for documents in expected for document in documents)
     assert sum(instances.sources.values()) == filled - sum(counts.overlap for counts in plans)
+    if chosen.long == "truncate":
+        assert instances.sources == {
+            "web": 3 + 17 + 1 + 7 + 5 + 2 + 5 + 17 + 11 + 17,
+            "code": 17 + 17 + 2 + 1 + 16 + 17 + 7,
+        }
     assert any("not in the plan" in note for note in instances.notes) == (chosen.long is not None)
+
+
+def test_a_source_without_a_token(tmp_path: Path) -> None:
+    make_tokens(tmp_path, {"none": [], **LENGTHS})
+    plan = pack(tmp_path, PackSettings(length=S))[0]
+    for view in ("concatenate", "padded", "packed"):
+        chosen = opened(tmp_path, view=view, plan=plan if view == "packed" else None)
+        assert set(chosen.sources) == {"web", "code"}
 
 
 def instances_of(arrays: TokenArrays, plan: str) -> list[list[list[int]]]:

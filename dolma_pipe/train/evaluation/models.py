@@ -13,8 +13,8 @@ from dolma_pipe.settings import one_line
 from dolma_pipe.tokens import TokenizerStamp
 from dolma_pipe.train.evaluation.tokenizer import TOKENIZER
 from dolma_pipe.train.meta import META, checkpoint_folders, read_meta
-from dolma_pipe.train.model import Model
-from dolma_pipe.train.shape import ARCHITECTURES, ModelShape
+from dolma_pipe.train.model.shape import ARCHITECTURES, ModelShape
+from dolma_pipe.train.model.transformer import Model
 from dolma_pipe.train.tuning.weights import load_model_weights
 
 CONTEXT = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import nearest
 from dolma_pipe.train.config import LoraSettings
-from dolma_pipe.train.initial import fill
+from dolma_pipe.train.model.initial import fill
 
 
 class LoraLinear(nn.Linear):

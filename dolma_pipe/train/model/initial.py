@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dolma_pipe.train.model import Model
-from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.train.model.shape import ModelShape
+from dolma_pipe.train.model.transformer import Model
 
 CUT = 3.0
 """Standard deviations beyond which no weight is drawn."""
