@@ -131,8 +131,8 @@ class CheckpointSettings(Settings, frozen=True, kw_only=True):
     """Never remove those of every so many steps; without keep_last the others go but the newest."""
     names: Literal["step", "tokens", "date"] = "step"
     delta: bool = False
-    """All but the newest become lossless deltas against `start`, which must stay where it is, and
-    lose their optimizer's state."""
+    """All but the newest as lossless deltas against the weights of `start`, which must stay where
+    they are; without their optimizer."""
 
 
 class EvaluationSettings(Settings, frozen=True, kw_only=True):
