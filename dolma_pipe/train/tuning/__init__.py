@@ -1,6 +1,6 @@
-"""Tuning of a trained model, and what a tuned model's folder holds.
+"""Tuning of a trained model.
 
 lora      low-rank adapters on a model            adapters  their files, PEFT's
 weights   whole weights of any checkpoint         merging   adapters into whole weights, on disk
-deltas    checkpoints as differences to `start`   chat      the chat template beside a tokenizer
+deltas    checkpoints as differences to `start`
 """
