@@ -28,12 +28,12 @@ from benchmarks.our_loop import Took, begun, run_loop
 from benchmarks.plain_gpt import Job, Windows, plain_loop
 from benchmarks.tables import table
 from dolma_pipe.train.config import parse_config
-from dolma_pipe.train.flops import peak_flops
-from dolma_pipe.train.initial import deviation
-from dolma_pipe.train.model import Model
-from dolma_pipe.train.presets import shape_of
-from dolma_pipe.train.shape import ModelShape
-from dolma_pipe.train.weights import save_weights
+from dolma_pipe.train.metrics.flops import peak_flops
+from dolma_pipe.train.model.initial import deviation
+from dolma_pipe.train.model.presets import shape_of
+from dolma_pipe.train.model.shape import ModelShape
+from dolma_pipe.train.model.transformer import Model
+from dolma_pipe.train.model.weights import save_weights
 
 OURS, PLAIN, TRAINER = "ours", "plain torch", "transformers"
 SLIDING = {"family": "olmo3", "norm_eps": 1e-6}

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from dolma_pipe.train.config import TrainConfig
 from dolma_pipe.train.feed import Feed, Step
 from dolma_pipe.train.loop import train
-from dolma_pipe.train.metrics_file import LOSS
+from dolma_pipe.train.metrics.file import LOSS
 from dolma_pipe.train.parallel import joined
 from dolma_pipe.train.setup import Training
 

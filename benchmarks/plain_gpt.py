@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from benchmarks.meter import Meter
-from dolma_pipe.train.order import Order
-from dolma_pipe.train.shape import ModelShape
-from dolma_pipe.train.weights import load_weights
+from dolma_pipe.train.data.order import Order
+from dolma_pipe.train.model.shape import ModelShape
+from dolma_pipe.train.model.weights import load_weights
 
 
 class PlainGPT(nn.Module):

@@ -25,7 +25,7 @@ from dolma_pipe.stages.pack import PackSettings, pack
 from dolma_pipe.tokens import TokenArrays
 from dolma_pipe.train.config import BatchSettings, DataSettings
 from dolma_pipe.train.data import open_instances
-from dolma_pipe.train.order import Order
+from dolma_pipe.train.data.order import Order
 
 TOKENS = 100_000_000
 LENGTH, BATCH = 2048, 32

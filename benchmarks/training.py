@@ -43,8 +43,8 @@ def bare_loop(shape: Any, batch: Micros, lr: float) -> Callable[[], float]:
     import torch.nn.functional as F
     from torch.nn.utils import clip_grad_norm_
 
-    from dolma_pipe.train.initial import initialise
-    from dolma_pipe.train.model import Model
+    from dolma_pipe.train.model.initial import initialise
+    from dolma_pipe.train.model.transformer import Model
 
     model = Model(shape)
     initialise(model, 0)
@@ -103,10 +103,10 @@ def models(steps: int, model: str | dict[str, Any]) -> dict[str, Both]:
     import torch
     from transformers import OlmoConfig, OlmoForCausalLM
 
-    from dolma_pipe.train.initial import initialise
     from dolma_pipe.train.loss import loss_sums
-    from dolma_pipe.train.model import Model
-    from dolma_pipe.train.presets import shape_of
+    from dolma_pipe.train.model.initial import initialise
+    from dolma_pipe.train.model.presets import shape_of
+    from dolma_pipe.train.model.transformer import Model
 
     shape = shape_of(model)
     ours, theirs = Model(shape), OlmoForCausalLM(OlmoConfig(**shape.to_hf()))

@@ -50,13 +50,9 @@ class Batch:
 
     @cached_property
     def text(self) -> U8:
-        """uint8[bytes]: the UTF-8 text of all documents. The Arrow buffer itself, no copy."""
-        buffer = self.documents.column("text").buffers()[2]
-        return (
-            np.frombuffer(buffer, np.uint8)
-            if buffer is not None and buffer.size
-            else np.empty(0, np.uint8)
-        )
+        """uint8[bytes], read-only: the UTF-8 text of all documents. The Arrow buffer itself, no
+        copy."""
+        return text_in(self.documents.column("text").buffers()[2])
 
     @cached_property
     def words(self) -> Words:
@@ -99,6 +95,15 @@ class Batch:
         place = SCHEMA.get_field_index("text")
         documents = self.documents.set_column(place, SCHEMA.field(place), column)
         return Batch(documents, self.shard)
+
+
+def text_in(buffer: pa.Buffer | None) -> U8:
+    """What a buffer of Arrow holds, read-only like the bytes of a str: numba would compile every
+    kernel once more for arrays that may be written."""
+    # an empty buffer has no memory to look at
+    text = np.frombuffer(buffer, np.uint8) if buffer and buffer.size else np.empty(0, np.uint8)
+    text.flags.writeable = False
+    return text
 
 
 def no_documents() -> Batch:

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from dolma_pipe.batch import text_in
 from dolma_pipe.conversations import around_marks
 from dolma_pipe.cuts import Cuts
 from dolma_pipe.errors import WorkError
@@ -77,10 +78,7 @@ def read_texts(
 def _texts(rows: I64, held: list[bytes], cuts: Cuts | None, messages: bool) -> Texts:
     column = pa.array([_decode(line).text for line in held], pa.large_string())
     _, offsets, text = column.buffers()
-    # an empty buffer has no memory to look at
-    content = (
-        np.frombuffer(text, np.uint8) if text is not None and text.size else np.empty(0, np.uint8)
-    )
+    content = text_in(text)
     borders = np.frombuffer(offsets, np.int64)[: len(held) + 1]
     if cuts is not None:
         of = cuts.of(rows)

@@ -1,10 +1,15 @@
 """What a batch says of its documents beside their text."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from dolma_pipe.batch import batch_of
+from dolma_pipe.batch import batch_of, no_documents
+from dolma_pipe.curated import read_texts
+from dolma_pipe.cuts import cuts_of
 from dolma_pipe.document import field_of, parse
+from dolma_pipe.shard import write_shard
 
 
 @pytest.mark.parametrize(
@@ -40,3 +45,23 @@ def test_a_value_nested_too_deeply_is_none() -> None:
         return deeper(frames - 1) if frames else field_of(raw, "a")
 
     assert deeper(250) is None
+
+
+def test_no_text_can_be_written(tmp_path: Path) -> None:
+    """Numba compiles a kernel once more for arrays that can be."""
+    batch = batch_of(["one", "two"])
+    with write_shard(tmp_path / "a.jsonl.zst") as writer:
+        writer.lines([b'{"id": "a", "text": "one two"}'])
+    one = np.ones(1, np.int64)
+    cuts = cuts_of(0 * one, 0 * one, 3 * one, 1)
+    texts = [
+        batch.text,
+        batch.select(one).text,
+        batch.with_text(batch.text.copy(), batch.offsets).text,
+        no_documents().text,
+        batch_of([""]).text,
+        next(read_texts(tmp_path / "a.jsonl.zst", 0 * one)).text,
+        next(read_texts(tmp_path / "a.jsonl.zst", 0 * one, cuts)).text,
+    ]
+    assert bytes(texts[-1]) == b" two"
+    assert not any(text.flags.writeable for text in texts)

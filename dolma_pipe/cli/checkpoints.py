@@ -1,4 +1,4 @@
-"""`dolma-pipe checkpoints`: list, compare, pack as deltas, unpack."""
+"""`dolma-pipe checkpoints`: list, compare, pack as deltas, unpack, merge adapters."""
 
 import time
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dolma_pipe.cli import checkpoints_merge
 from dolma_pipe.cli.options import json_option, show_json
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ workers_option = click.option(
 
 @click.group("checkpoints")
 def command() -> None:
-    """List, compare and pack the checkpoints of a training."""
+    """List, compare, pack and merge the checkpoints of a training."""
+
+
+command.add_command(checkpoints_merge.command)
 
 
 @command.command("list")

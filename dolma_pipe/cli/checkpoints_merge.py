@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from dolma_pipe.cli.torch_needed import torch_needed
+
 
 @click.command("merge")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
@@ -14,7 +16,8 @@ def command(checkpoint: Path, out: Path) -> None:
     CHECKPOINT is of a LoRA training, or a folder of PEFT whose base lies on this machine. Sums are
     fp32, and stored in the type of the base. transformers loads the result.
     """
-    from dolma_pipe.train.tuning.merging import merge_checkpoint
+    with torch_needed():
+        from dolma_pipe.train.tuning.merging import merge_checkpoint
 
     merged = merge_checkpoint(checkpoint, out)
     click.echo(f"{out}: {merged.parameters:,} parameters of {merged.base}")

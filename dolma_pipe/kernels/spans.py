@@ -79,6 +79,7 @@ def apply_masks(
     news = np.frombuffer(b"".join(replacements), np.uint8)
     news_at = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     _apply(text, offsets, *masks, news, news_at, new_text)
+    new_text.flags.writeable = False  # as every other text: kernels are compiled once
     return new_text, new_offsets
 
 

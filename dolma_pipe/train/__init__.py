@@ -1,12 +1,13 @@
 """The bundled trainer: token arrays in, a model that Hugging Face's transformers loads out.
 
-    config       train.yaml, typed; no torch
-    shape        what a model is made of, presets, parameter counts, config.json; no torch
-    model        the model; attention, rope and initial beside it
-    data         instances of token arrays, by number; order says which comes when, feed fetches
-    loop         the training loop, out of loss, optimizer, schedule, parallel, checkpoint, metrics
-    metrics      metrics.jsonl and lines on the terminal, out of metrics_file, pace, flops, numbers
-    checkpoints/ evaluation/ tuning/ plots/   tools apart from the loop
+    config        train.yaml, typed; no torch
+    start, setup  from train.yaml to a training that can begin; fitting: what goes together
+    loop          the training loop, out of feed, loss, optimizer, schedule, parallel, signals
+    checkpoint    what is saved, and gone on with; meta: where a training was
+    model/        OLMo 1, 2 and 3: shapes and presets (no torch), the model, weights on disk
+    data/         instances of token arrays, by number, and their order (no torch)
+    metrics/      what is told while it trains
+    checkpoints/ evaluation/ tuning/ plots/    tools apart from the loop
 
 A machine that only trains needs torch, numpy, safetensors, ruamel.yaml, msgspec, click and tqdm.
 """

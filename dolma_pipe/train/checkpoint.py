@@ -9,7 +9,6 @@ With adapters (LoRA) stepN/ holds these in PEFT's form instead of whole weights.
 under its name when all of it is on disk.
 """
 
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +27,13 @@ from torch.distributed.checkpoint.state_dict_saver import save
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import one_line
-from dolma_pipe.tokens import TOKENIZER
 from dolma_pipe.train.config import TrainConfig
-from dolma_pipe.train.initial import initialise
+from dolma_pipe.train.data import Instances
+from dolma_pipe.train.model.initial import initialise
+from dolma_pipe.train.model.weights import copy_weights, save_weights
 from dolma_pipe.train.optimizer import Optimizers
 from dolma_pipe.train.parallel import Parallel
+from dolma_pipe.train.tokenizer_files import write_tokenizer
 from dolma_pipe.train.tuning.adapters import (
     Base,
     base_of,
@@ -42,7 +43,6 @@ from dolma_pipe.train.tuning.adapters import (
 )
 from dolma_pipe.train.tuning.lora import adapter_state, first_adapters
 from dolma_pipe.train.tuning.weights import model_weights
-from dolma_pipe.train.weights import copy_weights, save_weights
 
 STATE = "train"
 
@@ -82,9 +82,9 @@ def _state(parallel: Parallel, optimizers: Optimizers) -> dict[str, Any]:
 class Weights:
     """The weights of a run on their way to and from disk: whole, or adapters on those of a base."""
 
-    def __init__(self, parallel: Parallel, config: TrainConfig, tokenizer: Path | None) -> None:
-        """tokenizer: of the arrays, to lie in every checkpoint."""
-        self._parallel, self._lora, self._tokenizer = parallel, config.lora, tokenizer
+    def __init__(self, parallel: Parallel, config: TrainConfig, instances: Instances) -> None:
+        """instances: whose tokenizer lies in every checkpoint, where they carry it."""
+        self._parallel, self._lora, self._instances = parallel, config.lora, instances
         self._start = Path(config.start) if config.start else None
         self._seed = config.seed
         self._base: Base | None = None
@@ -120,5 +120,6 @@ class Weights:
         else:
             self._base = self._base or Base.at(folder, self._start)
             save_adapters(folder, state, self._lora, self._base, model.shape)
-        if self._tokenizer is not None:
-            shutil.copyfile(self._tokenizer, folder / TOKENIZER)
+        if (path := self._instances.tokenizer_file) is not None:
+            chat, ends = self._instances.chat, (self._instances.eos_id, self._instances.pad_id)
+            write_tokenizer(folder, path.read_bytes(), *ends, chat.jinja() if chat else None)

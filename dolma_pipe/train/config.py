@@ -36,12 +36,14 @@ class DataSettings(Settings, frozen=True, kw_only=True):
     mask_documents: bool = False
     """A token sees only its own document, and no target lies in another one."""
     weights: dict[str, Above0] | None = None
-    """Shares of sources, where tokens is the encoded/ of a work directory; refused for arrays that
-    are mixed already."""
+    """Shares of the instances of an epoch, by source, where tokens is the encoded/ of a work
+    directory; for quick experiments: a small source is repeated, of a large one a part is read.
+    Refused for arrays that are mixed already."""
     seed: Count = 0
     """Of the order of instances."""
     check: bool = True
-    """Read all arrays once at start and compare them with their sha256 (1 GB/s)."""
+    """Read all arrays once at start and compare them with their sha256 (1 GB/s a thread); raw ones,
+    which have none, with vocab_size."""
     dtype: Literal["uint16", "uint32"] | None = None
     """Of raw arrays."""
     eos_id: int | None = None
@@ -129,7 +131,8 @@ class CheckpointSettings(Settings, frozen=True, kw_only=True):
     """Never remove those of every so many steps; without keep_last the others go but the newest."""
     names: Literal["step", "tokens", "date"] = "step"
     delta: bool = False
-    """Weights as lossless deltas against those of `start`, which must stay where they are."""
+    """All but the newest as lossless deltas against the weights of `start`, which must stay where
+    they are; without their optimizer."""
 
 
 class EvaluationSettings(Settings, frozen=True, kw_only=True):

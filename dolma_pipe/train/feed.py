@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dolma_pipe.train.batches import Batches, Position
 from dolma_pipe.train.config import BatchSettings
 from dolma_pipe.train.data import IGNORED, Batch, Instances
-from dolma_pipe.train.order import Numbers, Order
+from dolma_pipe.train.data.batches import Batches, Position
+from dolma_pipe.train.data.order import Numbers, Order
 from dolma_pipe.train.parallel import World
 
 MICRO = 8

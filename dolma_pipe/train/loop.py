@@ -8,7 +8,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.feed import Step
-from dolma_pipe.train.metrics_file import (
+from dolma_pipe.train.metrics.file import (
     GRAD_NORM,
     INSTANCES,
     LOSS,

@@ -34,7 +34,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     tokenizer: TokenizerStamp | None
     world: int
     created: str
-    seed: int
+    seed: int = 0
     git: str | None = None
     skip_window: list[tuple[float, float]] = []
     config: dict[str, Any]

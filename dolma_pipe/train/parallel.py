@@ -15,7 +15,7 @@ from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train.model import Model
+from dolma_pipe.train.model.transformer import Model
 
 PATIENCE = timedelta(hours=6)
 """One process may read terabytes to check them while the others wait."""

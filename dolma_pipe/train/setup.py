@@ -10,18 +10,17 @@ import msgspec
 import torch
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train.batches import Batches, Position
 from dolma_pipe.train.checkpoint import Weights, load_optimizer, save_optimizer
 from dolma_pipe.train.checkpoints.delta import is_delta
 from dolma_pipe.train.checkpoints.packing import Against, pack
 from dolma_pipe.train.checkpoints.publish import published
 from dolma_pipe.train.checkpoints.retention import remove_leftovers, remove_old
 from dolma_pipe.train.config import DataSettings, TrainConfig
-from dolma_pipe.train.data import Instances, fit_model, open_instances
+from dolma_pipe.train.data import Instances, open_instances
+from dolma_pipe.train.data.batches import Batches, Position
 from dolma_pipe.train.evaluation.evaluator import Evaluator
 from dolma_pipe.train.feed import MICRO, Feed, Step
-from dolma_pipe.train.flops import peak_flops
-from dolma_pipe.train.fp8 import use_fp8
+from dolma_pipe.train.fitting import fitting_shape
 from dolma_pipe.train.loss import loss_sums
 from dolma_pipe.train.meta import (
     Meta,
@@ -30,12 +29,14 @@ from dolma_pipe.train.meta import (
     read_meta,
     write_meta,
 )
-from dolma_pipe.train.metrics import Metrics
-from dolma_pipe.train.model import Model, decays
+from dolma_pipe.train.metrics.flops import peak_flops
+from dolma_pipe.train.metrics.writer import Metrics
+from dolma_pipe.train.model.fp8 import use_fp8
+from dolma_pipe.train.model.transformer import Model, decays
 from dolma_pipe.train.optimizer import Optimizers, Skipper
 from dolma_pipe.train.parallel import Parallel, World
-from dolma_pipe.train.presets import shape_of
 from dolma_pipe.train.schedule import Progress, Schedule
+from dolma_pipe.train.tuning.deltas import start_of_deltas
 from dolma_pipe.train.tuning.lora import add_adapters, trained_told
 
 TOLD_DOCUMENTS = 5
@@ -48,8 +49,7 @@ class Training:
         """Opens the data and makes the model, without weights yet. Raises UserError."""
         self.config, self.world = config, world
         self.instances = opened(config.data)
-        self.shape = shape_of(config.model, Path(config.start) if config.start else None)
-        fit_model(self.instances, self.shape.rows)
+        self.shape = fitting_shape(config, self.instances)
         self.end = ending(config, self.instances)
         self.schedule = Schedule(config.schedule, self.end)
         self.precision = config.precision or ("bf16" if world.device.type == "cuda" else "fp32")
@@ -66,7 +66,7 @@ class Training:
         self.optimizers = Optimizers(self.model.named_parameters(), decays, config.optimizer)
         self.skipper = Skipper(config.optimizer.skip_sigma, config.optimizer.skip_window)
         self.loss_sums = torch.compile(loss_sums) if config.compile else loss_sums
-        self.weights = Weights(self.parallel, config, self.instances.tokenizer_file)
+        self.weights = Weights(self.parallel, config, self.instances)
         self.at, self.position = Progress(0, 0), Position(0, 0)
         self.loss: float | None = None
         self._base: Against | None = None
@@ -76,6 +76,8 @@ class Training:
         folder, world = self.config.folder, self.world
         if world.is_main:
             remove_leftovers(folder)
+            if self.config.checkpoints.delta and self.config.start is not None:
+                self._base = start_of_deltas(Path(self.config.start))
         found = checkpoint_folders(folder)
         if found:
             self._resume(found[-1])
@@ -137,8 +139,7 @@ class Training:
 
     def _pack_old(self) -> None:
         """All checkpoints but the newest become deltas against `start`, where that is asked for."""
-        if self.config.checkpoints.delta and self.config.start is not None:
-            self._base = self._base or Against(Path(self.config.start))
+        if self._base is not None:
             for folder in checkpoint_folders(self.config.folder)[:-1]:
                 if not is_delta(folder):
                     pack(folder, self._base, None)

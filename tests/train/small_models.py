@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dolma_pipe.train.initial import initialise
-from dolma_pipe.train.model import Model
-from dolma_pipe.train.presets import shape_of
-from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.train.model.initial import initialise
+from dolma_pipe.train.model.presets import shape_of
+from dolma_pipe.train.model.shape import ModelShape
+from dolma_pipe.train.model.transformer import Model
 
 SIZES = {
     "vocab_size": 200,

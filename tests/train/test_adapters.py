@@ -17,7 +17,7 @@ from dolma_pipe.cli.checkpoints_merge import command
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.packing import Against, pack, unpack
 from dolma_pipe.train.config import LoraSettings
-from dolma_pipe.train.model import Model
+from dolma_pipe.train.model.transformer import Model
 from dolma_pipe.train.tuning.adapters import Base, load_adapters, read_adapters
 from dolma_pipe.train.tuning.lora import merge
 from dolma_pipe.train.tuning.merging import merge_checkpoint

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import create_mask, flex_attention
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train import attention as module
-from dolma_pipe.train import self_test
-from dolma_pipe.train.attention import Rule, attend, block_mask, dense_mask
 from dolma_pipe.train.config import AttentionSettings
-from dolma_pipe.train.model import Model
+from dolma_pipe.train.model import attention as module
+from dolma_pipe.train.model import self_test
+from dolma_pipe.train.model.attention import Rule, attend, block_mask, dense_mask
+from dolma_pipe.train.model.transformer import Model
 from tests.train.small_models import SHAPES, small_model, small_shape, some_ids
 
 CPU = torch.device("cpu")
@@ -203,6 +203,19 @@ def test_masks_built_before_are_those_built_inside(kind: str, settings: Attentio
     ids = some_ids()
     with torch.no_grad():
         assert torch.equal(model(ids), model(ids, model.masks(length=40)))
+
+
+def test_a_pattern_needs_no_documents() -> None:
+    whole = small_model(layers=1)
+    strided = Model(whole.shape, STRIDED)
+    strided.load_state_dict(whole.state_dict())
+    ids = some_ids()
+    changed = ids.clone()
+    changed[:, 28:32] += 1  # the block before the last two, and no third one before the last
+    with torch.no_grad():
+        assert torch.equal(strided(ids)[:, 36:], strided(changed)[:, 36:])
+        assert not torch.equal(strided(ids)[:, 32:36], strided(changed)[:, 32:36])
+        assert not torch.equal(whole(ids)[:, 36:], whole(changed)[:, 36:])
 
 
 def test_masks_are_shared_and_absent_where_nothing_masks() -> None:

@@ -95,14 +95,16 @@ def test_several_folders_are_one_stream(tmp_path: Path) -> None:
 def test_packed_instances_are_those_of_the_plan(
     tmp_path: Path, chosen: PackSettings, mask: bool
 ) -> None:
-    folders = [tmp_path / "a", tmp_path / "b"]
+    folders = {tmp_path / "a": LENGTHS, tmp_path / "b": {"code": [[90, 7]], "web": [[11, 80]]}}
     expected: list[list[list[int]]] = []
-    for folder in folders:
-        arrays = make_tokens(folder, LENGTHS)
+    plans = []
+    for folder, lengths in folders.items():
+        arrays = make_tokens(folder, lengths)
         name, plan = pack(folder, chosen)
         expected += instances_of(arrays, name)
+        plans.append(plan.counts)
     instances = opened(*folders, view="packed", plan=name, mask_documents=mask)
-    assert len(instances) == len(expected) == 2 * plan.counts.instances
+    assert len(instances) == len(expected) == sum(counts.instances for counts in plans)
     batch = everything(instances)
     for row, documents in enumerate(expected):
         ids = [i for document in documents for i in document]
@@ -118,9 +120,21 @@ def test_packed_instances_are_those_of_the_plan(
             assert batch.segments[row].tolist() == (numbers + [-1] * padding)[:-1]
     assert (batch.segments is not None) == mask
     filled = sum(len(document) for documents in expected for document in documents)
-    overlap = 2 * plan.counts.overlap
-    assert sum(instances.sources.values()) == filled - overlap
+    assert sum(instances.sources.values()) == filled - sum(counts.overlap for counts in plans)
+    if chosen.long == "truncate":
+        assert instances.sources == {
+            "web": 3 + 17 + 1 + 7 + 5 + 2 + 5 + 17 + 11 + 17,
+            "code": 17 + 17 + 2 + 1 + 16 + 17 + 7,
+        }
     assert any("not in the plan" in note for note in instances.notes) == (chosen.long is not None)
+
+
+def test_a_source_without_a_token(tmp_path: Path) -> None:
+    make_tokens(tmp_path, {"none": [], **LENGTHS})
+    plan = pack(tmp_path, PackSettings(length=S))[0]
+    for view in ("concatenate", "padded", "packed"):
+        chosen = opened(tmp_path, view=view, plan=plan if view == "packed" else None)
+        assert set(chosen.sources) == {"web", "code"}
 
 
 def instances_of(arrays: TokenArrays, plan: str) -> list[list[list[int]]]:

@@ -175,6 +175,8 @@ def work(folder: Path) -> str:
 
 REFUSED = [
     ({"tokens": []}, "data.tokens: a folder of token arrays is needed"),
+    ({"tokens": ["work", ""]}, "data.tokens: a folder of token arrays is needed"),
+    ({"tokens": "."}, "data.eos_id is missing: . has no manifest that would tell it"),
     ({"tokens": "nowhere"}, "data.tokens: nowhere is not there"),
     ({"tokens": "nowhere/*.npy"}, "data.tokens: nowhere/*.npy is not there"),
     ({"tokens": "s3://a/b"}, "data.tokens: s3://a/b: a training reads arrays of this machine"),

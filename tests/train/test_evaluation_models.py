@@ -21,11 +21,11 @@ from dolma_pipe.train.evaluation.grid import grid  # noqa: E402
 from dolma_pipe.train.evaluation.models import Transformers, find_models, load_model  # noqa: E402
 from dolma_pipe.train.evaluation.perplexity import Fit, Fits  # noqa: E402
 from dolma_pipe.train.evaluation.tasks import TaskScore  # noqa: E402
-from dolma_pipe.train.initial import initialise  # noqa: E402
 from dolma_pipe.train.meta import Meta, write_meta  # noqa: E402
-from dolma_pipe.train.model import Model  # noqa: E402
-from dolma_pipe.train.shape import ModelShape  # noqa: E402
-from dolma_pipe.train.weights import save_weights  # noqa: E402
+from dolma_pipe.train.model.initial import initialise  # noqa: E402
+from dolma_pipe.train.model.shape import ModelShape  # noqa: E402
+from dolma_pipe.train.model.transformer import Model  # noqa: E402
+from dolma_pipe.train.model.weights import save_weights  # noqa: E402
 from tests.small_tokenizer import small_tokenizer_json  # noqa: E402
 from tests.token_arrays import STAMP, write_arrays  # noqa: E402
 from tests.train.test_evaluation_tasks import write_task  # noqa: E402

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train.batches import Batches, Progress
 from dolma_pipe.train.config import BatchGrowth, BatchSettings
 from dolma_pipe.train.data import IGNORED, Instances
+from dolma_pipe.train.data.batches import Batches, Position
 from tests.made_tokens import make_tokens
 from tests.train.test_data import LENGTHS, opened
 
@@ -25,7 +25,7 @@ from dolma_pipe.train.parallel import World  # noqa: E402
 
 CPU = torch.device("cpu")
 ALONE = World(0, 1, CPU)
-START = Progress()
+START = Position()
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def batch_of(instances: int, micro: int | None = None) -> BatchSettings:
 
 
 def steps(
-    instances: Instances, batch: BatchSettings, count: int, size: int = 1, at: Progress = START
+    instances: Instances, batch: BatchSettings, count: int, size: int = 1, at: Position = START
 ) -> list[list[Step]]:
     """For each of the steps what every process has."""
     found = []
@@ -86,7 +86,7 @@ def test_the_order_is_the_same_for_any_world_and_batch(
 def test_micro_batches_hold_the_instances_and_rows_that_are_no_target(
     instances: Instances, size: int
 ) -> None:
-    for batch, micro in ((6, 2), (7, 3), (13, None), (1, 4)):
+    for batch, micro in ((6, 2), (7, 1), (7, 3), (13, None), (1, 4)):
         for step in steps(instances, batch_of(batch, micro), 9, size):
             assert len({len(part.micro) for part in step}) == 1
             assert len({micro.ids.shape for part in step for micro in part.micro}) == 1

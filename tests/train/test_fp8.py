@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
 
 from dolma_pipe.errors import TrainError  # noqa: E402
-from dolma_pipe.train.fp8 import fits, use_fp8  # noqa: E402
+from dolma_pipe.train.model.fp8 import fits, use_fp8  # noqa: E402
 
 
 def test_a_cpu_has_none() -> None:

@@ -1,5 +1,6 @@
 """The loop: it learns, it goes on bit by bit, and how a batch is cut does not matter."""
 
+import hashlib
 import json
 import math
 import shutil
@@ -12,9 +13,12 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainer
 
 from safetensors.torch import load_file  # noqa: E402
 
-from dolma_pipe.errors import TokensError, TrainError  # noqa: E402
+from dolma_pipe.errors import TokensError, TrainError, UserError  # noqa: E402
+from dolma_pipe.train.checkpoints.delta import is_delta  # noqa: E402
+from dolma_pipe.train.checkpoints.packing import open_checkpoint  # noqa: E402
 from dolma_pipe.train.meta import checkpoint_folders, read_meta  # noqa: E402
 from dolma_pipe.train.start import start  # noqa: E402
+from tests.small_tokenizer import small_tokenizer_json  # noqa: E402
 from tests.train.small_runs import MODEL, VOCABULARY, small_config, write_language  # noqa: E402
 
 
@@ -153,6 +157,89 @@ def test_a_checkpoint_is_the_start_of_another_run(root: Path) -> None:
     start(begun)
     for name, tensor in weights(root, 1, "other").items():
         assert torch.allclose(tensor, weights(root, 6)[name], atol=1e-6)
+
+
+def test_a_checkpoint_carries_the_tokenizer_of_the_arrays(root: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    content = small_tokenizer_json()
+    (root / "tokens" / "tokenizer.json").write_bytes(content)
+    manifest = json.loads((root / "tokens" / "manifest.json").read_text())
+    manifest["tokenizer"]["sha256"] = hashlib.sha256(content).hexdigest()
+    manifest |= {"vocab_size": 269, "eos_id": 268, "token_bytes_sha256": ""}
+    (root / "tokens" / "manifest.json").write_text(json.dumps(manifest))
+    start(small_config(root, steps=2, model={**MODEL, "vocab_size": 269}))
+    folder = root / "run" / "step2"
+    assert (folder / "tokenizer.json").read_bytes() == content
+    assert transformers.AutoTokenizer.from_pretrained(folder).eos_token_id == 268
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    assert model.config.eos_token_id == 268
+    assert model(torch.tensor([[1, 2, 3]])).logits.shape == (1, 3, 384)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"model": {**MODEL, "vocab_size": 59, "pad_rows_to": 1}}, "a vocabulary of 60, the model"),
+        ({"data": {"length": 600}}, "model.context: 600"),
+        ({"data": {"length": 5000}}, "too few tokens for data.length: need S+1 = 5001, have 2675"),
+        ({"start": "other", "model": None}, "was trained with another one"),
+    ],
+)
+def test_what_does_not_fit_together(root: Path, more: dict[str, Any], told: str) -> None:
+    if "start" in more:
+        start(small_config(root, steps=2, out=str(root / "other")))
+        more["start"] = str(root / "other" / "step2")
+        meta = (root / "other" / "step2" / "meta.json").read_text()
+        (root / "other" / "step2" / "meta.json").write_text(meta.replace("0" * 64, "1" * 64))
+    with pytest.raises(UserError) as failure:
+        start(small_config(root, **more))
+    assert told in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_out_of_memory_says_what_to_lower(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    monkeypatch.setattr("dolma_pipe.train.loop.loss_sums", full)
+    with pytest.raises(TrainError) as failure:
+        start(small_config(root))
+    assert str(failure.value) == (
+        "out of memory on cpu: lower batch.micro (now 4), or set recompute: true"
+    )
+
+
+def test_older_checkpoints_become_deltas(root: Path) -> None:
+    start(small_config(root, out=str(root / "base")))
+    more: dict[str, Any] = {"start": str(root / "base" / "step6"), "model": None}
+    start(small_config(root, steps=4, checkpoints={"every": 2, "delta": True}, **more))
+    start(small_config(root, steps=4, checkpoints={"every": 2}, out=str(root / "plain"), **more))
+    assert is_delta(root / "run" / "step2")
+    assert not is_delta(root / "run" / "step4")
+    with open_checkpoint(root / "run" / "step2") as whole:
+        assert same(load_file(whole / "model.safetensors"), weights(root, 2, "plain"))
+
+
+def test_adapters_are_trained_saved_and_gone_on_with(root: Path) -> None:
+    start(small_config(root, out=str(root / "base")))
+    more: dict[str, Any] = {
+        "start": str(root / "base" / "step6"),
+        "model": None,
+        "lora": {"rank": 4},
+        "checkpoints": {"every": 2},
+    }
+    start(small_config(root, steps=4, **more))
+    shutil.copytree(root / "run" / "step2", root / "again" / "step2")
+    start(small_config(root, steps=4, out=str(root / "again"), **more))
+    assert losses(root, "again") == losses(root)[2:]
+    found = [load_file(root / r / "step4" / "adapter_model.safetensors") for r in ("run", "again")]
+    assert same(*found)
+    assert not (root / "run" / "step4" / "model.safetensors").exists()
+    begun = small_config(
+        root, **{**more, "start": str(root / "run" / "step4"), "lora": None}, out=str(root / "full")
+    )
+    start(begun)
+    assert losses(root, "full")[0] < losses(root)[0]
 
 
 def test_old_checkpoints_go(root: Path) -> None:

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainer
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.config import LoraSettings
-from dolma_pipe.train.model import Model
+from dolma_pipe.train.model.transformer import Model
 from dolma_pipe.train.tuning.lora import (
     LoraLinear,
     adapted,
@@ -179,7 +179,7 @@ def test_the_count_of_trained_parameters_is_told() -> None:
 
 
 def test_counts_of_a_billion_are_told_in_millions() -> None:
-    from dolma_pipe.train.presets import PRESETS
+    from dolma_pipe.train.model.presets import PRESETS
 
     with torch.device("meta"):
         model = Model(PRESETS["olmo-1b"])

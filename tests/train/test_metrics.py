@@ -15,10 +15,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainer
 
 from dolma_pipe.errors import MissingExtra, WorkError
 from dolma_pipe.train.config import MetricsSettings
-from dolma_pipe.train.flops import flops_per_token, peak_flops
-from dolma_pipe.train.metrics import Metrics
-from dolma_pipe.train.metrics_file import GRAD_NORM, LOSS, LR, METRICS, MFU, SPEED, TOKENS
-from dolma_pipe.train.numbers import duration, short
+from dolma_pipe.train.metrics.file import GRAD_NORM, LOSS, LR, METRICS, MFU, SPEED, TOKENS
+from dolma_pipe.train.metrics.flops import flops_per_token, peak_flops
+from dolma_pipe.train.metrics.numbers import duration, short
+from dolma_pipe.train.metrics.writer import Metrics
 from dolma_pipe.train.parallel import World
 
 BATCH = 1000

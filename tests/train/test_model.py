@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainer
 
 from torch import Tensor
 
-from dolma_pipe.train.initial import deviation, initialise, truncated
-from dolma_pipe.train.model import Model, decays
-from dolma_pipe.train.presets import PRESETS
+from dolma_pipe.train.model.initial import deviation, initialise, truncated
+from dolma_pipe.train.model.presets import PRESETS
+from dolma_pipe.train.model.transformer import Model, decays
 from tests.train.small_models import SHAPES, small_model, small_shape, some_ids
 
 

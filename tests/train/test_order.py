@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from dolma_pipe.train.order import SORTED_BELOW, Order
+from dolma_pipe.train.data.order import SORTED_BELOW, Order
 
 SEEDS = st.integers(0, 2**63)
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from dolma_pipe.cli.train_plot import command
 from dolma_pipe.errors import MissingExtra, TrainError, WorkError
-from dolma_pipe.train.metrics_file import (
+from dolma_pipe.train.metrics.file import (
     GRAD_NORM,
     LOSS,
     LR,

@@ -20,7 +20,7 @@ from dolma_pipe.tokens import TEMPLATES
 from dolma_pipe.train.config import DataSettings, LoraSettings
 from dolma_pipe.train.data import IGNORED, Batch, open_instances
 from dolma_pipe.train.loss import loss_sums
-from dolma_pipe.train.tuning.chat import write_chat_template
+from dolma_pipe.train.tokenizer_files import write_tokenizer
 from dolma_pipe.train.tuning.lora import add_adapters, merge
 from dolma_pipe.work import Work, write_json
 from tests.inline import Inline
@@ -64,14 +64,14 @@ def tokenizer(folder: Path) -> Any:
 def test_transformers_writes_conversations_with_the_template(
     folder: Path, name: str, text: str
 ) -> None:
-    write_chat_template(folder, TEMPLATES[name].jinja(), 268, 267)
+    write_tokenizer(folder, small_tokenizer_json(), 268, 267, TEMPLATES[name].jinja())
     found = tokenizer(folder).apply_chat_template(CONVERSATION, tokenize=False)
     assert found == text
 
 
 @pytest.mark.parametrize(("name", "end"), [("tulu", EOS), ("chatml", "<|im_end|>")])
 def test_the_assistant_s_tokens_are_marked_and_no_others(folder: Path, name: str, end: str) -> None:
-    write_chat_template(folder, TEMPLATES[name].jinja(), 268, 267)
+    write_tokenizer(folder, small_tokenizer_json(), 268, 267, TEMPLATES[name].jinja())
     words = tokenizer(folder)
     found = words.apply_chat_template(
         CONVERSATION, return_dict=True, return_assistant_tokens_mask=True
@@ -82,7 +82,7 @@ def test_the_assistant_s_tokens_are_marked_and_no_others(folder: Path, name: str
 
 
 def test_a_prompt_ends_where_the_assistant_speaks(folder: Path) -> None:
-    write_chat_template(folder, TEMPLATES["tulu"].jinja(), 268, 267)
+    write_tokenizer(folder, small_tokenizer_json(), 268, 267, TEMPLATES["tulu"].jinja())
     found = tokenizer(folder).apply_chat_template(
         CONVERSATION[:2], tokenize=False, add_generation_prompt=True
     )
@@ -91,29 +91,17 @@ def test_a_prompt_ends_where_the_assistant_speaks(folder: Path) -> None:
 
 def test_ids_are_those_of_tokenizer_json(folder: Path) -> None:
     """Whatever class transformers has for the model."""
-    write_chat_template(folder, TEMPLATES["tulu"].jinja(), 268, 267)
+    write_tokenizer(folder, small_tokenizer_json(), 268, 267, TEMPLATES["tulu"].jinja())
     expected = Tokenizer.from_file(str(folder / "tokenizer.json"))
     text = "the  inner é|||EMAIL_ADDRESS||| 12345"
     assert tokenizer(folder).encode(text) == expected.encode(text).ids
     assert (tokenizer(folder).eos_token_id, tokenizer(folder).pad_token_id) == (268, 267)
 
 
-def test_what_tokenizer_config_says_already_stays(folder: Path) -> None:
-    given = {"model_max_length": 77, "eos_token": "<|padding|>"}
-    write_json(folder / "tokenizer_config.json", given)
-    write_chat_template(folder, "{{ messages }}", 268, 267)
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    added = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|padding|>"}
-    assert config == given | added
-
-
-def test_a_folder_without_tokenizer_or_end_of_text_is_told(folder: Path) -> None:
+def test_an_end_of_text_that_the_tokenizer_does_not_know_is_told(folder: Path) -> None:
     with pytest.raises(TrainError, match=r"tokenizer\.json has no token 5000, the end of text"):
-        write_chat_template(folder, "", 5000)
-    (folder / "tokenizer.json").unlink()
-    with pytest.raises(TrainError, match=r"goes with a tokenizer: .*tokenizer\.json"):
-        write_chat_template(folder, "", 268)
-    assert not (folder / "chat_template.jinja").exists()
+        write_tokenizer(folder, small_tokenizer_json(), 5000, None, None)
+    assert not (folder / "tokenizer_config.json").exists()
 
 
 QUESTIONS = {
@@ -158,7 +146,7 @@ def conversations(arrays: Path) -> Batch:
 
 
 def test_targets_are_what_transformers_marks_by_the_template(arrays: Path) -> None:
-    write_chat_template(arrays, TEMPLATES["tulu"].jinja(), 268, 267)
+    write_tokenizer(arrays, small_tokenizer_json(), 268, 267, TEMPLATES["tulu"].jinja())
     words, batch = tokenizer(arrays), conversations(arrays)
     expected = []
     for question, answer in QUESTIONS.items():

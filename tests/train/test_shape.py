@@ -8,8 +8,8 @@ import pytest
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.config import AttentionSettings
-from dolma_pipe.train.presets import PRESETS, read_shape, shape_of
-from dolma_pipe.train.shape import ModelShape, Strided, Yarn
+from dolma_pipe.train.model.presets import PRESETS, read_shape, shape_of
+from dolma_pipe.train.model.shape import ModelShape, Strided, Yarn
 from dolma_pipe.work import write_json
 
 SMALL = {"preset": "olmo-1m", "vocab_size": 200, "hidden_size": 32, "intermediate_size": 48}

@@ -8,21 +8,27 @@ from pathlib import Path
 
 import pytest
 
+from tests.train.small_runs import write_language
+
 ROOT = Path(__file__).parent.parent.parent
 CONSTRAINTS = ROOT / "constraints-train.txt"
 PIPELINE = ["pyarrow", "numba", "gigatoken", "xxhash", "smart_open", "zstandard", "scipy"]
 PIPELINE += ["tokenizers", "datasketch"]
 OPTIONAL = ["matplotlib", "transformers", "tensorboard", "peft", "requests"]
 ABSENT = [*PIPELINE, *OPTIONAL]
-REFUSING = f"""
-import builtins, importlib, importlib.abc, pkgutil, sys
+WITHOUT = f"""
+import importlib, importlib.machinery, pkgutil, sys
 
-class Refuse(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
+class Finder(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
         if name.split(".")[0] in {ABSENT}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+            return None
+        return super().find_spec(name, path, target)
 
-sys.meta_path.insert(0, Refuse())
+sys.meta_path = [
+    Finder if finder is importlib.machinery.PathFinder else finder for finder in sys.meta_path
+]
 """
 MODULES = """
 import dolma_pipe.train as room
@@ -31,10 +37,16 @@ for module in pkgutil.walk_packages(room.__path__, "dolma_pipe.train."):
 """
 CONFIG = """
 name: small
-model: olmo-1m
-data: {tokens: tokens, length: 64}
-lora: {rank: 4}
-start: base
+model: {preset: olmo-1m, vocab_size: 60, hidden_size: 32, heads: 2, intermediate_size: 64}
+data: {tokens: tokens, length: 16}
+steps: 2
+device: cpu
+"""
+TUNED = CONFIG.replace("small", "tuned") + "start: runs/small/step2\nlora: {rank: 4}\n"
+COMMANDS = """
+from dolma_pipe.cli.main import cli
+for line in sys.argv[1:]:
+    cli.main(line.split(), standalone_mode=False)
 """
 
 
@@ -53,8 +65,10 @@ def python(program: str, folder: Path, *arguments: str) -> str:
 
 
 def test_the_command_and_train_yaml_need_none_of_them(tmp_path: Path) -> None:
-    (tmp_path / "train.yaml").write_text(CONFIG)
-    program = REFUSING + (
+    (tmp_path / "train.yaml").write_text(TUNED)
+    with pytest.raises(AssertionError, match="No module named 'pyarrow'"):
+        python(f"{WITHOUT}import pyarrow", tmp_path)
+    program = WITHOUT + (
         "import dolma_pipe.cli.main\n"
         "from pathlib import Path\n"
         "from dolma_pipe.train.config import read_config\n"
@@ -63,10 +77,30 @@ def test_the_command_and_train_yaml_need_none_of_them(tmp_path: Path) -> None:
     assert python(program, tmp_path).split() == ["4", "False"]
 
 
+def test_a_training_and_a_tuning_need_none_of_them(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
+    write_language(tmp_path / "tokens")
+    (tmp_path / "train.yaml").write_text(CONFIG)
+    (tmp_path / "tuned.yaml").write_text(TUNED)
+    told = python(
+        WITHOUT + COMMANDS,
+        tmp_path,
+        "train --help",
+        "train train.yaml --check",
+        "train train.yaml",
+        "train tuned.yaml",
+        "checkpoints list runs/tuned",
+        "evaluate runs/small/step2 --held-out tokens",
+    )
+    assert "Train a model on token arrays" in told
+    assert (tmp_path / "runs/small/step2/model.safetensors").is_file()
+    assert (tmp_path / "runs/tuned/step2/adapter_model.safetensors").is_file()
+
+
 def test_every_module_of_the_trainer_imports_without_them(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
     told = "print(len([name for name in sys.modules if name.startswith('dolma_pipe.train.')]))"
-    assert int(python(REFUSING + MODULES + told, tmp_path)) > 5
+    assert int(python(WITHOUT + MODULES + told, tmp_path)) > 5
 
 
 def test_where_they_are_installed_the_trainer_does_not_load_them(tmp_path: Path) -> None:

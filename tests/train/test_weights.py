@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainer
 
 from dolma_pipe.errors import TrainError, WorkError
 from dolma_pipe.train.config import AttentionSettings
-from dolma_pipe.train.model import Model
-from dolma_pipe.train.presets import read_shape
-from dolma_pipe.train.shape import Strided
-from dolma_pipe.train.weights import load_weights, save_weights
+from dolma_pipe.train.model.presets import read_shape
+from dolma_pipe.train.model.shape import Strided
+from dolma_pipe.train.model.transformer import Model
+from dolma_pipe.train.model.weights import load_weights, save_weights
 from tests.train.small_models import (
     SHAPES,
     perturb,

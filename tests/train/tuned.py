@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from dolma_pipe.train.config import LoraSettings
-from dolma_pipe.train.model import Model
-from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.train.model.shape import ModelShape
+from dolma_pipe.train.model.transformer import Model
 from dolma_pipe.train.tuning.adapters import Base, save_adapters
 from dolma_pipe.train.tuning.lora import adapted, adapter_state, add_adapters
 from dolma_pipe.work import write_json

@@ -29,8 +29,9 @@ class _Meaning(NamedTuple):
 
 
 def is_encoded(folder: Path) -> bool:
-    """Whether it holds the encoded shards of a work directory."""
-    return folder.is_dir() and next(folder.glob(f"*/**/*{IDS}"), None) is not None
+    """Whether it is encoded/ of a work directory."""
+    named = folder.resolve().name == "encoded"
+    return named and next(folder.glob(f"*/**/*{IDS}"), None) is not None
 
 
 def open_encoded(folder: Path, settings: DataSettings) -> Corpus:

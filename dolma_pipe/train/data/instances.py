@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError, TrainError
-from dolma_pipe.tokens import Pieces
+from dolma_pipe.tokens import ChatTemplate, Pieces
 from dolma_pipe.tokens.rows import Row
 from dolma_pipe.tokens.segments import (
     PADDING,
@@ -23,8 +23,8 @@ from dolma_pipe.tokens.segments import (
 )
 from dolma_pipe.tokens.stream import fill_behind
 from dolma_pipe.train.data.corpus import Corpus, Part
+from dolma_pipe.train.data.order import Numbers
 from dolma_pipe.train.data.views import View
-from dolma_pipe.train.order import Numbers
 
 IGNORED = -100
 """A label that is no target: torch's ignore_index."""
@@ -79,6 +79,12 @@ class Instances:
 
     def __len__(self) -> int:
         return len(self._view)
+
+    @property
+    def chat(self) -> ChatTemplate | None:
+        """How conversations were put into text, where there are some."""
+        found = [arrays.manifest.chat for arrays in self._corpus.arrays if arrays.manifest.chat]
+        return found[0] if found else None
 
     @property
     def tokenizer_file(self) -> Path | None:

@@ -43,7 +43,7 @@ def open_instances(settings: DataSettings) -> Instances:
 
 def _corpus(settings: DataSettings) -> Corpus:
     given = [settings.tokens] if isinstance(settings.tokens, str) else settings.tokens
-    if not given:
+    if not all(given) or not given:
         raise TrainError("data.tokens: a folder of token arrays is needed")
     for entry in given:
         if "://" in entry:
@@ -127,7 +127,8 @@ def _packed(corpus: Corpus, settings: DataSettings) -> Instances:
     sources, notes = dict.fromkeys(corpus.by_source(), 0), []
     for packed in plans:
         for name, tokens in _planned(packed).items():
-            sources[name] += tokens
+            if tokens:  # a manifest may have a source without a token
+                sources[name] += tokens
         if left := packed.plan.counts.truncated_tokens:
             notes.append(f"{packed.folder}: {left:,} tokens of long documents are not in the plan")
     return _instances(corpus, Plans(plans), settings, sources, notes)

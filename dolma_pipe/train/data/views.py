@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.tokens import PackedTokens, Pieces
-from dolma_pipe.train.order import Numbers, Order
+from dolma_pipe.train.data.order import Numbers, Order
 
 
 class View(Protocol):

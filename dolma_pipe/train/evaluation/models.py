@@ -13,9 +13,9 @@ from dolma_pipe.settings import one_line
 from dolma_pipe.tokens import TokenizerStamp
 from dolma_pipe.train.evaluation.tokenizer import TOKENIZER
 from dolma_pipe.train.meta import META, checkpoint_folders, read_meta
-from dolma_pipe.train.model import Model
-from dolma_pipe.train.shape import ARCHITECTURES, ModelShape
-from dolma_pipe.train.weights import load_weights
+from dolma_pipe.train.model.shape import ARCHITECTURES, ModelShape
+from dolma_pipe.train.model.transformer import Model
+from dolma_pipe.train.tuning.weights import load_model_weights
 
 CONTEXT = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 """What config.json calls the tokens of a window, by family."""
@@ -69,7 +69,7 @@ def load_model(found: FoundModel, device: torch.device) -> nn.Module:
     """Raises TrainError where the weights are damaged, or transformers is not there to run them."""
     if found.shape is not None:
         model = Model(found.shape).to(device)
-        load_weights(model, found.folder)
+        load_model_weights(model, found.folder)
         return model.eval()
     return Transformers(_from_transformers(found.folder)).to(device).eval()
 

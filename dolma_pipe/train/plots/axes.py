@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dolma_pipe.train.numbers import short
+from dolma_pipe.train.metrics.numbers import short
 from dolma_pipe.train.plots.reduce import Floats
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

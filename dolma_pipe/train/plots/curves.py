@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dolma_pipe.train.metrics_file import GRAD_NORM, LOSS, LR, MFU, SPEED
+from dolma_pipe.train.metrics.file import GRAD_NORM, LOSS, LR, MFU, SPEED
 from dolma_pipe.train.plots.axes import (
     GREY,
     Named,

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from dolma_pipe.train.metrics_file import GRAD_NORM, LOSS, LR, MEMORY, MFU, SPEED, TOKENS
-from dolma_pipe.train.numbers import short
+from dolma_pipe.train.metrics.file import GRAD_NORM, LOSS, LR, MEMORY, MFU, SPEED, TOKENS
+from dolma_pipe.train.metrics.numbers import short
 from dolma_pipe.train.plots.axes import colour
 from dolma_pipe.train.plots.names import shown
 from dolma_pipe.train.plots.read import Run

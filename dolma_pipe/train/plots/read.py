@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train.metrics_file import (
+from dolma_pipe.train.metrics.file import (
     GRAD_NORM,
     LOSS,
     LR,

@@ -1,1 +1,6 @@
-"""Tuning of a trained model: low-rank adapters."""
+"""Tuning of a trained model.
+
+lora      low-rank adapters on a model            adapters  their files, PEFT's
+weights   whole weights of any checkpoint         merging   adapters into whole weights, on disk
+deltas    checkpoints as differences to `start`
+"""

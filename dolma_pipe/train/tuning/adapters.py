@@ -16,7 +16,7 @@ from dolma_pipe.errors import TrainError, WorkError
 from dolma_pipe.train.checkpoints.delta import DELTA, is_delta, read_header
 from dolma_pipe.train.checkpoints.weights import file_sha256, weight_files
 from dolma_pipe.train.config import LoraSettings
-from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.train.model.shape import ModelShape
 from dolma_pipe.train.tuning.lora import attach, load_adapter_state
 from dolma_pipe.work import atomic_write, read_json, write_json
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dolma_pipe.errors import TrainError
-from dolma_pipe.train.checkpoints.packing import Against, Packed, pack
+from dolma_pipe.train.checkpoints.packing import Against
 from dolma_pipe.train.tuning.adapters import has_adapters
 
 SAVED = "F32"
@@ -23,8 +23,3 @@ def start_of_deltas(start: Path) -> Against:
         told = f"weights are {min(other)}, those of checkpoints fp32: a delta would save nothing"
         raise TrainError(f"checkpoints.delta: {start}: {told}")
     return against
-
-
-def save_as_delta(folder: Path, against: Against) -> Packed:
-    """Pack the weights in a checkpoint that is being written; its optimizer stays beside them."""
-    return pack(folder, against, None, optimizer=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import nearest
 from dolma_pipe.train.config import LoraSettings
-from dolma_pipe.train.initial import fill
+from dolma_pipe.train.model.initial import fill
 
 
 class LoraLinear(nn.Linear):
@@ -145,14 +145,9 @@ def trained_told(model: nn.Module) -> str:
     counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
     trained = sum(count for count, is_trained in counts if is_trained)
     total = sum(count for count, _ in counts)
-    return f"{short(trained)} of {short(total)} parameters are trained"
-
-
-def short(count: int) -> str:
-    """532, 4.2M or 1,177M."""
-    if count < 100_000:
-        return f"{count:,}"
-    return f"{count / 1e6:,.{1 if count < 100e6 else 0}f}M"
+    if total < 1_000_000:
+        return f"{trained:,} of {total:,} parameters are trained"
+    return f"{trained / 1e6:,.1f}M of {total / 1e6:,.0f}M parameters are trained"
 
 
 def whole(parameter: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.packing import open_checkpoint
+from dolma_pipe.train.model.weights import copy_weights, read_weights
 from dolma_pipe.train.tuning.adapters import base_of, has_adapters, read_adapters
 from dolma_pipe.train.tuning.lora import merged
-from dolma_pipe.train.weights import copy_weights, read_weights
 
 
 def resolve(folder: Path) -> tuple[Path, Path | None]:

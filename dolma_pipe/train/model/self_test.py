@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import one_line
-from dolma_pipe.train.attention import (
+from dolma_pipe.train.model.attention import (
     Mask,
     Rule,
     attend,
@@ -16,7 +16,7 @@ from dolma_pipe.train.attention import (
     dense_mask,
     rule_of,
 )
-from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.train.model.shape import ModelShape
 
 LENGTH = 576
 """Four and a half blocks of flex_attention."""

@@ -7,7 +7,7 @@ import msgspec
 
 from dolma_pipe.errors import TrainError, UserError
 from dolma_pipe.settings import nearest, one_line, settle
-from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.train.model.shape import ModelShape
 from dolma_pipe.work import read_json
 
 

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from dolma_pipe.train.attention import Mask, attend, block_mask, dense_mask, rule_of
 from dolma_pipe.train.config import AttentionSettings
-from dolma_pipe.train.rope import Rope, Table, rotate
-from dolma_pipe.train.self_test import decide
-from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.train.model.attention import Mask, attend, block_mask, dense_mask, rule_of
+from dolma_pipe.train.model.rope import Rope, Table, rotate
+from dolma_pipe.train.model.self_test import decide
+from dolma_pipe.train.model.shape import ModelShape
 
 DEFAULT = AttentionSettings()
 _recomputed = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dolma_pipe.train.shape import ModelShape, Yarn
+from dolma_pipe.train.model.shape import ModelShape, Yarn
 
 
 class Table(NamedTuple):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
-from dolma_pipe.train.shape import Strided
+from dolma_pipe.train.model.shape import Strided
 
 BLOCK = 128
 """Tokens of flex_attention's blocks."""

@@ -12,7 +12,7 @@ import torch
 
 from dolma_pipe.errors import MissingExtra, WorkError
 from dolma_pipe.train.config import MetricsSettings
-from dolma_pipe.train.metrics_file import (
+from dolma_pipe.train.metrics.file import (
     GRAD_NORM,
     LOG,
     LOSS,
@@ -26,8 +26,8 @@ from dolma_pipe.train.metrics_file import (
     TOKENS,
     cut_after,
 )
-from dolma_pipe.train.numbers import duration
-from dolma_pipe.train.pace import Clock, Pace
+from dolma_pipe.train.metrics.numbers import duration
+from dolma_pipe.train.metrics.pace import Clock, Pace
 from dolma_pipe.train.parallel import World
 
 

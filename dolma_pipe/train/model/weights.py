@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from dolma_pipe.errors import TrainError, UserError
 from dolma_pipe.settings import nearest, one_line
-from dolma_pipe.train.initial import fill
-from dolma_pipe.train.shape import ModelShape
+from dolma_pipe.train.model.initial import fill
+from dolma_pipe.train.model.shape import ModelShape
 from dolma_pipe.work import atomic_write, read_json, write_json
 
 FILE = "model.safetensors"

@@ -1,0 +1,1 @@
+"""What a training tells: metrics.jsonl, lines on the terminal, TensorBoard."""
