@@ -36,13 +36,14 @@ from dolma_pipe.train.model.transformer import Model
 from dolma_pipe.train.model.weights import save_weights
 
 OURS, PLAIN, TRAINER = "ours", "plain torch", "transformers"
+LONG = {"context": 32_768}
 SLIDING = {"family": "olmo3", "norm_eps": 1e-6}
 TINY = {"preset": "olmo-1m", "hidden_size": 64, "vocab_size": 500}
 MODELS: dict[str, dict[str, Any]] = {
-    "olmo-150m": {"preset": "olmo-150m"},
-    "olmo-300m": {"preset": "olmo-300m"},
-    "olmo-1b": {"preset": "olmo-1b"},
-    "olmo3-like": {"preset": "olmo-1b", "sliding_window": 1024, **SLIDING},
+    "olmo-150m": {"preset": "olmo-150m", **LONG},
+    "olmo-300m": {"preset": "olmo-300m", **LONG},
+    "olmo-1b": {"preset": "olmo-1b", **LONG},
+    "olmo3-like": {"preset": "olmo-1b", "sliding_window": 1024, **LONG, **SLIDING},
     "tiny": TINY,
     "tiny3": TINY | {"sliding_window": 32, **SLIDING},
 }

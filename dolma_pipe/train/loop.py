@@ -1,6 +1,8 @@
 """The training loop: read a batch, add up gradients, step, evaluate, save, again."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch.distributed.tensor import DTensor
@@ -36,7 +38,9 @@ def train(training: Training) -> int:
             targets, asked = _agreed(training, step.targets, stop.signal)
             if asked:
                 break
-            training.metrics.step(one_step(training, step, targets))
+            with _memory_told(training):
+                found = one_step(training, step, targets)
+            training.metrics.step(found)
             last = training.at.step == training.end.step
             if last or training.at.step % config.evaluation.every == 0:
                 training.evaluate()
@@ -55,6 +59,17 @@ def _agreed(training: Training, targets: int, signal: int) -> tuple[int, bool]:
     told = torch.tensor([targets, signal], dtype=torch.int64, device=training.world.device)
     targets, signals = training.world.sum(told).tolist()
     return targets, signals > 0
+
+
+@contextmanager
+def _memory_told(training: Training) -> Iterator[None]:
+    """Around a step. Raises TrainError where memory does not suffice: what to lower."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        raise TrainError(training.out_of_memory()) from error
 
 
 def one_step(training: Training, step: Step, targets: int) -> dict[str, float]:
@@ -99,19 +114,14 @@ def _gradients(training: Training, step: Step, targets: int) -> torch.Tensor:
     """
     world, z_loss = training.world, training.config.z_loss
     total = torch.zeros(2, dtype=torch.float64, device=world.device)
-    try:
-        for number, batch in enumerate(step.micro, 1):
-            with training.parallel.backward(last=number == len(step.micro)):
-                with training.autocast():
-                    masks = training.model.masks(batch.segments, batch.ids.shape[1])
-                    logits = training.parallel.call(batch.ids, masks)
-                cross_entropy, z = training.loss_sums(logits, batch.labels, with_z=z_loss > 0)
-                ((cross_entropy + z_loss * z) * (world.size / max(1, targets))).backward()  # type: ignore[no-untyped-call]
-                total += torch.stack([cross_entropy.detach(), z.detach()])
-    except (torch.OutOfMemoryError, RuntimeError) as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
-            raise
-        raise TrainError(training.out_of_memory()) from error
+    for number, batch in enumerate(step.micro, 1):
+        with training.parallel.backward(last=number == len(step.micro)):
+            with training.autocast():
+                masks = training.model.masks(batch.segments, batch.ids.shape[1])
+                logits = training.parallel.call(batch.ids, masks)
+            cross_entropy, z = training.loss_sums(logits, batch.labels, with_z=z_loss > 0)
+            ((cross_entropy + z_loss * z) * (world.size / max(1, targets))).backward()  # type: ignore[no-untyped-call]
+            total += torch.stack([cross_entropy.detach(), z.detach()])
     return world.sum(total)
 
 

@@ -201,7 +201,7 @@ def test_out_of_memory_says_what_to_lower(root: Path, monkeypatch: pytest.Monkey
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
-    monkeypatch.setattr("dolma_pipe.train.loop.loss_sums", full)
+    monkeypatch.setattr("dolma_pipe.train.setup.loss_sums", full)
     with pytest.raises(TrainError) as failure:
         start(small_config(root))
     assert str(failure.value) == (
