@@ -2,5 +2,5 @@
 
 lora      low-rank adapters on a model            adapters  their files, PEFT's
 weights   whole weights of any checkpoint         merging   adapters into whole weights, on disk
-deltas    checkpoints as differences to `start`   chat      the chat template beside a tokenizer
+deltas    checkpoints as differences to `start`
 """
