@@ -250,6 +250,18 @@ def test_old_checkpoints_go(root: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"model": MODEL | {"preset": "olmo3-7b", "context": 64, "sliding_window": 8}},
+        {"attention": {"pattern": "strided", "block": 4, "local": 1, "stride": 2}},
+    ],
+)
+def test_instances_may_be_shorter_than_the_context(root: Path, more: dict[str, Any]) -> None:
+    start(small_config(root, steps=2, data={"length": 16}, **more))
+    assert len(losses(root)) == 2
+
+
 def test_gradient_checkpointing_changes_nothing(root: Path) -> None:
     start(small_config(root, steps=3))
     start(small_config(root, steps=3, recompute=True, out=str(root / "less")))
