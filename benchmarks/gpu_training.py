@@ -28,7 +28,7 @@ from benchmarks.our_loop import Took, begun, run_loop
 from benchmarks.plain_gpt import Job, Windows, plain_loop
 from benchmarks.tables import table
 from dolma_pipe.train.config import parse_config
-from dolma_pipe.train.metrics.flops import peak_flops
+from dolma_pipe.train.metrics.peaks import peak_flops
 from dolma_pipe.train.model.initial import deviation
 from dolma_pipe.train.model.presets import shape_of
 from dolma_pipe.train.model.shape import ModelShape

@@ -117,7 +117,7 @@ def _gradients(training: Training, step: Step, targets: int) -> torch.Tensor:
     for number, batch in enumerate(step.micro, 1):
         with training.parallel.backward(last=number == len(step.micro)):
             with training.autocast():
-                masks = training.model.masks(batch.segments, batch.ids.shape[1])
+                masks = training.model.masks(batch.ids.shape[1], batch.segments)
                 logits = training.parallel.call(batch.ids, masks)
             cross_entropy, z = training.loss_sums(logits, batch.labels, with_z=z_loss > 0)
             ((cross_entropy + z_loss * z) * (world.size / max(1, targets))).backward()  # type: ignore[no-untyped-call]

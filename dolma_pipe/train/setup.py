@@ -29,7 +29,7 @@ from dolma_pipe.train.meta import (
     read_meta,
     write_meta,
 )
-from dolma_pipe.train.metrics.flops import peak_flops
+from dolma_pipe.train.metrics.peaks import peak_flops
 from dolma_pipe.train.metrics.writer import Metrics
 from dolma_pipe.train.model.fp8 import use_fp8
 from dolma_pipe.train.model.transformer import Model, decays

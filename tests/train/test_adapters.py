@@ -113,6 +113,8 @@ def test_adapters_may_be_packed_as_a_delta(run: Path) -> None:
     pack(later, Against(run / "lora" / "step3"), None)
     assert not (later / "adapter_model.safetensors").exists()
     assert torch.equal(logits(loaded(later)), expected)
+    assert merge_checkpoint(later, run / "merged").layers == 14
+    assert torch.equal(logits(loaded(run / "merged")), expected)
 
 
 def test_both_may_be_moved_together(run: Path) -> None:
@@ -266,6 +268,8 @@ def test_merge_writes_a_whole_model(run: Path) -> None:
         "tokenizer.json",
         "chat_template.jinja",
     }
+    modes = {path.name: path.stat().st_mode for path in out.iterdir()}
+    assert modes["model.safetensors"] == modes["config.json"]  # who may read the one reads all
     torch.testing.assert_close(logits(loaded(out)), logits(adapted_model()), rtol=1e-5, atol=2e-6)
     assert torch.equal(logits(loaded(out)), logits(loaded(step)))
 

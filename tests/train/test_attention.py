@@ -164,7 +164,7 @@ def test_a_document_does_not_see_another_one(kind: str, settings: AttentionSetti
     model.load_state_dict(whole.state_dict())
     ids = some_ids()
     segments = torch.tensor([[0] * 9 + [1] * 17 + [2] * 10 + [-1] * 4, [0] * 20 + [1] * 20])
-    masks = model.masks(segments.to(torch.int32))
+    masks = model.masks(segments.shape[1], segments.to(torch.int32))
     changed = ids.clone()
     changed[0, 9:26] = (ids[0, 9:26] + 1) % 200
     inside = torch.zeros(2, 40, dtype=torch.bool)
@@ -182,7 +182,7 @@ def test_a_document_in_a_pack_is_as_it_is_alone(kind: str) -> None:
     ids = some_ids(40, 1)
     segments = torch.tensor([[0] * 15 + [1] * 25], dtype=torch.int32)
     with torch.no_grad():
-        packed = model(ids, model.masks(segments))
+        packed = model(ids, model.masks(segments.shape[1], segments))
         torch.testing.assert_close(packed[:, :15], model(ids[:, :15]), atol=1e-5, rtol=0)
         torch.testing.assert_close(packed[:, 15:], model(ids[:, 15:]), atol=1e-5, rtol=0)
 
@@ -190,7 +190,7 @@ def test_a_document_in_a_pack_is_as_it_is_alone(kind: str) -> None:
 def test_rows_of_padding_give_numbers() -> None:
     model = small_model("olmo3")
     segments = torch.tensor([[0] * 10 + [-1] * 30, [-1] * 40], dtype=torch.int32)
-    logits = model(some_ids(), model.masks(segments))
+    logits = model(some_ids(), model.masks(segments.shape[1], segments))
     logits.square().mean().backward()
     assert torch.isfinite(logits).all()
     assert all(torch.isfinite(each.grad).all() for each in model.parameters())
@@ -202,7 +202,7 @@ def test_masks_built_before_are_those_built_inside(kind: str, settings: Attentio
     model = Model(small_shape(kind), settings)
     ids = some_ids()
     with torch.no_grad():
-        assert torch.equal(model(ids), model(ids, model.masks(length=40)))
+        assert torch.equal(model(ids), model(ids, model.masks(40)))
 
 
 def test_a_pattern_needs_no_documents() -> None:
@@ -219,12 +219,12 @@ def test_a_pattern_needs_no_documents() -> None:
 
 
 def test_masks_are_shared_and_absent_where_nothing_masks() -> None:
-    assert small_model().masks(length=40) == (None, None)
-    assert small_model("olmo3").masks(length=10) == (None, None)
-    windowed = small_model("olmo3").masks(length=11)
+    assert small_model().masks(40) == (None, None)
+    assert small_model("olmo3").masks(10) == (None, None)
+    windowed = small_model("olmo3").masks(11)
     assert windowed.full is None
     assert windowed.sliding.shape == (1, 1, 11, 11)
-    masks = small_model().masks(torch.zeros(2, 40, dtype=torch.int32))
+    masks = small_model().masks(40, torch.zeros(2, 40, dtype=torch.int32))
     assert masks.full is masks.sliding
     assert masks.full.shape == (2, 1, 40, 40)
     assert masks.full.dtype == torch.bool
@@ -282,10 +282,10 @@ def test_the_self_test_passes_what_is_right(
     told = model.self_test(CPU, documents, dtype)
     assert model.flex
     assert told.startswith(f"attention: flex_attention ({kinds}; largest error against masked")
-    mask = model.masks(torch.zeros(1, 40, dtype=torch.int32)).full
+    mask = model.masks(40, torch.zeros(1, 40, dtype=torch.int32)).full
     assert type(mask).__name__ == "BlockMask"
     with torch.no_grad():
-        ours = model(some_ids(), model.masks(length=40))
+        ours = model(some_ids(), model.masks(40))
         model.flex = False
         torch.testing.assert_close(ours, model(some_ids()), atol=1e-5, rtol=0)
 

@@ -16,7 +16,16 @@ from dolma_pipe.train.config import DataSettings
 from dolma_pipe.train.data import Instances, fit_model, open_instances
 from tests.made_tokens import EOS, make_tokens
 from tests.token_arrays import write_dolma, write_llmc, write_megatron
-from tests.train.test_data import LENGTHS, S, everything, in_documents, in_stream, opened, pairs
+from tests.train.test_data import (
+    LENGTHS,
+    S,
+    everything,
+    in_documents,
+    in_stream,
+    make_conversations,
+    opened,
+    pairs,
+)
 
 DOCUMENTS = [[*range(10 * n + 1, 10 * n + 8), EOS] for n in range(5)]
 STREAM = [i for ids in DOCUMENTS for i in ids]
@@ -94,12 +103,18 @@ def test_another_content_is_another_data_set(tmp_path: Path) -> None:
 def make_work(folder: Path) -> TokenArrays:
     """tokens/, and encoded/ with the same documents."""
     arrays = make_tokens(folder / "tokens", LENGTHS)
-    for shard in arrays.shards():
-        prefix = folder / "encoded" / shard.stem
-        prefix.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(arrays.path(shard.file), f"{prefix}.ids")
-        shutil.copy(arrays.path(f"{shard.stem}.offsets.u64"), f"{prefix}.offsets.u64")
+    write_encoded(folder / "encoded", arrays)
     return arrays
+
+
+def write_encoded(folder: Path, arrays: TokenArrays) -> None:
+    for shard in arrays.shards():
+        prefix = folder / shard.stem
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        for file in shard.files:
+            if not file.endswith(".csv.gz"):
+                ending = file.removeprefix(shard.stem).replace(".npy", ".ids")
+                shutil.copy(arrays.path(file), f"{prefix}{ending}")
 
 
 def test_encoded_documents_are_read_once_without_weights(tmp_path: Path) -> None:
@@ -110,6 +125,24 @@ def test_encoded_documents_are_read_once_without_weights(tmp_path: Path) -> None
     assert instances.sources == {"code": 70, "web": 123}
     padded = opened(tmp_path / "encoded", view="padded")
     assert pairs(everything(padded)) == in_documents([arrays])
+
+
+def test_encoded_conversations_keep_their_loss_masks(tmp_path: Path) -> None:
+    """An end of text within a document of two turns ends none."""
+    documents = [[1, EOS, 2, 3, EOS], [4, EOS], [5, 6, EOS, 7, EOS]] * 3
+    losses = [[0, 1, 0, 1, 1], [0, 1], [0, 0, 1, 0, 1]] * 3
+    chats = make_conversations(tmp_path / "tokens", documents, losses)
+    write_encoded(tmp_path / "encoded", chats)
+    for view in ("concatenate", "padded"):
+        batches = [
+            everything(opened(tmp_path / place, view=view, mask_documents=True))
+            for place in ("tokens", "encoded")
+        ]
+        assert all(map(np.array_equal, *batches))
+    loss = next((tmp_path / "encoded").rglob("*.loss.u8"))
+    before = opened(tmp_path / "encoded").sha256
+    loss.write_bytes(b"\1" * loss.stat().st_size)
+    assert opened(tmp_path / "encoded").sha256 != before
 
 
 def test_sources_by_weight(tmp_path: Path) -> None:

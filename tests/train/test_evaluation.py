@@ -204,6 +204,24 @@ def test_sources_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert (web_a[:4], web_a[-2:], web_b[-2:]) == ("web@", "_a", "_b")
 
 
+def test_no_two_sources_have_one_name(tmp_path: Path) -> None:
+    source = {"e": [[[3, 9]]]}
+    write_arrays(tmp_path / "a" / "b", source)
+    write_arrays(tmp_path / "a_b", source)
+    write_arrays(tmp_path / "c", {"macro_average": [[[3, 9]]]})
+    twice = HeldOut([tmp_path / "a" / "b", tmp_path / "a" / ".." / "a" / "b"], 4)
+    assert [source.name for source in twice.sources] == ["e"]
+    assert "macro_average" not in [source.name for source in HeldOut([tmp_path / "c"], 4).sources]
+    with pytest.raises(TrainError, match=r"two sources would be called e@.*_a_b: rename a folder"):
+        HeldOut([tmp_path / "a" / "b", tmp_path / "a_b"], 4)
+
+
+def test_nothing_held_out(tmp_path: Path) -> None:
+    write_arrays(tmp_path, {})
+    with pytest.raises(TrainError, match="nothing is held out: there is no document in it"):
+        HeldOut([tmp_path], 4)
+
+
 def test_arrays_that_do_not_fit_the_model_are_refused(tmp_path: Path) -> None:
     write_arrays(tmp_path, SMALL)
     other = TokenizerStamp(name="mine", sha256="1" * 64)

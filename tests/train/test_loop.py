@@ -250,6 +250,18 @@ def test_old_checkpoints_go(root: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"model": MODEL | {"preset": "olmo3-7b", "context": 64, "sliding_window": 8}},
+        {"attention": {"pattern": "strided", "block": 4, "local": 1, "stride": 2}},
+    ],
+)
+def test_instances_may_be_shorter_than_the_context(root: Path, more: dict[str, Any]) -> None:
+    start(small_config(root, steps=2, data={"length": 16}, **more))
+    assert len(losses(root)) == 2
+
+
 def test_gradient_checkpointing_changes_nothing(root: Path) -> None:
     start(small_config(root, steps=3))
     start(small_config(root, steps=3, recompute=True, out=str(root / "less")))
@@ -272,12 +284,3 @@ def test_one_training_a_folder(root: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(TrainError, match="another training writes there"):
             start(small_config(root))
-
-
-def test_windows_that_are_shorter_than_the_context_have_masks_of_their_length(root: Path) -> None:
-    model = MODEL | {"family": "olmo3", "norm_eps": 1e-6, "sliding_window": 10, "context": 64}
-    assert start(small_config(root, model=model, steps=2)) == 0
-    whole = losses(root)
-    config = small_config(root, model=model | {"context": 16}, steps=2, out=str(root / "same"))
-    assert start(config) == 0
-    assert losses(root, "same") == whole

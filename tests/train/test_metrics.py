@@ -16,8 +16,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainer
 from dolma_pipe.errors import MissingExtra, WorkError
 from dolma_pipe.train.config import MetricsSettings
 from dolma_pipe.train.metrics.file import GRAD_NORM, LOSS, LR, METRICS, MFU, SPEED, TOKENS
-from dolma_pipe.train.metrics.flops import flops_per_token, peak_flops
 from dolma_pipe.train.metrics.numbers import duration, short
+from dolma_pipe.train.metrics.peaks import peak_flops
 from dolma_pipe.train.metrics.writer import Metrics
 from dolma_pipe.train.parallel import World
 
@@ -175,21 +175,6 @@ def test_tensorboard_that_is_not_installed(tmp_path: Path, monkeypatch: Any) -> 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingExtra, match=r"pip install 'dolma-pipe\[tensorboard\]'"):
         opened(tmp_path, Clock(), settings=MetricsSettings(tensorboard=True))
-
-
-def test_mfu_of_palm() -> None:
-    """Chowdhery et al. 2022, section 4.1 and appendix B: 46.2 %, and 45.7 % without attention."""
-    per_token = flops_per_token(540_350_000_000, 118, 48, 256, [2048] * 118)
-    peak = 6144 * 275e12  # TPU v4
-    assert 238.3e3 * per_token / peak == pytest.approx(0.462, abs=5e-4)
-    no_attention = flops_per_token(540_350_000_000, 118, 48, 256, [0] * 118)
-    assert 238.3e3 * no_attention / peak == pytest.approx(0.457, abs=5e-4)
-
-
-def test_a_window_makes_a_layer_cheaper() -> None:
-    assert flops_per_token(0, 2, 3, 5, [7, 11]) == 12 * 3 * 5 * 18
-    with pytest.raises(ValueError, match="1 contexts for 2 layers"):
-        flops_per_token(0, 2, 3, 5, [7])
 
 
 @pytest.mark.parametrize(

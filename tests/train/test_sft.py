@@ -166,7 +166,7 @@ def test_targets_are_what_transformers_marks_by_the_template(arrays: Path) -> No
 def overfitted(model: Any, batch: Batch, lr: float, steps: int) -> tuple[float, float]:
     """Loss of the assistant's tokens, nats each, before and after a plain loop."""
     inputs, labels, segments = map(torch.from_numpy, batch)
-    masks = model.masks(segments)
+    masks = model.masks(segments.shape[1], segments)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=0.0)
     losses = []

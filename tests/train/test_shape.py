@@ -57,6 +57,16 @@ def test_flops_count_windows_and_the_output_matrix() -> None:
     assert three.flops(8192) == 6 * three.matmul_parameters + 12 * 4096 * (24 * 4096 + 8 * 8192)
 
 
+def test_flops_are_those_of_palm() -> None:
+    """Chowdhery et al. 2022, section 4.1 and appendix B: 46.2 %, and 45.7 % without attention."""
+    sizes = {"hidden_size": 48 * 256, "layers": 118, "heads": 48}
+    alike = shape_of({"preset": "olmo-7b"} | sizes)
+    rate, peak, parameters = 238.3e3, 6144 * 275e12, 540_350_000_000  # TPU v4
+    attention = alike.flops(2048) - 6 * alike.matmul_parameters
+    assert rate * (6 * parameters + attention) / peak == pytest.approx(0.462, abs=5e-4)
+    assert rate * 6 * parameters / peak == pytest.approx(0.457, abs=5e-4)
+
+
 @pytest.mark.parametrize(
     ("layers", "full_every", "last_full", "full"),
     [(6, 4, True, [4, 6]), (6, 4, False, [4]), (8, 4, True, [4, 8]), (3, 1, True, [1, 2, 3])],

@@ -45,10 +45,13 @@ class Part(NamedTuple):
         """sha256 of the content as the manifest tells it; else of its size and a sample of it."""
         if self.sha256 is not None:
             return f"{self.sha256} {self.loss_sha256}" if self.loss_sha256 else self.sha256
-        size = len(self.ids)
+        size, loss = len(self.ids), self.side.loss if self.side is not None else None
         found = hashlib.sha256(f"{self.ids.dtype.itemsize} {size} ".encode())
         for start in np.linspace(0, max(0, size - SAMPLED_TOKENS), SAMPLES, dtype=np.int64):
-            found.update(np.ascontiguousarray(self.ids[start : start + SAMPLED_TOKENS]).data)
+            for values in (self.ids, loss):
+                if values is not None:
+                    sample = values[start : start + SAMPLED_TOKENS]
+                    found.update(np.ascontiguousarray(sample).data)
         return found.hexdigest()
 
 
@@ -129,5 +132,7 @@ def _check(part: Part, vocab_size: int) -> None:
     if part.sha256 is not None and found.hexdigest() != part.sha256:
         raise TokensError(f"{part.name}: {CHANGED}")
     loss = part.side.loss if part.side is not None else None
-    if loss is not None and hashlib.sha256(loss.data).hexdigest() != part.loss_sha256:
+    if loss is None or part.loss_sha256 is None:
+        return
+    if hashlib.sha256(loss.data).hexdigest() != part.loss_sha256:
         raise TokensError(f"{part.name.removesuffix('.npy')}{LOSS}: {CHANGED}")

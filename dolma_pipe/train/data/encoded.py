@@ -1,7 +1,7 @@
 """encoded/ of a work directory as a corpus: every document once, not mixed, for quick experiments.
 
-encoded/<source>/<shard>.ids, .offsets.u64   and what they mean in tokens/manifest.json beside,
-or in the settings where that run has not come so far
+encoded/<source>/<shard>.ids, .offsets.u64, of conversations .loss.u8   and what they mean in
+tokens/manifest.json beside, or in the settings where that run has not come so far
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError, TrainError
-from dolma_pipe.tokens import MANIFEST, TokenizerStamp, id_type, read_manifest
+from dolma_pipe.tokens import LOSS, MANIFEST, TokenizerStamp, id_type, read_manifest
 from dolma_pipe.tokens.arrays import mapped
+from dolma_pipe.tokens.segments import Side
 from dolma_pipe.train.config import DataSettings
 from dolma_pipe.train.data.corpus import Borders, Corpus, Part
 
@@ -37,8 +38,10 @@ def is_encoded(folder: Path) -> bool:
 def open_encoded(folder: Path, settings: DataSettings) -> Corpus:
     """Map all shards, source by source. Raises TokensError for one that is not whole."""
     meaning = _meaning(folder, settings)
+    paths = sorted(folder.glob(f"*/**/*{IDS}"))
+    masked = any(path.with_suffix(LOSS).is_file() for path in paths)
     parts = []
-    for path in sorted(folder.glob(f"*/**/*{IDS}")):
+    for path in paths:
         tokens = int(_offsets(path)[-1])
         if not tokens:  # no document survived
             continue
@@ -47,9 +50,17 @@ def open_encoded(folder: Path, settings: DataSettings) -> Corpus:
             told = f"it ends with token {ids[-1]}, the end of text is {meaning.eos_id}"
             raise TokensError(f"{path}: {told}: ids of another tokenizer (data.eos_id)?")
         source = path.relative_to(folder).parts[0]
-        parts.append(Part(str(path), source, ids, borders=partial(_borders, path)))
+        side = _side(path, tokens) if masked else None
+        parts.append(Part(str(path), source, ids, borders=partial(_borders, path), side=side))
     eos_id = meaning.eos_id
     return Corpus(str(folder), parts, meaning.vocab_size, eos_id, eos_id, meaning.tokenizer)
+
+
+def _side(path: Path, tokens: int) -> Side:
+    there, loss = path.with_suffix(LOSS), None
+    if there.is_file():
+        loss = np.asarray(mapped(there, np.dtype(np.uint8), tokens))
+    return Side(loss, _offsets(path))
 
 
 def _offsets(path: Path) -> npt.NDArray[np.uint64]:

@@ -36,8 +36,8 @@ class Metrics:
 
     total_steps, total_tokens: where the training ends. step, tokens: where it goes on; what
     metrics.jsonl has after that step is cut off. Tokens are those of all processes.
-    flops_per_token, peak_flops: of flops.py, for MFU. Raises WorkError where the folder cannot be
-    written, MissingExtra where TensorBoard is wanted and not installed.
+    flops_per_token, peak_flops: for MFU. Raises WorkError where the folder cannot be written,
+    MissingExtra where TensorBoard is wanted and not installed.
     """
 
     def __init__(

@@ -158,18 +158,17 @@ class Model(nn.Module):
     def forward(self, ids: Tensor, masks: Masks | None = None) -> Tensor:
         """ids: int64[B, S]; returns logits [B, S, rows]. masks None: not masked by document."""
         if masks is None:
-            masks = self.masks(length=ids.shape[1])
+            masks = self.masks(ids.shape[1])
         head = self.model.embed_tokens if self.shape.tied else self.lm_head
         return F.linear(self.model(ids, masks), head.weight)
 
-    def masks(self, segments: Tensor | None = None, length: int | None = None) -> Masks:
+    def masks(self, length: int, segments: Tensor | None = None) -> Masks:
         """What the layers mask in one micro-batch, to be built once, outside of what is compiled.
 
-        segments: int32[B, S], the document of each token, -1 where there is padding, on the
-        model's device. None: not masked by document; then length is S [default: the context].
+        length: S. segments: int32[B, S], the document of each token, -1 where there is padding,
+        on the model's device. None: not masked by document.
         """
         shape = self.shape
-        length = segments.shape[1] if segments is not None else length or shape.context
         device = self.model.embed_tokens.weight.device
         build = block_mask if self.flex else dense_mask
         full: Mask = None

@@ -26,6 +26,13 @@ def save_weights(state: Mapping[str, Tensor], shape: ModelShape, folder: Path) -
     state: whole tensors of one type by parameter name, on any device; only one at a time is held
     on the CPU. shape: Model.shape, with the pattern of its attention. Raises WorkError.
     """
+    write_weights(state, folder / FILE)
+    dtype = str(next(iter(state.values())).dtype).removeprefix("torch.")
+    write_json(folder / "config.json", shape.to_hf() | {"dtype": dtype, "torch_dtype": dtype})
+
+
+def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
+    """Write a safetensors file. state: as for save_weights, of several types, too."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for name, tensor in state.items():
@@ -34,15 +41,11 @@ def save_weights(state: Mapping[str, Tensor], shape: ModelShape, folder: Path) -
         header[name] = kind | {"data_offsets": [start, end]}
     told = msgspec.json.encode(header)
     told += b" " * (-len(told) % 8)
-    with atomic_write(
-        folder / FILE
-    ) as file:  # safetensors' own writer neither syncs nor asks umask
+    with atomic_write(path) as file:  # safetensors' own writer neither syncs nor asks umask
         file.write(len(told).to_bytes(8, "little") + told)
         for tensor in state.values():
             plain = tensor.detach().cpu().contiguous().view(-1)
             file.write(plain.view(torch.uint8).numpy().data)
-    dtype = str(next(iter(state.values())).dtype).removeprefix("torch.")
-    write_json(folder / "config.json", shape.to_hf() | {"dtype": dtype, "torch_dtype": dtype})
 
 
 def copy_weights(model: nn.Module, tensors: Iterable[tuple[str, Tensor]], told: str) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dolma_pipe.errors import TrainError, WorkError
 from dolma_pipe.train.checkpoints.delta import DELTA, is_delta, read_header
+from dolma_pipe.train.checkpoints.packing import open_checkpoint
 from dolma_pipe.train.checkpoints.weights import file_sha256, weight_files
 from dolma_pipe.train.config import LoraSettings
 from dolma_pipe.train.model.shape import ModelShape
@@ -107,17 +108,18 @@ def save_adapters(
 
 
 def read_adapters(folder: Path) -> Adapters:
-    """Of a checkpoint of ours or a folder of PEFT.
+    """Of a checkpoint of ours, packed or not, or a folder of PEFT.
 
     Raises TrainError where a file is damaged, or asks for what LoraLinear does not compute.
     """
     config = _config(folder)
     state: dict[str, Tensor] = {}
-    for name, values in _tensors(folder / WEIGHTS):
-        inner = name.removeprefix(PREFIX).removesuffix(".weight")
-        if not inner.endswith((".lora_A", ".lora_B")):
-            raise TrainError(f"{folder / WEIGHTS}: {name} is no adapter of a linear layer")
-        state[inner] = values
+    with open_checkpoint(folder) as whole:
+        for name, values in _tensors(whole / WEIGHTS):
+            inner = name.removeprefix(PREFIX).removesuffix(".weight")
+            if not inner.endswith((".lora_A", ".lora_B")):
+                raise TrainError(f"{folder / WEIGHTS}: {name} is no adapter of a linear layer")
+            state[inner] = values
     scales = {}
     for layer in sorted({name.rpartition(".")[0] for name in state}):
         pair = state.get(f"{layer}.lora_A"), state.get(f"{layer}.lora_B")

@@ -4,11 +4,10 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors.torch import save_file
-
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.publish import published
 from dolma_pipe.train.meta import META
+from dolma_pipe.train.model.weights import FILE, write_weights
 from dolma_pipe.train.tuning.adapters import has_adapters, read_adapters
 from dolma_pipe.train.tuning.weights import model_weights, resolve
 
@@ -42,16 +41,16 @@ def merge_checkpoint(folder: Path, out: Path) -> Merged:
         raise TrainError(f"{folder} is not there")
     if not has_adapters(folder):
         raise TrainError(f"{folder} has no adapters: there is nothing to merge")
-    base = resolve(folder)[0]
+    base, layers = resolve(folder)[0], len(read_adapters(folder).scales)
     with published(out) as made:
         tensors = dict(model_weights(folder))
-        save_file(tensors, made / "model.safetensors", {"format": "pt"})
+        write_weights(tensors, made / FILE)
         for place in reversed(_places(folder)):
             for name in BESIDE:
                 if (place / name).is_file() and (name != META or place == folder):
                     shutil.copyfile(place / name, made / name)
     parameters = sum(values.numel() for values in tensors.values())
-    return Merged(len(read_adapters(folder).scales), parameters, base)
+    return Merged(layers, parameters, base)
 
 
 def _places(folder: Path) -> list[Path]:

@@ -32,8 +32,7 @@ def model_weights(folder: Path) -> Iterator[tuple[str, Tensor]]:
         with open_checkpoint(folder) as whole:
             yield from read_weights(whole)
         return
-    with open_checkpoint(adapters) as whole:
-        found = read_adapters(whole)
+    found = read_adapters(adapters)
     left = dict(found.scales)
     for name, values in model_weights(base):
         scale = left.pop(layer := name.removesuffix(".weight"), None)

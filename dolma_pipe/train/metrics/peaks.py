@@ -1,11 +1,7 @@
-"""Model FLOPs utilisation (MFU): the share of a GPU's peak that the model's arithmetic takes.
-
-Chowdhery et al. 2022 (PaLM), appendix B: what forward and backward need by the formula, whatever
-the code computes twice or leaves out. No torch.
-"""
+"""Peaks of GPUs: model FLOPs utilisation (MFU) is the share of them that ModelShape.flops takes,
+whatever the code computes twice or leaves out (PaLM, Chowdhery et al. 2022). No torch."""
 
 import re
-from collections.abc import Sequence
 
 PEAKS: tuple[tuple[str, float], ...] = (
     # NVIDIA's data sheets; where they give a figure with sparsity, half of it.
@@ -50,20 +46,6 @@ PEAKS: tuple[tuple[str, float], ...] = (
 """
 OTHER_CHIPS = {"MIG", "LAPTOP", "MAX", "TI", "D"}
 """Words of parts and variants of a device, whose peak is another."""
-
-
-def flops_per_token(
-    matmul_parameters: int, layers: int, heads: int, head_size: int, contexts: Sequence[int]
-) -> int:
-    """FLOPs of forward and backward, 6 N + 12 H Q (T_1 + ... + T_L).
-
-    matmul_parameters: N, with the output head, without the input embedding.
-    contexts: T_l for each layer, the instance's length or the layer's window where that is less.
-    Attention counts as if it were not causal, and masked documents as if they were not masked.
-    """
-    if len(contexts) != layers:
-        raise ValueError(f"{len(contexts)} contexts for {layers} layers")
-    return 6 * matmul_parameters + 12 * heads * head_size * sum(contexts)
 
 
 def peak_flops(device: str) -> float | None:
