@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dolma_pipe.ablation.curation import Common, Side, curate
+from dolma_pipe.ablation.curation import Common, Side, curate, readable
 from dolma_pipe.ablation.intervals import difference, verdict
 from dolma_pipe.ablation.result import MACRO, MICRO, Ablation, Measured, Row, Trained
 from dolma_pipe.ablation.settings import LABELS, AblationSettings
@@ -19,7 +19,6 @@ from dolma_pipe.errors import MissingExtra, RecipeError, TokensError
 from dolma_pipe.passes.context import Watch
 from dolma_pipe.passes.prepare import locked
 from dolma_pipe.recipe import Recipe
-from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.tokenizer import load_tokenizer
 from dolma_pipe.tokens import TOKEN_BYTES, TokenArrays
 from dolma_pipe.train.evaluation.perplexity import Fit, Fits
@@ -33,7 +32,7 @@ def ablate(settings: AblationSettings, watch: Watch) -> Ablation:
     Writes ablation.json and curves.png to the work folder. Raises UserError, and SystemExit where
     a training was told to stop.
     """
-    recipes = [read_recipe(path) for path in settings.recipes]
+    recipes = [readable(path) for path in settings.recipes]
     given = [_arrays(folder) for folder in settings.held_out]
     with locked(settings.work, "folder of an ablation"):
         common = Common(
@@ -182,8 +181,7 @@ def _trained(side: Side, runs: list[Run]) -> Trained:
 
 def _notes(settings: AblationSettings, common: Common, trained: dict[str, Trained]) -> list[str]:
     notes = []
-    seed = read_recipe(settings.recipes[1]).seed
-    if seed != common.seed:
+    if (seed := readable(settings.recipes[1]).seed) != common.seed:
         notes.append(f"B was curated with the seed of A, {common.seed}, and not {seed}")
     for label, of in trained.items():
         if of.epochs > 1:

@@ -10,6 +10,7 @@ from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.passes.context import Watch
 from dolma_pipe.passes.prepare import prepared
 from dolma_pipe.recipe import Recipe
+from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.run import run
 from dolma_pipe.tokenizer import TokenizeSettings
 
@@ -35,23 +36,28 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     unique: int
 
 
+def readable(path: Path) -> Recipe:
+    """A recipe that an ablation can take. Raises RecipeError, for conversations as well."""
+    recipe = read_recipe(path)
+    if chats := recipe.chats():
+        told = f"source {chats[0]} has conversations: an ablation is of plain text"
+        raise RecipeError(f"{path}: {told}")
+    return recipe
+
+
 def adapted(recipe: Recipe, common: Common) -> Recipe:
     """The recipe with tokenizer, seed and held-out share of an ablation; its arrays stay in the
     work directory.
 
-    A target shrinks by the share that is held out. Raises RecipeError for conversations, or a
-    recipe without tokenizer where it needs one.
+    A target shrinks by the share that is held out.
     """
-    if chats := recipe.chats():
-        raise RecipeError(f"source {chats[0]} has conversations: an ablation is of plain text")
     tokenize = recipe.tokenize
     if common.tokenizer is not None:
         tokenize = TokenizeSettings(
             tokenizer=common.tokenizer,
             max_shard_tokens=(tokenize or TokenizeSettings(tokenizer="")).max_shard_tokens,
         )
-    if tokenize is None:
-        raise RecipeError("the recipe has no tokenize section, which olmo-20m needs")
+    assert tokenize is not None
     mix = recipe.mix or MixSettings()
     target = mix.target_tokens and max(1, int(mix.target_tokens * (1 - common.share)))
     return msgspec.structs.replace(

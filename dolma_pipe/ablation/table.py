@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dolma_pipe.ablation.intervals import CONFIDENCE, deviation
-from dolma_pipe.ablation.result import MACRO, Ablation, Measured, Row
+from dolma_pipe.ablation.result import Ablation, Measured, Row
 from dolma_pipe.ablation.yardstick import Fate
 from dolma_pipe.report.layout import counted, table
 
@@ -36,9 +36,7 @@ def _yardstick(measured: Measured) -> Iterator[str]:
     yield f"{measured.name}: {_fate(measured.documents)}"
     interval = f"{round(100 * CONFIDENCE)} % CI"
     head = ["bits per byte", "docs", "kB", "A", "\N{PLUS-MINUS SIGN}", "B", "\N{PLUS-MINUS SIGN}"]
-    rows = measured.rows
-    if len(rows) == 3:  # a single source is its averages
-        rows = [row for row in rows if row.name == MACRO or row is rows[0]][:1]
+    rows = measured.rows[:1] if len(measured.rows) == 3 else measured.rows  # one is its averages
     yield from table([*head, "B - A", interval, "better"], [_cells(row) for row in rows])
 
 
