@@ -1,5 +1,6 @@
 """Two recipes curated, the same models trained on both, measured on the same text."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from dolma_pipe.ablation.curation import Common, Side, curate, readable
@@ -24,6 +25,9 @@ from dolma_pipe.tokens import TOKEN_BYTES, TokenArrays
 from dolma_pipe.train.evaluation.perplexity import Fit, Fits
 from dolma_pipe.train.plots.write import write_plot
 from dolma_pipe.work import write_json
+
+FEW_DOCUMENTS = 20
+"""Of a held-out source: below that its figure may hang on one of them."""
 
 
 def ablate(settings: AblationSettings, watch: Watch) -> Ablation:
@@ -164,7 +168,7 @@ def _found(
         recipes={side.label: side for side in sides},
         trained=trained,
         yardsticks=measured,
-        notes=_notes(settings, common, trained),
+        notes=[*_notes(settings, common, trained), *_few_documents(measured)],
         verdict=verdict({of.name: of.row(MACRO).difference for of in measured}),
     )
 
@@ -190,6 +194,13 @@ def _notes(settings: AblationSettings, common: Common, trained: dict[str, Traine
     if len(steps) > 1:
         notes.append("steps differ: the last batch of an epoch is what is left of it")
     return notes
+
+
+def _few_documents(measured: list[Measured]) -> Iterator[str]:
+    for of in measured:
+        if few := [row.name for row in of.rows[:-2] if row.documents < FEW_DOCUMENTS]:
+            told = f"fewer than {FEW_DOCUMENTS} documents of {', '.join(few)}"
+            yield f"{of.name}: {told}: which ones they are is chance that no interval covers"
 
 
 def _measured(

@@ -117,6 +117,7 @@ def test_the_curation_that_drops_noise_is_better_on_clean_text(starts: list[str]
     assert clean["unique"] < raw["unique"]
     assert ablation["trained"]["B"]["epochs"] > 1
     assert any("B gives fewer tokens" in note for note in ablation["notes"])
+    assert any("B: fewer than 20 documents of web" in note for note in ablation["notes"])
     assert Path("two/curves.png").is_file()
 
     # what is done is not done again, and says the same; the other seeds come on top

@@ -52,7 +52,8 @@ def test_without_a_common_tokenizer_the_own_one_stays(recipe: Recipe) -> None:
     assert found.tokenize.output is None
 
 
-def test_a_recipe_without_mix_and_tokenizer_gets_both(recipe: Recipe) -> None:
+@pytest.mark.usefixtures("recipe")
+def test_a_recipe_without_mix_and_tokenizer_gets_both() -> None:
     Path("mix.yaml").write_text(RECIPE.split("mix:\n")[0])
     found = adapted(read_recipe(Path("mix.yaml")), COMMON)
     assert found.mix is not None
