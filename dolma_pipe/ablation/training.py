@@ -25,8 +25,8 @@ from dolma_pipe.train.config import (
 from dolma_pipe.train.evaluation.compare import compare
 from dolma_pipe.train.evaluation.perplexity import Fits
 from dolma_pipe.train.meta import checkpoint_folders, read_meta
+from dolma_pipe.train.model.presets import shape_of
 from dolma_pipe.train.parallel import joined
-from dolma_pipe.train.presets import shape_of
 from dolma_pipe.train.start import start
 
 WARMUP = 0.03
