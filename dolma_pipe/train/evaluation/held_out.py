@@ -138,8 +138,9 @@ def _windows(borders: I64, length: int, shard: int, source: int, loss: Loss | No
     if loss is not None:
         targets = np.add.reduceat(loss[: borders[-1]], starts, dtype=np.int64)
     same = np.ones(len(starts), np.int64)
-    found = np.stack((shard * same, starts, ends, within == 0, source * same, targets), axis=1)
-    return found[targets > 0]
+    found: I64 = np.stack((shard * same, starts, ends, within == 0, source * same, targets), axis=1)
+    kept: I64 = found[targets > 0]
+    return kept
 
 
 def _text_bytes(arrays: TokenArrays, ids: Tokens, loss: Loss | None) -> int:
