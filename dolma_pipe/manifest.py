@@ -14,7 +14,7 @@ from dolma_pipe.errors import InputError
 from dolma_pipe.stream import READ, open_binary
 from dolma_pipe.work import Work, write_json
 
-NOT_IN_FINGERPRINTS = ("cli", "learn", "mixture", "report", "sample", "train")
+NOT_IN_FINGERPRINTS = ("ablation", "cli", "learn", "mixture", "report", "sample", "train")
 """Parts of the package that no output depends on."""
 
 

@@ -63,6 +63,7 @@ FLOORS = {
     "longtasks": 3,
     "stages": 3,
     "wordings": 3,
+    "ablation": 4,
     "learn": 4,
     "mixture": 4,
     "run": 4,

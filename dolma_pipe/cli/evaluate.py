@@ -70,10 +70,13 @@ def command(
     by whole documents (bits per byte, perplexity), tasks by the likeliest answer; chance is what
     guessing gets, * the best of a row.
     """
+    from dolma_pipe.cli.torch_needed import torch_needed
     from dolma_pipe.train.config import EvaluationSettings
-    from dolma_pipe.train.evaluation.compare import compare
-    from dolma_pipe.train.evaluation.grid import grid
-    from dolma_pipe.train.parallel import joined
+
+    with torch_needed():
+        from dolma_pipe.train.evaluation.compare import compare
+        from dolma_pipe.train.evaluation.grid import grid
+        from dolma_pipe.train.parallel import joined
 
     settings = EvaluationSettings(
         held_out=list(held_out), tasks=list(tasks), tokenizer=tokenizer, max_documents=max_documents

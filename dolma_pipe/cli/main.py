@@ -7,6 +7,7 @@ import click
 
 from dolma_pipe import __version__
 from dolma_pipe.cli import (
+    ablate,
     assets,
     attributes,
     check,
@@ -66,6 +67,7 @@ COMMANDS = (
     train,
     checkpoints,
     evaluate,
+    ablate,
 )
 for module in COMMANDS:
     cli.add_command(module.command)

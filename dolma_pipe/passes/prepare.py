@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -32,9 +32,14 @@ def prepared(
     engine: str,
     force: bool,
     watch: Watch,
+    change: Callable[[Recipe], Recipe] | None = None,
 ) -> Iterator[Context]:
-    """Everything that the passes need; workers end with the block, and times are written."""
+    """Everything that the passes need; workers end with the block, and times are written.
+
+    change: makes of the recipe that was read the one that is run.
+    """
     recipe = read_recipe(recipe_path)
+    recipe = change(recipe) if change else recipe
     root = work or Path("work") / recipe.name
     _refuse_own_output(recipe, root)
     with locked(root):

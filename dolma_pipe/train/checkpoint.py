@@ -48,10 +48,18 @@ STATE = "train"
 
 
 def save_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> None:
-    """Every process writes its part into folder/train; all must call it."""
+    """Every process writes its part into folder/train; all must call it.
+
+    Raises TrainError on all of them where one cannot write: a full disk.
+    """
     state, alone = _state(parallel, optimizers), parallel.world.size == 1
-    with _quietly():
-        save(state, storage_writer=FileSystemWriter(folder / STATE), no_dist=alone)
+    try:
+        with _quietly():
+            save(state, storage_writer=FileSystemWriter(folder / STATE), no_dist=alone)
+    except CheckpointException as error:
+        if told := _of_the_disk(error):
+            raise TrainError(f"cannot write {folder / STATE}: {told}") from error
+        raise
 
 
 def load_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> None:
@@ -64,6 +72,23 @@ def load_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> 
         last = one_line(error).rpartition("Error: ")[2] or type(error).__name__
         raise TrainError(f"{folder / STATE}: cannot be read: {last:.200}") from error
     set_optimizer_state_dict(parallel.model, optimizers.each, optim_state_dict=state)
+
+
+def _of_the_disk(error: CheckpointException) -> str:
+    """What the disk said, or "" where it was something else.
+
+    torch's own writer then fails over its position in the file, and what other processes tell has
+    lost the first cause.
+    """
+    for failure, _ in error.failures.values():
+        cause: BaseException | None = failure
+        while cause is not None:
+            if isinstance(cause, OSError):
+                return cause.strerror or one_line(cause)
+            cause = cause.__cause__ or cause.__context__
+        if "inline_container" in str(failure):
+            return "is the disk full?"
+    return ""
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from dolma_pipe.train.evaluation.held_out import HeldOut  # noqa: E402
 from dolma_pipe.train.evaluation.perplexity import chance_fits, perplexity  # noqa: E402
 from dolma_pipe.train.evaluation.scoring import batches, log_likelihoods, width  # noqa: E402
 from dolma_pipe.train.parallel import World  # noqa: E402
+from tests.test_tokens_loss import CHATS, write_chats  # noqa: E402
 from tests.token_arrays import EOS, STAMP, write_arrays  # noqa: E402
 
 VOCABULARY = 10
@@ -73,6 +74,32 @@ def test_every_token_is_a_target_once_whatever_the_window(tmp_path: Path, length
         (web.bits_per_byte + code.bits_per_byte) / 2, rel=1e-9
     )
     assert found.macro.perplexity == pytest.approx(math.exp((web.loss + code.loss) / 2))
+
+
+@pytest.mark.parametrize("length", [2, 3, 100])
+@pytest.mark.parametrize("most", [None, 1])
+def test_of_conversations_only_what_is_learnt_is_measured(
+    tmp_path: Path, length: int, most: int | None
+) -> None:
+    write_chats(tmp_path)
+    held_out = HeldOut([tmp_path], length, most)
+    found = perplexity(model := Bigram(), held_out, ALONE, batch_tokens=1)
+    chats = CHATS[:1] if most else [*CHATS, CHATS[0]]
+    pairs = [
+        (before, one)
+        for ids, loss in chats
+        for before, one, learnt in zip([EOS, *ids], ids, loss, strict=False)
+        if learnt
+    ]
+    table = torch.log_softmax(model.table.detach().double(), 1)
+    nats = -sum(float(table[pair]) for pair in pairs)
+    chat = found.sources["chat"]
+    text = sum(2 for _, one in pairs if one != EOS)
+    assert (chat.documents, chat.tokens, chat.bytes) == (len(chats), len(pairs), text)
+    assert chat.loss == pytest.approx(nats / len(pairs), rel=1e-6)
+    assert found.sources["web"].tokens == (3 if most else 5)  # without a mask: all
+    by_chance = chance_fits(held_out, VOCABULARY).sources["chat"]
+    assert by_chance.perplexity == pytest.approx(VOCABULARY)
 
 
 def test_a_model_to_which_all_tokens_are_alike_needs_log2_v_bits_a_token(tmp_path: Path) -> None:

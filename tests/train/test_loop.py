@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,21 @@ def test_out_of_memory_says_what_to_lower(root: Path, monkeypatch: pytest.Monkey
     assert str(failure.value) == (
         "out of memory on cpu: lower batch.micro (now 4), or set recompute: true"
     )
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_a_checkpoint(root: Path) -> None:
+    """Here a limit of the size of a file, between that of the weights and of the optimizer."""
+    start(small_config(root, out=str(root / "whole"), steps=2))
+    weights_size = (root / "whole" / "step2" / "model.safetensors").stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (weights_size * 3 // 2, before[1]))
+    try:
+        with pytest.raises(TrainError, match=r"^cannot write .*/train: File too large$"):
+            start(small_config(root, steps=2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list((root / "run").glob("*step2*"))
+    assert start(small_config(root, steps=2)) == 0
 
 
 def test_older_checkpoints_become_deltas(root: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -75,6 +76,16 @@ def test_the_command_and_train_yaml_need_none_of_them(tmp_path: Path) -> None:
         "print(read_config(Path('train.yaml')).lora.rank, 'torch' in sys.modules)"
     )
     assert python(program, tmp_path).split() == ["4", "False"]
+
+
+@pytest.mark.parametrize("line", ["train train.yaml", "evaluate runs/small --held-out tokens"])
+def test_without_torch_one_line_says_what_to_install(tmp_path: Path, line: str) -> None:
+    (tmp_path / "train.yaml").write_text(CONFIG)
+    program = "import sys\nsys.modules['torch'] = None\n"
+    program += "from dolma_pipe.errors import MissingExtra\n"
+    program += "try:\n" + indent(COMMANDS, " ") + "except MissingExtra as error:\n print(error)"
+    told = python(program, tmp_path, line)
+    assert told == "torch is not installed: pip install 'dolma-pipe[train]'\n"
 
 
 def test_a_training_and_a_tuning_need_none_of_them(tmp_path: Path) -> None:

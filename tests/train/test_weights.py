@@ -2,6 +2,7 @@
 
 # ruff: noqa: E402, imports follow importorskip
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +125,14 @@ def test_weights_of_another_shape(other: dict[str, Any], told: str, tmp_path: Pa
 
 def test_no_weights_or_damaged_ones(tmp_path: Path) -> None:
     model = small_model()
-    with pytest.raises(TrainError, match=r"no checkpoint: neither model.safetensors nor"):
+    with pytest.raises(TrainError, match=r"no weights: neither model.safetensors nor"):
         load_weights(model, tmp_path)
     (tmp_path / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(TrainError, match=r"index.json: no weight_map"):
+    with pytest.raises(TrainError, match=r"index.json: damaged: "):
+        load_weights(model, tmp_path)
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(TrainError, match=r"model-00001-of-00002.safetensors is missing"):
         load_weights(model, tmp_path)
     save_weights(model.state_dict(), model.shape, tmp_path)
     file = tmp_path / "model.safetensors"

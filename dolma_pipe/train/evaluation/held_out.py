@@ -1,4 +1,5 @@
-"""Held-out token arrays as windows: each token of each document is a target exactly once."""
+"""Held-out token arrays as windows: each token of each document is a target exactly once, or, where
+there is a loss mask, each token that it lets through."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,15 +9,18 @@ import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError, TrainError
 from dolma_pipe.tokens import TOKEN_BYTES, TokenArrays, Tokens, TokenShard, verify
+from dolma_pipe.train.evaluation.scoring import IGNORED
 
 I64 = npt.NDArray[np.int64]
+Loss = npt.NDArray[np.uint8]
 CHUNK_TOKENS = 1 << 20
 OTHERS = ("macro_average", "micro_average", "downstream")
 """What else metrics are named after."""
 
 
 class Source(NamedTuple):
-    """How much of a source is evaluated. tokens: EOS included; bytes: of the text behind them."""
+    """How much of a source is evaluated. tokens: targets, EOS included; bytes: of the text behind
+    them."""
 
     name: str
     documents: int
@@ -27,7 +31,8 @@ class Source(NamedTuple):
 class HeldOut:
     """Windows over whole documents, Paloma's way (Magnusson et al. 2023): a document starts with
     its first token predicted from EOS, and a longer one than `length` is cut into windows that do
-    not overlap, the last token of one being the first input of the next.
+    not overlap, the last token of one being the first input of the next. Of conversations only what
+    the assistant says is a target, and windows without one are left out.
     """
 
     def __init__(self, folders: list[Path], length: int, max_documents: int | None = None) -> None:
@@ -40,17 +45,19 @@ class HeldOut:
         once = {folder.resolve(): folder for folder in folders}
         self.arrays = [_opened(folder) for folder in once.values()]
         self.sources: list[Source] = []
-        self._shards: list[tuple[Tokens, int]] = []  # ids and EOS
-        parts = [np.empty((0, 5), np.int64)]
+        self._shards: list[tuple[Tokens, Loss | None, int]] = []  # ids, mask and EOS
+        parts = [np.empty((0, 6), np.int64)]
         for arrays, source, name in self._named():
             left, counted = max_documents, Source(name, 0, 0, 0)
             for shard in arrays.shards(source):
                 borders = _borders(arrays, shard, left)
                 left = None if left is None else left - (len(borders) - 1)
-                parts.append(_windows(borders, length, len(self._shards), len(self.sources)))
-                ids = arrays.ids(shard)
-                self._shards.append((ids, arrays.manifest.eos_id))
-                counted = _added(counted, borders, _text_bytes(arrays, ids[: borders[-1]]))
+                ids, loss = arrays.ids(shard), arrays.loss(shard)
+                some = _windows(borders, length, len(self._shards), len(self.sources), loss)
+                parts.append(some)
+                self._shards.append((ids, loss, arrays.manifest.eos_id))
+                text_bytes = _text_bytes(arrays, ids[: borders[-1]], loss)
+                counted = _added(counted, borders, int(some[:, 5].sum()), text_bytes)
             if not counted.bytes:
                 raise TrainError(f"{arrays.name}: source {source} has no text to evaluate on")
             self.sources.append(counted)
@@ -58,8 +65,13 @@ class HeldOut:
 
     @property
     def lengths(self) -> I64:
-        """int64[windows]: targets of each, as many as inputs."""
+        """int64[windows]: inputs of each."""
         return self._windows[:, 2] - self._windows[:, 1]
+
+    @property
+    def targets(self) -> I64:
+        """int64[windows]: targets of each, at least one."""
+        return self._windows[:, 5]
 
     @property
     def source_numbers(self) -> I64:
@@ -67,11 +79,14 @@ class HeldOut:
         return self._windows[:, 4]
 
     def __getitem__(self, number: int) -> tuple[I64, I64]:
-        shard, start, end, first, _ = self._windows[number].tolist()
-        ids, eos = self._shards[shard]
+        shard, start, end, first, _, _ = self._windows[number].tolist()
+        ids, loss, eos = self._shards[shard]
         labels = ids[start:end].astype(np.int64)
         before = eos if first else int(ids[start - 1])
-        return np.concatenate(([before], labels[:-1])), labels
+        inputs = np.concatenate(([before], labels[:-1]))
+        if loss is not None:
+            labels[loss[start:end] == 0] = IGNORED
+        return inputs, labels
 
     def _named(self) -> list[tuple[TokenArrays, str, str]]:
         """Arrays, source, and what it is called: with its folder where two have the same name."""
@@ -113,26 +128,36 @@ def _borders(arrays: TokenArrays, shard: TokenShard, most: int | None) -> I64:
     return offsets if most is None else offsets[: most + 1]
 
 
-def _windows(borders: I64, length: int, shard: int, source: int) -> I64:
-    """int64[windows, 5]: shard, start, end, whether a document starts there, source."""
+def _windows(borders: I64, length: int, shard: int, source: int, loss: Loss | None) -> I64:
+    """int64[windows, 6]: shard, start, end, whether a document starts there, source, targets."""
     counts = -(-np.diff(borders) // length)
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     starts = np.repeat(borders[:-1], counts) + within * length
     ends = np.minimum(starts + length, np.repeat(borders[1:], counts))
+    targets = ends - starts
+    if loss is not None:
+        targets = np.add.reduceat(loss[: borders[-1]], starts, dtype=np.int64)
     same = np.ones(len(starts), np.int64)
-    return np.stack((shard * same, starts, ends, within == 0, source * same), axis=1)
+    found: I64 = np.stack((shard * same, starts, ends, within == 0, source * same, targets), axis=1)
+    kept: I64 = found[targets > 0]
+    return kept
 
 
-def _text_bytes(arrays: TokenArrays, ids: Tokens) -> int:
-    sizes = np.asarray(arrays.token_bytes())
-    chunks = range(0, len(ids), CHUNK_TOKENS)
-    return sum(int(sizes[ids[i : i + CHUNK_TOKENS]].sum(dtype=np.int64)) for i in chunks)
+def _text_bytes(arrays: TokenArrays, ids: Tokens, loss: Loss | None) -> int:
+    """Of all tokens, or of those that are targets."""
+    sizes, total = np.asarray(arrays.token_bytes()), 0
+    for i in range(0, len(ids), CHUNK_TOKENS):
+        some = ids[i : i + CHUNK_TOKENS]
+        if loss is not None:
+            some = some[loss[i : i + len(some)] != 0]
+        total += int(sizes[some].sum(dtype=np.int64))
+    return total
 
 
-def _added(source: Source, borders: I64, text_bytes: int) -> Source:
+def _added(source: Source, borders: I64, targets: int, text_bytes: int) -> Source:
     return Source(
         source.name,
         source.documents + len(borders) - 1,
-        source.tokens + int(borders[-1]),
+        source.tokens + targets,
         source.bytes + text_bytes,
     )

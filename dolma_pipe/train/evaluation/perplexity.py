@@ -16,8 +16,8 @@ from dolma_pipe.train.parallel import World
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """How well text is predicted.
 
-    loss: nats a token, the EOS after each document among them. bits_per_byte: of the text, to
-    which an EOS adds bits and no byte.
+    loss: nats a target, the EOS after each document among them. bits_per_byte: of the text, to
+    which an EOS adds bits and no byte. tokens, bytes: of targets.
     """
 
     loss: float
@@ -51,7 +51,7 @@ def perplexity(
 
 def chance_fits(held_out: HeldOut, vocab_size: int) -> Fits:
     """Of a model to which all tokens are alike."""
-    return fits(held_out, held_out.lengths * math.log(vocab_size))
+    return fits(held_out, held_out.targets * math.log(vocab_size))
 
 
 def fits(held_out: HeldOut, nats: npt.NDArray[np.floating[Any]]) -> Fits:

@@ -9,14 +9,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from dolma_pipe.errors import TrainError, UserError
+from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import nearest, one_line
+from dolma_pipe.train.checkpoints.weights import ALONE, weight_files
 from dolma_pipe.train.model.initial import fill
 from dolma_pipe.train.model.shape import ModelShape
-from dolma_pipe.work import atomic_write, read_json, write_json
+from dolma_pipe.work import atomic_write, write_json
 
-FILE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
+FILE = ALONE[0]
 DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
 
 
@@ -75,27 +75,20 @@ def copy_weights(model: nn.Module, tensors: Iterable[tuple[str, Tensor]], told: 
 
 def read_weights(folder: Path) -> Iterator[tuple[str, Tensor]]:
     """Each tensor with its name, one after the other, on the CPU. Raises TrainError."""
-    for path in _files(folder):
-        try:
-            with safe_open(path, framework="pt") as file:
-                for name in list(file.keys()):
-                    yield name, file.get_tensor(name)
-        except (SafetensorError, OSError) as error:
-            raise TrainError(f"{path}: not readable as safetensors: {one_line(error)}") from None
+    for path in weight_files(folder):
+        yield from read_file(path)
+
+
+def read_file(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """The same of one safetensors file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name in list(file.keys()):
+                yield name, file.get_tensor(name)
+    except (SafetensorError, OSError) as error:
+        raise TrainError(f"{path}: not readable as safetensors: {one_line(error)}") from None
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:
     """copy_weights out of a Hugging Face directory."""
     copy_weights(model, read_weights(folder), str(folder))
-
-
-def _files(folder: Path) -> list[Path]:
-    if (folder / FILE).is_file():
-        return [folder / FILE]
-    index = folder / INDEX
-    if not index.is_file():
-        raise TrainError(f"{folder}: no checkpoint: neither {FILE} nor {INDEX} is in it")
-    try:
-        return sorted({folder / name for name in read_json(index)["weight_map"].values()})
-    except (UserError, KeyError, TypeError, AttributeError) as error:
-        raise TrainError(f"{index}: no weight_map: {one_line(error)}") from None

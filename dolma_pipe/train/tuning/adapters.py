@@ -3,12 +3,11 @@ which names the weights that they belong to."""
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from dolma_pipe.train.checkpoints.packing import open_checkpoint
 from dolma_pipe.train.checkpoints.weights import file_sha256, weight_files
 from dolma_pipe.train.config import LoraSettings
 from dolma_pipe.train.model.shape import ModelShape
+from dolma_pipe.train.model.weights import read_file
 from dolma_pipe.train.tuning.lora import attach, load_adapter_state
 from dolma_pipe.work import atomic_write, read_json, write_json
 
@@ -115,7 +115,7 @@ def read_adapters(folder: Path) -> Adapters:
     config = _config(folder)
     state: dict[str, Tensor] = {}
     with open_checkpoint(folder) as whole:
-        for name, values in _tensors(whole / WEIGHTS):
+        for name, values in read_file(whole / WEIGHTS):
             inner = name.removeprefix(PREFIX).removesuffix(".weight")
             if not inner.endswith((".lora_A", ".lora_B")):
                 raise TrainError(f"{folder / WEIGHTS}: {name} is no adapter of a linear layer")
@@ -196,13 +196,3 @@ def _read(path: Path, kind: type[Any]) -> Any:
         return msgspec.convert(read_json(path), kind)
     except (WorkError, msgspec.ValidationError) as error:
         raise TrainError(f"{path}: {error}") from None
-
-
-def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
-    """Of a safetensors file, one after another, on the CPU. Raises TrainError."""
-    try:
-        with safe_open(path, "pt", device="cpu") as file:
-            for name in sorted(file.keys()):
-                yield name, file.get_tensor(name)
-    except (OSError, SafetensorError) as error:
-        raise TrainError(f"cannot read {path}: {error}") from None
