@@ -123,12 +123,13 @@ def _windows(borders: I64, length: int, shard: int, source: int, loss: Loss | No
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     starts = np.repeat(borders[:-1], counts) + within * length
     ends = np.minimum(starts + length, np.repeat(borders[1:], counts))
-    targets = ends - starts
+    targets: I64 = ends - starts
     if loss is not None:
         targets = np.add.reduceat(loss[: borders[-1]], starts, dtype=np.int64)
     same = np.ones(len(starts), np.int64)
-    found = np.stack((shard * same, starts, ends, within == 0, source * same, targets), axis=1)
-    return found[targets > 0]
+    columns = (shard * same, starts, ends, within == 0, source * same, targets)
+    found: I64 = np.stack(columns, axis=1)[targets > 0]
+    return found
 
 
 def _text_bytes(arrays: TokenArrays, ids: Tokens, loss: Loss | None) -> int:
