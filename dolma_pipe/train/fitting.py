@@ -9,7 +9,7 @@ from dolma_pipe.errors import TrainError
 from dolma_pipe.tokens import TOKENIZER
 from dolma_pipe.train.config import TrainConfig
 from dolma_pipe.train.data import Instances, fit_model
-from dolma_pipe.train.meta import META, read_meta
+from dolma_pipe.train.meta import META, read_meta, refuse_run
 from dolma_pipe.train.model.presets import shape_of
 from dolma_pipe.train.model.shape import ModelShape
 
@@ -21,6 +21,8 @@ def fitting_shape(config: TrainConfig, instances: Instances) -> ModelShape:
     context, or were made by another tokenizer than those of `start`.
     """
     start = Path(config.start) if config.start else None
+    if start is not None:
+        refuse_run(start, "start")
     shape = shape_of(config.model, start)
     fit_model(instances, shape.rows)
     if instances.length > shape.context:

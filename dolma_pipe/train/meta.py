@@ -69,3 +69,10 @@ def checkpoint_folders(run: Path) -> list[Path]:
     found = [path for path in run.glob("*") if CHECKPOINT.match(path.name)]
     whole = [path for path in found if (path / META).is_file()]
     return sorted(whole, key=lambda path: (read_meta(path).step, path.name))
+
+
+def refuse_run(folder: Path, what: str) -> None:
+    """Raises TrainError where a run stands in the place of one of its checkpoints. what: where it
+    was given."""
+    if found := checkpoint_folders(folder):
+        raise TrainError(f"{what}: {folder} is a run: take one of its checkpoints, {found[-1]}")

@@ -17,6 +17,7 @@ from dolma_pipe.cli.checkpoints_merge import command
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.packing import Against, pack, unpack
 from dolma_pipe.train.config import LoraSettings
+from dolma_pipe.train.meta import write_meta
 from dolma_pipe.train.model.transformer import Model
 from dolma_pipe.train.tuning.adapters import Base, load_adapters, read_adapters
 from dolma_pipe.train.tuning.lora import merge
@@ -27,6 +28,7 @@ from dolma_pipe.train.tuning.weights import (
     resolve,
 )
 from dolma_pipe.work import read_json, write_json
+from tests.train.made_checkpoints import made_meta
 from tests.train.tuned import (
     SHAPE,
     adapted_model,
@@ -290,6 +292,9 @@ def test_what_cannot_be_merged_is_told(run: Path) -> None:
         merge_checkpoint(run / "base", run / "merged")
     with pytest.raises(TrainError, match="nowhere is not there"):
         merge_checkpoint(run / "nowhere", run / "merged")
+    write_meta(run / "lora" / "step3", made_meta(3))
+    with pytest.raises(TrainError, match=r"lora is a run: take one of its checkpoints, .*/step3$"):
+        merge_checkpoint(run / "lora", run / "merged")
     with pytest.raises(TrainError, match="base is there already"):
         merge_checkpoint(run / "lora" / "step3", run / "base")
     shutil.rmtree(run / "base")

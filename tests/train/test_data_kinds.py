@@ -11,7 +11,7 @@ import pytest
 
 from dolma_pipe.errors import TokensError, TrainError, UserError
 from dolma_pipe.stages.pack import PackSettings, pack
-from dolma_pipe.tokens import TokenArrays, TokenizerStamp, write_manifest
+from dolma_pipe.tokens import TEMPLATES, TokenArrays, TokenizerStamp, write_manifest
 from dolma_pipe.train.config import DataSettings
 from dolma_pipe.train.data import Instances, fit_model, open_instances
 from tests.made_tokens import EOS, make_tokens
@@ -143,6 +143,22 @@ def test_encoded_conversations_keep_their_loss_masks(tmp_path: Path) -> None:
     before = opened(tmp_path / "encoded").sha256
     loss.write_bytes(b"\1" * loss.stat().st_size)
     assert opened(tmp_path / "encoded").sha256 != before
+
+
+def test_conversations_of_two_templates_are_refused(tmp_path: Path) -> None:
+    """Checkpoints could tell one of them only."""
+    for name in ("tulu", "chatml"):
+        arrays = make_conversations(tmp_path / name, [[1, EOS] * 9], [[0, 1] * 9])
+        changed = msgspec.structs.replace(arrays.manifest, chat=TEMPLATES[name])
+        write_manifest(tmp_path / name, changed)
+    make_tokens(tmp_path / "web", LENGTHS)
+    both = [str(tmp_path / name) for name in ("tulu", "web", "chatml")]
+    assert opened(both[0]).chat == TEMPLATES["tulu"]
+    mixed = open_instances(DataSettings(tokens=both[1:], length=S))
+    assert mixed.chat == TEMPLATES["chatml"]
+    told = r"tulu by the template tulu and .*chatml by the template chatml: tokenize one"
+    with pytest.raises(TrainError, match=told):
+        open_instances(DataSettings(tokens=both, length=S))
 
 
 def test_sources_by_weight(tmp_path: Path) -> None:

@@ -158,6 +158,8 @@ def test_a_checkpoint_is_the_start_of_another_run(root: Path) -> None:
     start(begun)
     for name, tensor in weights(root, 1, "other").items():
         assert torch.allclose(tensor, weights(root, 6)[name], atol=1e-6)
+    with pytest.raises(TrainError, match=r"start: .*run is a run: take one of its .*run/step6$"):
+        start(small_config(root, model=None, start=str(root / "run"), out=str(root / "third")))
 
 
 def test_a_checkpoint_carries_the_tokenizer_of_the_arrays(root: Path) -> None:

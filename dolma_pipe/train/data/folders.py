@@ -15,12 +15,14 @@ from dolma_pipe.train.data.corpus import Corpus, Part
 def open_folders(folders: list[Path]) -> Corpus:
     """Map all shards, whose sizes are checked.
 
-    Raises TrainError for folders of several tokenizers, TokensError for what is not as written.
+    Raises TrainError for folders of several tokenizers or chat templates, TokensError for what is
+    not as written.
     """
     opened = [TokenArrays(folder) for folder in folders]
     first = opened[0]
     for arrays in opened[1:]:
         _same_ids(first, arrays)
+    _same_template(opened)
     for arrays in opened:
         _known_ids(arrays)
     masked = any(shard.loss_sha256 for arrays in opened for shard in arrays.shards())
@@ -64,6 +66,19 @@ def _same_ids(first: TokenArrays, other: TokenArrays) -> None:
         if here != there:
             told = f"{here} in {first.name}, {there} in {other.name}"
             raise TrainError(f"data.tokens: {field} is {told}: tokenize one of them again")
+
+
+def _same_template(opened: list[TokenArrays]) -> None:
+    """A model sees conversations in one form, and its checkpoints tell which."""
+    forms = {arrays.manifest.chat.jinja(): arrays for arrays in opened if arrays.manifest.chat}
+    if len(forms) > 1:
+        told = " and ".join(_template(arrays) for arrays in list(forms.values())[:2])
+        raise TrainError(f"data.tokens: conversations in {told}: tokenize one of them again")
+
+
+def _template(arrays: TokenArrays) -> str:
+    chat = arrays.manifest.chat
+    return f"{arrays.name} by the template {chat.name if chat else None}"
 
 
 def _known_ids(arrays: TokenArrays) -> None:

@@ -14,8 +14,6 @@ from dolma_pipe.train.evaluation.scoring import IGNORED
 I64 = npt.NDArray[np.int64]
 Loss = npt.NDArray[np.uint8]
 CHUNK_TOKENS = 1 << 20
-OTHERS = ("macro_average", "micro_average", "downstream")
-"""What else metrics are named after."""
 
 
 class Source(NamedTuple):
@@ -38,12 +36,9 @@ class HeldOut:
     def __init__(self, folders: list[Path], length: int, max_documents: int | None = None) -> None:
         """max_documents: of each source, the first so many.
 
-        Raises TokensError where arrays are damaged, TrainError where a source has no text, or where
-        what is measured would have the name of something else.
+        Raises TokensError where arrays are damaged, TrainError where a source has no text.
         """
-        folders = [held_out_folder(folder) for folder in folders]
-        once = {folder.resolve(): folder for folder in folders}
-        self.arrays = [_opened(folder) for folder in once.values()]
+        self.arrays = [_opened(folder) for folder in folders]
         self.sources: list[Source] = []
         self._shards: list[tuple[Tokens, Loss | None, int]] = []  # ids, mask and EOS
         parts = [np.empty((0, 6), np.int64)]
@@ -91,15 +86,11 @@ class HeldOut:
     def _named(self) -> list[tuple[TokenArrays, str, str]]:
         """Arrays, source, and what it is called: with its folder where two have the same name."""
         found = [(arrays, source.name) for arrays in self.arrays for source in arrays.sources()]
-        taken = [*OTHERS, *(name for _, name in found)]
-        told = [
-            (arrays, name, name if taken.count(name) == 1 else f"{name}@{_flat(arrays.folder)}")
+        names = [name for _, name in found]
+        return [
+            (arrays, name, name if names.count(name) == 1 else f"{name}@{_flat(arrays.folder)}")
             for arrays, name in found
         ]
-        names = [name for *_, name in told]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise TrainError(f"two sources would be called {twice}: rename a folder")
-        return told
 
 
 def held_out_folder(given: Path) -> Path:
@@ -109,9 +100,7 @@ def held_out_folder(given: Path) -> Path:
 
 
 def _opened(folder: Path) -> TokenArrays:
-    arrays = TokenArrays(folder)
-    if not arrays.sources():
-        raise TrainError(f"{arrays.name}: nothing is held out: there is no document in it")
+    arrays = TokenArrays(held_out_folder(folder))
     if problems := verify(arrays):
         raise TokensError(f"{arrays.name}: {problems[0]}")
     return arrays
@@ -134,13 +123,13 @@ def _windows(borders: I64, length: int, shard: int, source: int, loss: Loss | No
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     starts = np.repeat(borders[:-1], counts) + within * length
     ends = np.minimum(starts + length, np.repeat(borders[1:], counts))
-    targets = ends - starts
+    targets: I64 = ends - starts
     if loss is not None:
         targets = np.add.reduceat(loss[: borders[-1]], starts, dtype=np.int64)
     same = np.ones(len(starts), np.int64)
-    found: I64 = np.stack((shard * same, starts, ends, within == 0, source * same, targets), axis=1)
-    kept: I64 = found[targets > 0]
-    return kept
+    columns = (shard * same, starts, ends, within == 0, source * same, targets)
+    found: I64 = np.stack(columns, axis=1)[targets > 0]
+    return found
 
 
 def _text_bytes(arrays: TokenArrays, ids: Tokens, loss: Loss | None) -> int:

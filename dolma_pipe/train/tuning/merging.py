@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.publish import published
-from dolma_pipe.train.meta import META
+from dolma_pipe.train.meta import META, refuse_run
 from dolma_pipe.train.model.weights import FILE, write_weights
 from dolma_pipe.train.tuning.adapters import has_adapters, read_adapters
 from dolma_pipe.train.tuning.weights import model_weights, resolve
@@ -39,6 +39,7 @@ def merge_checkpoint(folder: Path, out: Path) -> Merged:
     """
     if not folder.is_dir():
         raise TrainError(f"{folder} is not there")
+    refuse_run(folder, "checkpoints merge")
     if not has_adapters(folder):
         raise TrainError(f"{folder} has no adapters: there is nothing to merge")
     base, layers = resolve(folder)[0], len(read_adapters(folder).scales)
