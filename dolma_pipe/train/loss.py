@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-IGNORED = -100
+from dolma_pipe.train.data import IGNORED
 
 
 class LossSums(NamedTuple):

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
 
 from torch import Tensor
+from torch._dynamo import config as dynamo
 from torch.nn.attention.flex_attention import create_mask, flex_attention
 
 from dolma_pipe.errors import TrainError
@@ -228,6 +229,31 @@ def test_masks_are_shared_and_absent_where_nothing_masks() -> None:
     assert masks.full is masks.sliding
     assert masks.full.shape == (2, 1, 40, 40)
     assert masks.full.dtype == torch.bool
+
+
+def test_flex_is_compiled_for_as_many_sizes_as_an_evaluation_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled: list[Any] = []
+    real = torch.compile
+
+    def counted(graph: Any, _inputs: Any) -> Any:
+        compiled.append(graph)
+        return graph.forward
+
+    limit = "recompile_limit" if hasattr(dynamo, "recompile_limit") else "cache_size_limit"
+    monkeypatch.setattr(dynamo, limit, getattr(dynamo, limit))
+    monkeypatch.setattr(module, "flex", flex_attention)
+    monkeypatch.setattr(
+        torch, "compile", lambda code, **given: real(code, backend=counted, **given)
+    )
+    module.compile_flex()
+    with torch.no_grad():
+        for length in range(128, 128 + 10):  # torch stops at 8
+            q = torch.ones(1, 1, length, 16)
+            attend(q, q, q, block_mask(Rule(100), None, length, CPU))
+    torch.compiler.reset()
+    assert len(compiled) == 10
 
 
 def dense_flex(change: Callable[[Tensor], Tensor] = lambda seen: seen) -> Any:

@@ -109,7 +109,10 @@ def test_what_is_no_model_is_told(root: Path) -> None:
     (root / "begun/config.json").write_text('{"name": "run"}')
     (root / "broken").mkdir()
     (root / "broken/config.json").write_text("{")
+    (root / "other").mkdir()
+    (root / "other/config.json").write_text('{"model_type": "olmo", "hidden_act": "gelu"}')
     for name, told in {
+        "other": "other/config.json: hidden_act gelu is not supported",
         "nowhere": "nowhere is no model",
         "empty": "empty is no model",
         "begun": "names no model_type",

@@ -91,6 +91,7 @@ def test_overrides_change_what_they_name() -> None:
     [
         ("olmo-20", "model: unknown preset 'olmo-20' (did you mean 'olmo-20m'?)"),
         ({"preset": "olmo20m"}, "model: unknown preset 'olmo20m' (did you mean 'olmo-20m'?)"),
+        ({"preset": ["olmo-20m"]}, "model: unknown preset '['olmo-20m']'"),
         (SMALL | {"layer": 3}, "model: unknown key 'layer' (did you mean 'layers'?)"),
         (SMALL | {"layers": 0}, "model.layers: expected `int` >= 1"),
         (
@@ -215,6 +216,11 @@ def test_a_config_of_transformers_4_is_read() -> None:
             {"layer_types": ["full_attention"] + ["sliding_attention"] * 3},
             "layer_types: only every n-th layer, and the last, can be full_attention",
         ),
+        ({"layer_types": ["full_attention"]}, "layer_types: not one of full_attention and sliding"),
+        ({"layer_types": ["chunked_attention"] * 4}, "layer_types: not one of full_attention and"),
+        ({"layer_types": 4}, "not as transformers writes it: "),
+        ({"rope_parameters": {"full_attention": 3}}, "not as transformers writes it: "),
+        ({"model_type": ["olmo"]}, "not as transformers writes it: "),
         (
             {"rope_parameters": {"sliding_attention": {"rope_theta": 1e4}}},
             "rope_parameters: sliding and full attention have different rope_theta",

@@ -13,6 +13,7 @@ from dolma_pipe.settings import one_line
 from dolma_pipe.tokens import TokenizerStamp
 from dolma_pipe.train.evaluation.tokenizer import TOKENIZER
 from dolma_pipe.train.meta import META, checkpoint_folders, read_meta
+from dolma_pipe.train.model.presets import read_shape
 from dolma_pipe.train.model.shape import ARCHITECTURES, ModelShape
 from dolma_pipe.train.model.transformer import Model
 from dolma_pipe.train.tuning.weights import load_model_weights
@@ -80,7 +81,7 @@ def _found(path: Path) -> FoundModel:
     ours = (folder / META).is_file()
     config = _config(folder)
     name = f"{folder.resolve().parent.name}/{folder.name}" if ours else folder.resolve().name
-    shape = ModelShape.from_hf(config) if config["model_type"] in ARCHITECTURES else None
+    shape = read_shape(folder) if str(config["model_type"]) in ARCHITECTURES else None
     if shape is not None:
         context, vocab_size = shape.context, shape.vocab_size
     else:

@@ -15,12 +15,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
+from dolma_pipe.train.data import IGNORED
 from dolma_pipe.train.parallel import World
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
-IGNORED = -100
 BATCH_TOKENS = 8192
 WIDTHS = 8
 """Between 1,024 and 2,048 (and so on) batches have one of so many widths: compiled kernels are made

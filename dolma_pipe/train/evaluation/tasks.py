@@ -9,12 +9,12 @@ import numpy as np
 from torch import nn
 
 from dolma_pipe.errors import TrainError
+from dolma_pipe.train.data import IGNORED
 from dolma_pipe.train.evaluation.requests import Metric, Task
 from dolma_pipe.train.evaluation.scoring import (
     BATCH_TOKENS,
     F64,
     I64,
-    IGNORED,
     log_likelihoods,
 )
 from dolma_pipe.train.parallel import World

@@ -13,6 +13,9 @@ from dolma_pipe.train.model.shape import Strided
 
 BLOCK = 128
 """Tokens of flex_attention's blocks."""
+SIZES = 64
+"""Of batches that flex_attention is compiled for. An evaluation has some tens; torch stops at 8,
+and runs what comes then uncompiled."""
 AFTER_ALL = 2**30
 """What padding counts as among ascending documents."""
 Mask = Tensor | BlockMask | None
@@ -131,6 +134,10 @@ def compile_flex() -> None:
     """Before flex_attention is used: uncompiled it holds all scores."""
     global flex
     if flex is flex_attention:
+        from torch._dynamo import config
+
+        limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
+        setattr(config, limit, max(SIZES, getattr(config, limit)))
         flex = torch.compile(flex_attention, dynamic=False)
 
 

@@ -66,9 +66,9 @@ def shape_of(model: str | dict[str, Any], start: Path | None = None) -> ModelSha
     Raises TrainError: an unknown preset or key with the nearest name, numbers that do not fit.
     """
     given = {"preset": model} if isinstance(model, str) else dict(model)
-    if (name := given.pop("preset", None)) is not None:
-        if name not in PRESETS:
-            raise TrainError(f"model: unknown preset '{name}'{nearest(str(name), list(PRESETS))}")
+    if (preset := given.pop("preset", None)) is not None:
+        if (name := str(preset)) not in PRESETS:
+            raise TrainError(f"model: unknown preset '{name}'{nearest(name, list(PRESETS))}")
         given = msgspec.to_builtins(PRESETS[name]) | given
     elif start is not None:
         given = msgspec.to_builtins(read_shape(start)) | given
@@ -92,3 +92,5 @@ def read_shape(folder: Path) -> ModelShape:
         return ModelShape.from_hf(config)
     except UserError as error:
         raise TrainError(f"{path}: {one_line(error)}") from None
+    except (AttributeError, TypeError) as error:  # a list where an object should be, and so on
+        raise TrainError(f"{path}: not as transformers writes it: {one_line(error)}") from None

@@ -288,6 +288,11 @@ def _windows_of(config: dict[str, Any]) -> dict[str, Any]:
     kinds = config.get("layer_types") or [
         "full_attention" if layer % 4 == 0 else "sliding_attention" for layer in range(1, count + 1)
     ]
+    if len(kinds) != count or not {*kinds} <= {"full_attention", "sliding_attention"}:
+        raise TrainError(
+            f"layer_types: not one of full_attention and sliding_attention for each of"
+            f" {count} layers"
+        )
     full = [kind == "full_attention" for kind in kinds]
     if all(full):
         return {}

@@ -11,6 +11,7 @@ CHANCE = {
     "boolq": 1 / 2,
     "commonsense": 1 / 5,
     "copa": 1 / 2,
+    "csqa": 1 / 5,
     "hellaswag": 1 / 4,
     "mmlu": 1 / 4,
     "openbook": 1 / 4,
