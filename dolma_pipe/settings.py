@@ -60,15 +60,15 @@ def read_yaml(path: Path) -> Any:
         raise RecipeError(f"cannot be read: {error.strerror}") from None
 
 
-def settle(value: Any, kind: type[T], path: str) -> T:
-    """Convert value to kind; path says where in the recipe it stands.
+def settle(value: Any, kind: type[T], path: str, *, whole: str = "recipe") -> T:
+    """Convert value to kind; path says where in the recipe it stands, whole what its top is called.
 
     Raises RecipeError: "quality.taggers.gopher: unknown key 'wrods' (did you mean 'words'?)".
     """
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise RecipeError(_told(one_line(error), kind, path)) from None
+        raise RecipeError(_told(one_line(error), kind, path, whole)) from None
 
 
 def one_line(told: object) -> str:
@@ -85,13 +85,13 @@ def nearest(name: str, known: "set[str] | list[str] | tuple[str, ...]") -> str:
     return f" (known: {', '.join(names[:LISTED])}{more})" if names else ""
 
 
-def _told(message: str, kind: Any, path: str) -> str:
+def _told(message: str, kind: Any, path: str, whole: str) -> str:
     what, _, where = message.partition(" - at ")
     if where.startswith("`key` in "):
         what = f"in a key: {what[:1].lower()}{what[1:]}"
         where = where.removeprefix("`key` in ")
     steps = [step for step in re.split(r"[.\[\]]+", where.strip("`$")) if step]
-    place = ".".join([path, *steps]).strip(".") or "recipe"
+    place = ".".join([path, *steps]).strip(".") or whole
     if match := re.fullmatch(r"Object contains unknown field `(.+)`", what):
         return f"{place}: unknown key '{match[1]}'{nearest(match[1], _keys_at(kind, steps))}"
     if match := re.fullmatch(r"Object missing required field `(.+)`", what):

@@ -105,6 +105,11 @@ def test_damage_is_found_and_named(folder: Path, file: str, damage: Callable[[Pa
     assert all(stem in problem for problem in problems)
 
 
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(TokensError, match=r"manifest.json: cannot be read: No such file or dir"):
+        read_manifest(tmp_path / "none")
+
+
 def test_sums_that_do_not_add_up(folder: Path) -> None:
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"tokens": 12', '"tokens": 13'))

@@ -130,7 +130,8 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         inside = f" (they are in {folder / 'tokens'})" if (folder / "tokens").is_dir() else ""
-        raise TokensError(f"no token arrays in {folder}{inside}: {MANIFEST}: {error}") from None
+        told = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else error
+        raise TokensError(f"no token arrays in {folder}{inside}: {MANIFEST}: {told}") from None
     if manifest.format != FORMAT or manifest.version != VERSION:
         found = f"{manifest.format} {manifest.version}"
         raise TokensError(f"{folder / MANIFEST} is {found}, not {FORMAT} {VERSION}")

@@ -222,7 +222,7 @@ def read_config(path: Path) -> TrainConfig:
 
 def parse_config(given: Any) -> TrainConfig:
     """Check what a YAML reader gave. Raises UserError."""
-    config = settle(given, TrainConfig, "")
+    config = settle(given, TrainConfig, "", whole="train.yaml")
     ends = [name for name in ("steps", "tokens", "epochs") if getattr(config, name) is not None]
     if len(ends) > 1:
         raise TrainError(f"{' and '.join(ends)}: one of them says where the training ends")

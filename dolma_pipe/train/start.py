@@ -29,9 +29,9 @@ def start(config: TrainConfig, *, only_check: bool = False) -> int:
             return 0
         with _alone(config.folder, world):
             training = Training(config, world)
+            training.begin()  # refused, it leaves the settings that the run was trained with
             if world.is_main:
                 write_json(config.folder / CONFIG, msgspec.to_builtins(config))
-            training.begin()
             for line in training.described():
                 training.metrics.say(line)
             try:

@@ -28,7 +28,7 @@ def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"optimiser": {}}, "unknown key 'optimiser' (did you mean 'optimizer'?)"),
+        ({"optimiser": {}}, "train.yaml: unknown key 'optimiser' (did you mean 'optimizer'?)"),
         ({"optimizer": {"learning_rate": 1}}, "optimizer: unknown key 'learning_rate' (known: "),
         ({"optimizer": {"name": "adam"}}, "optimizer.name: unknown value 'adam' (did you mean 'ad"),
         ({"batch": {"instances": 0}}, "batch.instances: expected `int` >= 1"),

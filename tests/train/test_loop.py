@@ -212,6 +212,14 @@ def test_out_of_memory_says_what_to_lower(root: Path, monkeypatch: pytest.Monkey
     )
 
 
+def test_settings_that_are_refused_do_not_replace_those_of_the_run(root: Path) -> None:
+    start(small_config(root))
+    before = (root / "run" / "config.json").read_bytes()
+    with pytest.raises(TrainError, match="was trained on other data"):
+        start(small_config(root, data={"length": 8}))
+    assert (root / "run" / "config.json").read_bytes() == before
+
+
 def test_a_full_disk_is_one_line_and_leaves_no_half_a_checkpoint(root: Path) -> None:
     """Here a limit of the size of a file, between that of the weights and of the optimizer."""
     start(small_config(root, out=str(root / "whole"), steps=2))

@@ -81,8 +81,9 @@ def test_the_command_and_train_yaml_need_none_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["train train.yaml", "evaluate runs/small --held-out tokens"])
 def test_without_torch_one_line_says_what_to_install(tmp_path: Path, line: str) -> None:
     (tmp_path / "train.yaml").write_text(CONFIG)
-    program = "import sys\nsys.modules['torch'] = None\n"
-    program += "from dolma_pipe.errors import MissingExtra\n"
+    program = (
+        "import sys\nsys.modules['torch'] = None\nfrom dolma_pipe.errors import MissingExtra\n"
+    )
     program += "try:\n" + indent(COMMANDS, " ") + "except MissingExtra as error:\n print(error)"
     told = python(program, tmp_path, line)
     assert told == "torch is not installed: pip install 'dolma-pipe[train]'\n"

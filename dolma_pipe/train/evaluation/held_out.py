@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dolma_pipe.errors import TokensError, TrainError
 from dolma_pipe.tokens import TOKEN_BYTES, TokenArrays, Tokens, TokenShard, verify
-from dolma_pipe.train.evaluation.scoring import IGNORED
+from dolma_pipe.train.data import IGNORED
 
 I64 = npt.NDArray[np.int64]
 Loss = npt.NDArray[np.uint8]
