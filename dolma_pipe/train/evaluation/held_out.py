@@ -14,6 +14,8 @@ from dolma_pipe.train.data import IGNORED
 I64 = npt.NDArray[np.int64]
 Loss = npt.NDArray[np.uint8]
 CHUNK_TOKENS = 1 << 20
+OTHERS = ("macro_average", "micro_average", "downstream")
+"""What else metrics are named after."""
 
 
 class Source(NamedTuple):
@@ -36,9 +38,12 @@ class HeldOut:
     def __init__(self, folders: list[Path], length: int, max_documents: int | None = None) -> None:
         """max_documents: of each source, the first so many.
 
-        Raises TokensError where arrays are damaged, TrainError where a source has no text.
+        Raises TokensError where arrays are damaged, TrainError where a source has no text, or where
+        what is measured would have the name of something else.
         """
-        self.arrays = [_opened(folder) for folder in folders]
+        folders = [held_out_folder(folder) for folder in folders]
+        once = {folder.resolve(): folder for folder in folders}
+        self.arrays = [_opened(folder) for folder in once.values()]
         self.sources: list[Source] = []
         self._shards: list[tuple[Tokens, Loss | None, int]] = []  # ids, mask and EOS
         parts = [np.empty((0, 6), np.int64)]
@@ -86,11 +91,15 @@ class HeldOut:
     def _named(self) -> list[tuple[TokenArrays, str, str]]:
         """Arrays, source, and what it is called: with its folder where two have the same name."""
         found = [(arrays, source.name) for arrays in self.arrays for source in arrays.sources()]
-        names = [name for _, name in found]
-        return [
-            (arrays, name, name if names.count(name) == 1 else f"{name}@{_flat(arrays.folder)}")
+        taken = [*OTHERS, *(name for _, name in found)]
+        told = [
+            (arrays, name, name if taken.count(name) == 1 else f"{name}@{_flat(arrays.folder)}")
             for arrays, name in found
         ]
+        names = [name for *_, name in told]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise TrainError(f"two sources would be called {twice}: rename a folder")
+        return told
 
 
 def held_out_folder(given: Path) -> Path:
@@ -100,7 +109,9 @@ def held_out_folder(given: Path) -> Path:
 
 
 def _opened(folder: Path) -> TokenArrays:
-    arrays = TokenArrays(held_out_folder(folder))
+    arrays = TokenArrays(folder)
+    if not arrays.sources():
+        raise TrainError(f"{arrays.name}: nothing is held out: there is no document in it")
     if problems := verify(arrays):
         raise TokensError(f"{arrays.name}: {problems[0]}")
     return arrays
