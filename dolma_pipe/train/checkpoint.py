@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from torch.distributed.checkpoint.api import CheckpointException
@@ -48,29 +49,38 @@ STATE = "train"
 
 
 def save_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> None:
-    """Every process writes its part into folder/train; all must call it."""
-    state, alone = _state(parallel, optimizers), parallel.world.size == 1
-    with _quietly():
-        save(state, storage_writer=FileSystemWriter(folder / STATE), no_dist=alone)
+    """Every process writes its part into folder/train; all must call it. Raises TrainError."""
+    state = _state(parallel, optimizers)
+    try:
+        with _quietly():
+            save(state, storage_writer=FileSystemWriter(folder / STATE))
+    except CheckpointException as error:
+        left = f"{disk_usage(folder).free:,} bytes are free there"
+        raise TrainError(f"cannot write {folder / STATE}: {_last(error)} ({left})") from error
 
 
 def load_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> None:
     """Go on with what was saved, at whatever world size. Raises TrainError."""
-    state, alone = _state(parallel, optimizers), parallel.world.size == 1
+    state = _state(parallel, optimizers)
     try:
         with _quietly():
-            load(state, storage_reader=FileSystemReader(folder / STATE), no_dist=alone)
+            load(state, storage_reader=FileSystemReader(folder / STATE))
     except (CheckpointException, OSError, RuntimeError, EOFError) as error:
-        last = one_line(error).rpartition("Error: ")[2] or type(error).__name__
-        raise TrainError(f"{folder / STATE}: cannot be read: {last:.200}") from error
+        raise TrainError(f"{folder / STATE}: cannot be read: {_last(error)}") from error
     set_optimizer_state_dict(parallel.model, optimizers.each, optim_state_dict=state)
+    optimizers.as_asked()
+
+
+def _last(error: BaseException) -> str:
+    """Of torch's tracebacks of all processes, the last line."""
+    return f"{one_line(error).rpartition('Error: ')[2] or type(error).__name__:.200}"
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
     """One process alone is what was asked for: torch need not warn of it."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+        warnings.filterwarnings("ignore", "torch.distributed is (dis|un)a", UserWarning)
         yield
 
 
