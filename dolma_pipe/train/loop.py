@@ -1,6 +1,8 @@
 """The training loop: read a batch, add up gradients, step, evaluate, save, again."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -37,7 +39,9 @@ def train(training: Training) -> int:
             targets, asked = _agreed(training, step.targets, stop.signal)
             if asked:
                 break
-            training.metrics.step(one_step(training, step, targets))
+            with _enough_memory(training):
+                found = one_step(training, step, targets)
+            training.metrics.step(found)
             last = training.at.step == training.end.step
             if last or training.at.step % config.evaluation.every == 0:
                 training.evaluate()
@@ -101,20 +105,26 @@ def _gradients(training: Training, step: Step, targets: int) -> _Sums:
     """
     world, z_loss = training.world, training.config.z_loss
     total = torch.zeros(2, dtype=torch.float64, device=world.device)
+    for number, batch in enumerate(step.micro, 1):
+        with training.parallel.backward(last=number == len(step.micro)):
+            with training.autocast():
+                masks = training.model.masks(batch.segments)
+                logits = training.parallel.call(batch.ids, masks)
+            cross_entropy, z = loss_sums(logits, batch.labels, with_z=z_loss > 0)
+            ((cross_entropy + z_loss * z) * (world.size / max(1, targets))).backward()  # type: ignore[no-untyped-call]
+            total += torch.stack([cross_entropy.detach(), z.detach()])
+    return _Sums(*world.sum(total).tolist())
+
+
+@contextmanager
+def _enough_memory(training: Training) -> Iterator[None]:
+    """Around a whole step: the optimizer makes its state in the first one."""
     try:
-        for number, batch in enumerate(step.micro, 1):
-            with training.parallel.backward(last=number == len(step.micro)):
-                with training.autocast():
-                    masks = training.model.masks(batch.segments)
-                    logits = training.parallel.call(batch.ids, masks)
-                cross_entropy, z = loss_sums(logits, batch.labels, with_z=z_loss > 0)
-                ((cross_entropy + z_loss * z) * (world.size / max(1, targets))).backward()  # type: ignore[no-untyped-call]
-                total += torch.stack([cross_entropy.detach(), z.detach()])
-    except (torch.OutOfMemoryError, RuntimeError) as error:
+        yield
+    except RuntimeError as error:  # of which torch's OutOfMemoryError is one
         if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
         raise TrainError(training.out_of_memory()) from error
-    return _Sums(*world.sum(total).tolist())
 
 
 def _norm(training: Training, largest: float | None) -> float:
