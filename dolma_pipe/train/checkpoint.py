@@ -52,10 +52,10 @@ def save_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> 
 
     Raises TrainError on all of them where one cannot write: a full disk.
     """
-    state, alone = _state(parallel, optimizers), parallel.world.size == 1
+    state = _state(parallel, optimizers)
     try:
         with _quietly():
-            save(state, storage_writer=FileSystemWriter(folder / STATE), no_dist=alone)
+            save(state, storage_writer=FileSystemWriter(folder / STATE))
     except CheckpointException as error:
         if told := _of_the_disk(error):
             raise TrainError(f"cannot write {folder / STATE}: {told}") from error
@@ -64,14 +64,19 @@ def save_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> 
 
 def load_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> None:
     """Go on with what was saved, at whatever world size. Raises TrainError."""
-    state, alone = _state(parallel, optimizers), parallel.world.size == 1
+    state = _state(parallel, optimizers)
     try:
         with _quietly():
-            load(state, storage_reader=FileSystemReader(folder / STATE), no_dist=alone)
+            load(state, storage_reader=FileSystemReader(folder / STATE))
     except (CheckpointException, OSError, RuntimeError, EOFError) as error:
-        last = one_line(error).rpartition("Error: ")[2] or type(error).__name__
-        raise TrainError(f"{folder / STATE}: cannot be read: {last:.200}") from error
+        raise TrainError(f"{folder / STATE}: cannot be read: {_last(error)}") from error
     set_optimizer_state_dict(parallel.model, optimizers.each, optim_state_dict=state)
+    optimizers.as_asked()
+
+
+def _last(error: BaseException) -> str:
+    """Of torch's tracebacks of all processes, the last line."""
+    return f"{one_line(error).rpartition('Error: ')[2] or type(error).__name__:.200}"
 
 
 def _of_the_disk(error: CheckpointException) -> str:
@@ -95,7 +100,7 @@ def _of_the_disk(error: CheckpointException) -> str:
 def _quietly() -> Iterator[None]:
     """One process alone is what was asked for: torch need not warn of it."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+        warnings.filterwarnings("ignore", "torch.distributed is (dis|un)a", UserWarning)
         yield
 
 

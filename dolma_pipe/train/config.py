@@ -1,7 +1,7 @@
 """train.yaml: parsed and checked once, before torch is loaded or any data is read."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -12,8 +12,11 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", ma
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Decay = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 Above0 = Annotated[float, msgspec.Meta(gt=0)]
 AtLeast0 = Annotated[float, msgspec.Meta(ge=0)]
+
+Adapted = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,15 +72,16 @@ class BatchSettings(Settings, frozen=True, kw_only=True):
 
 
 class OptimizerSettings(Settings, frozen=True, kw_only=True):
-    """AdamW (Loshchilov and Hutter 2019) or Muon (Jordan 2024) with AdamW for what is no matrix."""
+    """AdamW (Loshchilov and Hutter 2019) or Muon (Jordan 2024) with AdamW for
+    embeddings, the output's matrix and norms."""
 
     name: Literal["adamw", "muon"] = "adamw"
     lr: Above0 = 6e-4
-    betas: tuple[Share, Share] = (0.9, 0.95)
+    betas: tuple[Decay, Decay] = (0.9, 0.95)
     eps: Above0 = 1e-8
     weight_decay: AtLeast0 = 0.1
     """Of matrices: neither norms nor embeddings decay."""
-    momentum: Share = 0.95
+    momentum: Decay = 0.95
     """Of Muon."""
     muon_lr: Above0 | None = None
     """Of Muon's matrices, scaled to the size of AdamW's updates; None: lr."""
@@ -162,9 +166,7 @@ class LoraSettings(Settings, frozen=True, kw_only=True):
 
     rank: Positive = 16
     alpha: Above0 = 32.0
-    targets: tuple[
-        Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], ...
-    ] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    targets: Annotated[tuple[Adapted, ...], msgspec.Meta(min_length=1)] = get_args(Adapted)
 
 
 class TrainConfig(Settings, frozen=True, kw_only=True):

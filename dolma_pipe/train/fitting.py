@@ -10,8 +10,11 @@ from dolma_pipe.tokens import TOKENIZER
 from dolma_pipe.train.config import TrainConfig
 from dolma_pipe.train.data import Instances, fit_model
 from dolma_pipe.train.meta import META, read_meta, refuse_run
-from dolma_pipe.train.model.presets import shape_of
+from dolma_pipe.train.model.presets import read_shape, shape_of
 from dolma_pipe.train.model.shape import ModelShape
+
+MAY_DIFFER = ("context", "eos_id", "pad_id", "vocab_size", "pad_rows_to")
+"""Of a checkpoint and the training that goes on with it; numbers of rows are those of weights."""
 
 
 def fitting_shape(config: TrainConfig, instances: Instances) -> ModelShape:
@@ -38,6 +41,20 @@ def fitting_shape(config: TrainConfig, instances: Instances) -> ModelShape:
                 " was trained with another one (sha256)"
             )
     return msgspec.structs.replace(shape, eos_id=instances.eos_id, pad_id=instances.pad_id)
+
+
+def same_model(checkpoint: Path, shape: ModelShape) -> None:
+    """Raises TrainError where a checkpoint is of a model that computes something else: heads and
+    angles, too, of which weights tell nothing. The context may grow."""
+    same = {name: getattr(shape, name) for name in MAY_DIFFER}
+    found, wanted = (
+        msgspec.structs.replace(one, **same).to_hf() for one in (read_shape(checkpoint), shape)
+    )
+    if other := [key for key in wanted if found.get(key) != wanted[key]]:
+        raise TrainError(
+            f"{checkpoint} is of another model ({', '.join(other)}): give the run another name, or"
+            " start from it (start)"
+        )
 
 
 def _tokenizer_of(checkpoint: Path) -> str | None:

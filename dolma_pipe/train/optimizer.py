@@ -1,7 +1,7 @@
 """AdamW, Muon beside it where asked for, and steps left out when loss or gradients jump."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from math import sqrt
 from typing import Any
 
@@ -12,6 +12,9 @@ from dolma_pipe.errors import TrainError
 from dolma_pipe.train.config import OptimizerSettings
 
 Named = Iterable[tuple[str, nn.Parameter]]
+
+OUTPUT = "lm_head.weight"
+"""A matrix that is AdamW's, as embeddings are: Muon is for hidden layers (Jordan 2024)."""
 
 
 class Optimizers:
@@ -24,21 +27,32 @@ class Optimizers:
         """
         trained = [(name, p) for name, p in named if p.requires_grad]
         matrices = [(name, p) for name, p in trained if decays(name)]
+        hidden = [one for one in matrices if not one[0].endswith(OUTPUT)]
         others = [(name, p) for name, p in trained if not decays(name)]
         self.each: list[torch.optim.Optimizer] = []
-        if of.name == "muon" and matrices:
-            self.each.append(_muon(matrices, of))
-            matrices = []
+        if of.name == "muon" and hidden:
+            self.each.append(_muon(hidden, of))
+            matrices = [one for one in matrices if one[0].endswith(OUTPUT)]
         groups = [(matrices, of.weight_decay), (others, 0.0)]
         if any(group for group, _ in groups):
             self.each.append(_adamw([g for g in groups if g[0]], of))
-        self._highest = [group["lr"] for one in self.each for group in one.param_groups]
+        self._asked = [
+            {key: value for key, value in group.items() if key != "params"}
+            for group in self._groups()
+        ]
 
     def set_factor(self, factor: float) -> None:
         """The learning rates, as a share of the highest."""
-        groups = (group for one in self.each for group in one.param_groups)
-        for group, highest in zip(groups, self._highest, strict=True):
-            group["lr"] = highest * factor
+        for group, asked in zip(self._groups(), self._asked, strict=True):
+            group["lr"] = asked["lr"] * factor
+
+    def as_asked(self) -> None:
+        """Betas, decay and the like as the settings say; a checkpoint brings its own."""
+        for group, asked in zip(self._groups(), self._asked, strict=True):
+            group.update(asked)
+
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        return (group for one in self.each for group in one.param_groups)
 
     @property
     def lr(self) -> float:

@@ -19,6 +19,8 @@ from dolma_pipe.train.model.transformer import Model
 
 PATIENCE = timedelta(hours=6)
 """One process may read terabytes to check them while the others wait."""
+LOST = ("closed by peer", "reset by peer", "Broken pipe")
+"""What gloo says when a process is gone."""
 REPLICATED_PARAMETERS = 1_000_000_000
 """Up to so many every process has all of them, where `parallel: auto`."""
 
@@ -66,17 +68,23 @@ def joined(device: str) -> Iterator[World]:
     on_gpu = device != "cpu" and torch.cuda.is_available()
     size = int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_RANK", "0"))
-    if on_gpu:
-        torch.cuda.set_device(local)
+    if on_gpu and local >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise TrainError(f"process {local + 1} of this machine has no GPU: torch finds {found}")
     place = torch.device("cuda", local) if on_gpu else torch.device("cpu")
+    if on_gpu:
+        torch.cuda.set_device(place)
     if size == 1:
         yield World(0, 1, place)
         return
     dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     try:
         yield World(dist.get_rank(), size, place)
-    finally:
-        dist.destroy_process_group()
+    except RuntimeError as error:
+        if any(told in str(error) for told in LOST):
+            raise TrainError(f"process {dist.get_rank()}: another one ended: see there") from error
+        raise
+    dist.destroy_process_group()  # after an error it may wait for processes that wait for this one
 
 
 class Parallel:
@@ -91,10 +99,12 @@ class Parallel:
         model.to_empty(device=world.device)
 
     def ready(self, *, compiled: bool) -> None:
-        """After the weights are there: what `call` runs."""
+        """After the weights are there: what `call` runs.
+
+        Of several processes layer by layer, so that gradients are added up while others are
+        computed. DDP's own way to cut graphs refuses flex_attention in older versions of torch.
+        """
         if compiled:
-            # What divides compiled graphs for DDP refuses flex_attention and recompute (pytorch
-            # 104674), so there, too, gradients are sent from layer to layer.
             torch._dynamo.config.optimize_ddp = False
             for part in [self.model] if self.kind == "one" else self.model.layers():
                 part.compile()

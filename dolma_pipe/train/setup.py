@@ -19,8 +19,8 @@ from dolma_pipe.train.config import DataSettings, TrainConfig
 from dolma_pipe.train.data import Instances, open_instances
 from dolma_pipe.train.data.batches import Batches, Position
 from dolma_pipe.train.evaluation.evaluator import Evaluator
-from dolma_pipe.train.feed import MICRO, Feed, Step
-from dolma_pipe.train.fitting import fitting_shape
+from dolma_pipe.train.feed import MICRO, START, Feed, Step
+from dolma_pipe.train.fitting import fitting_shape, same_model
 from dolma_pipe.train.loss import loss_sums
 from dolma_pipe.train.meta import (
     Meta,
@@ -40,6 +40,7 @@ from dolma_pipe.train.tuning.deltas import start_of_deltas
 from dolma_pipe.train.tuning.lora import add_adapters, trained_told
 
 TOLD_DOCUMENTS = 5
+BEGIN = Progress(0, 0)
 
 
 class Training:
@@ -67,7 +68,15 @@ class Training:
         self.skipper = Skipper(config.optimizer.skip_sigma, config.optimizer.skip_window)
         self.loss_sums = torch.compile(loss_sums) if config.compile else loss_sums
         self.weights = Weights(self.parallel, config, self.instances)
-        self.at, self.position = Progress(0, 0), Position(0, 0)
+        self.evaluator = Evaluator(
+            self.config.evaluation,
+            length=self.instances.length,
+            vocab_size=self.shape.vocab_size,
+            eos_id=self.instances.eos_id,
+            stamp=self.instances.tokenizer,
+            near=[path.parent for path in [self.instances.tokenizer_file] if path],
+        )
+        self.at, self.position = BEGIN, START
         self.loss: float | None = None
         self._base: Against | None = None
 
@@ -95,14 +104,6 @@ class Training:
             flops_per_token=self.shape.flops(self.instances.length),
             peak_flops=peak_flops(device_name(world)),
         )
-        self.evaluator = Evaluator(
-            self.config.evaluation,
-            length=self.instances.length,
-            vocab_size=self.shape.vocab_size,
-            eos_id=self.instances.eos_id,
-            stamp=self.instances.tokenizer,
-            near=[path.parent for path in [self.instances.tokenizer_file] if path],
-        )
 
     def _resume(self, folder: Path) -> None:
         """Go on where a checkpoint was saved. Raises TrainError where the data are others."""
@@ -112,11 +113,14 @@ class Training:
                 f"{folder} was trained on other data, or in another order (data.tokens, view,"
                 " length, seed): give the run another name, or start from it (start)"
             )
+        same_model(folder, self.model.shape)
         self.weights.load(folder)
         load_optimizer(folder, self.parallel, self.optimizers)
         self.skipper.load(meta.skip_window)
         self.at, self.loss = Progress(meta.step, meta.tokens), meta.loss
         self.position = Position(meta.epoch, meta.instances)
+        self.end = ending(self.config, self.instances, self.at, self.position)
+        self.schedule = Schedule(self.config.schedule, self.end)
 
     def save(self) -> Path:
         """Write a checkpoint and remove those that are not to be kept; all processes call it."""
@@ -183,6 +187,7 @@ class Training:
             f"data: {data.name}: {len(data):,} instances of {data.length:,} targets an epoch; "
             + ", ".join(f"{name} {tokens:,} tokens" for name, tokens in data.sources.items()),
             *data.notes,
+            *self.evaluator.notes,
             f"training: {self.end.step:,} steps, {self.end.tokens:,} tokens, {epochs:.2f} epochs",
         ]
         if epochs > 1:
@@ -232,15 +237,23 @@ def opened(settings: DataSettings) -> Instances:
     return open_instances(msgspec.structs.replace(settings, check=settings.check and first))
 
 
-def ending(config: TrainConfig, instances: Instances) -> Progress:
-    """Where a training ends: the step that reaches what is asked for, with all that is read."""
+def ending(
+    config: TrainConfig, instances: Instances, at: Progress = BEGIN, position: Position = START
+) -> Progress:
+    """Where a training ends: the step that reaches what is asked for, with all that is read.
+
+    at, position: where it goes on. What was read before may have been read in other batches.
+    """
     batches = Batches(config.batch, len(instances), instances.length)
     epochs = 1.0 if config.epochs is None else config.epochs
-    wanted = round(epochs * len(instances))
+    wanted = max(1, round(epochs * len(instances)))
     if config.tokens:
         wanted = -(-config.tokens // instances.length)
-    steps = config.steps or batches.steps(wanted)
-    return Progress(steps, batches.instances(steps) * instances.length)
+    done = position.epoch * len(instances) + position.instances
+    steps = batches.steps(wanted, done)
+    if config.steps:
+        steps = max(0, config.steps - at.step)
+    return Progress(at.step + steps, batches.instances(steps, done) * instances.length)
 
 
 def device_name(world: World) -> str:

@@ -48,13 +48,12 @@ def _alone(folder: Path, world: World) -> Iterator[None]:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOCK).open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise TrainError(f"{folder}: another training writes there") from None
-            yield
+        lock = (folder / LOCK).open("a")
     except OSError as error:
-        if error.filename is None or not str(error.filename).startswith(str(folder)):
-            raise
         raise TrainError(f"cannot write {folder}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainError(f"{folder}: another training writes there") from None
+        yield

@@ -34,6 +34,8 @@ def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
         ({"batch": {"instances": 0}}, "batch.instances: expected `int` >= 1"),
         ({"steps": 5, "tokens": 5}, "steps and tokens: one of them says"),
         ({"model": {}}, "model: a preset is needed"),
+        ({"optimizer": {"betas": [0.9, 1.0]}}, "optimizer.betas.1: expected `float` < 1"),
+        ({"lora": {"targets": []}, "start": "a"}, "lora.targets: expected `array` of length >= 1"),
         ({"lora": {}}, "lora: adapters need a model to adapt: start"),
         ({"lora": {}, "start": "a", "precision": "fp8"}, "fp8 does not go with lora"),
         ({"data": {"tokens": "a", "view": "packed"}}, "data.plan: goes with view: packed"),

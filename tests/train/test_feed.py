@@ -177,6 +177,9 @@ def test_steps_and_instances_of_a_training(
         wanted = next(steps for steps, done in enumerate(consumed) if done >= instances)
         assert batches.steps(instances) == wanted
     assert batches.steps(0) == 0
+    for done, since in enumerate(consumed):
+        assert batches.instances(count - done, since) == consumed[-1]
+        assert batches.steps(consumed[-1], since) == count - done
 
 
 class Broken:

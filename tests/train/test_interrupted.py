@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the trainer
 
 from dolma_pipe.train.config import TrainConfig  # noqa: E402
 from dolma_pipe.train.meta import checkpoint_folders, read_meta  # noqa: E402
+from dolma_pipe.train.signals import Stop  # noqa: E402
 from dolma_pipe.train.start import start  # noqa: E402
 from tests.train.small_runs import small_config, write_language  # noqa: E402
 
@@ -49,6 +50,19 @@ def begun(root: Path, config: TrainConfig) -> "subprocess.Popen[bytes]":
 def steps_of(root: Path) -> list[int]:
     lines = (root / "run" / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line)["step"] for line in lines]
+
+
+def test_a_signal_told_twice_at_once_still_saves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a scheduler, and by torchrun again; later a second one is somebody who does not wait."""
+    now = [5.0]
+    monkeypatch.setattr("dolma_pipe.train.signals.time.monotonic", lambda: now[0])
+    stop = Stop()
+    stop.ask(signal.SIGTERM, None)
+    stop.ask(signal.SIGTERM, None)
+    assert stop.signal == signal.SIGTERM
+    now[0] += 3
+    with pytest.raises(KeyboardInterrupt):
+        stop.ask(signal.SIGTERM, None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

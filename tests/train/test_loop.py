@@ -107,6 +107,56 @@ def test_another_batch_or_micro_size_goes_on_with_what_was_not_read(root: Path) 
     assert (meta.epoch, meta.instances, meta.tokens) == (0, 3 * 8 + 2 * 5, (3 * 8 + 2 * 5) * 16)
 
 
+@pytest.mark.parametrize("instances", [4, 16])
+def test_an_epoch_ends_where_it_ends_after_another_batch_size(root: Path, instances: int) -> None:
+    start(small_config(root, steps=3))
+    start(small_config(root, steps=None, batch={"instances": instances}))
+    last = read_meta(checkpoint_folders(root / "run")[-1])
+    assert (last.epoch, last.instances, last.tokens) == (1, 0, 168 * 16)
+    assert last.step == 3 + -(-(168 - 3 * 8) // instances)
+    assert last.lr < 2e-3  # of 1e-2 to 1e-3: the schedule ends there, too
+
+
+def test_a_model_that_computes_something_else_is_refused(root: Path) -> None:
+    """The weights of 2 heads fit 4, too."""
+    start(small_config(root, steps=2))
+    for changed in ({"heads": 4}, {"layers": 3}, {"rope_theta": 1e5}):
+        with pytest.raises(TrainError, match=r"step2 is of another model \("):
+            start(small_config(root, steps=3, model={**MODEL, **changed}))
+    start(small_config(root, steps=3, model={**MODEL, "context": 4096}))
+
+
+def test_settings_of_the_optimizer_may_change_on_the_way(root: Path) -> None:
+    start(small_config(root, steps=2))
+    shutil.copytree(root / "run", root / "other")
+    start(small_config(root, steps=3, schedule={"shape": "constant"}))
+    more: dict[str, Any] = {"optimizer": {"lr": 1e-2, "weight_decay": 9.0, "betas": [0.1, 0.2]}}
+    start(
+        small_config(root, steps=3, schedule={"shape": "constant"}, out=str(root / "other"), **more)
+    )
+    assert not same(weights(root, 3), weights(root, 3, "other"))
+
+
+def test_a_refused_run_stays_as_it_was(root: Path) -> None:
+    start(small_config(root, steps=2))
+    before = (root / "run" / "config.json").read_bytes()
+    for more in ({"data": {"seed": 3}}, {"evaluation": {"tasks": ["arc_nosuch"]}}):
+        with pytest.raises(UserError):
+            start(small_config(root, steps=3, **more))
+        assert (root / "run" / "config.json").read_bytes() == before
+
+
+def test_a_full_disk_is_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch.distributed.checkpoint.filesystem import FileSystem
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FileSystem, "create_stream", full)
+    with pytest.raises(TrainError, match=r"cannot write .*No space left on device \(.* bytes"):
+        start(small_config(root, steps=2))
+
+
 def test_what_has_ended_is_not_trained_again(root: Path) -> None:
     start(small_config(root))
     before = (root / "run" / "step6" / "model.safetensors").stat()
@@ -200,11 +250,14 @@ def test_what_does_not_fit_together(root: Path, more: dict[str, Any], told: str)
     assert "\n" not in str(failure.value)
 
 
-def test_out_of_memory_says_what_to_lower(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["setup.loss_sums", "optimizer.Optimizers.step"])
+def test_out_of_memory_says_what_to_lower(
+    root: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
-    monkeypatch.setattr("dolma_pipe.train.setup.loss_sums", full)
+    monkeypatch.setattr(f"dolma_pipe.train.{where}", full)
     with pytest.raises(TrainError) as failure:
         start(small_config(root))
     assert str(failure.value) == (

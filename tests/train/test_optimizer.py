@@ -43,10 +43,14 @@ def test_adamw_is_torchs_with_decay_of_matrices_only() -> None:
 
 def test_muon_takes_the_matrices_and_adamw_the_rest() -> None:
     settings = OptimizerSettings(name="muon", lr=1e-3, muon_lr=2e-2)
-    ours = Optimizers(named("matrix", "norm"), is_matrix, settings)
+    given = named("matrix", "norm", "matrix.lm_head.weight")
+    ours = Optimizers(given, is_matrix, settings)
     assert [type(one).__name__ for one in ours.each] == ["Muon", "AdamW"]
     ours.set_factor(0.5)
     assert [one.param_groups[0]["lr"] for one in ours.each] == [1e-2, 5e-4]
+    muon, adamw = ([group["params"] for group in one.param_groups] for one in ours.each)
+    assert muon == [[given[0][1]]]
+    assert adamw == [[given[2][1]], [given[1][1]]]  # the output's with decay
 
 
 def test_a_torch_without_muon_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

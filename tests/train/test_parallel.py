@@ -1,5 +1,6 @@
 """Two processes train as one does: replicated or sharded, and each goes on where others ended."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -18,29 +19,27 @@ from dolma_pipe.train.meta import read_meta  # noqa: E402
 from dolma_pipe.train.start import start  # noqa: E402
 from tests.train.small_runs import small_config, write_language  # noqa: E402
 
-SCRIPT = """
-import json, sys
-from dolma_pipe.train.config import parse_config
-from dolma_pipe.train.start import start
-for path in sys.argv[1:]:
-    with open(path) as file:
-        start(parse_config(json.load(file)))
-"""
 
-
-def on_two_processes(root: Path, *configs: TrainConfig) -> None:
-    """Train one after the other by torchrun, gloo between the processes."""
-    (root / "script.py").write_text(SCRIPT)
-    files = []
-    for number, config in enumerate(configs):
-        given = msgspec.to_builtins(config)
-        files.append(root / f"{number}.json")
-        files[-1].write_text(json.dumps({k: v for k, v in given.items() if v not in (None, {})}))
+def on_two_processes(root: Path, config: TrainConfig) -> "subprocess.CompletedProcess[str]":
+    """`dolma-pipe train` by torchrun, gloo between the processes. One training a torchrun: what a
+    group has left in its store misleads the next one."""
+    given = msgspec.to_builtins(config)
+    file = root / "train.json"
+    file.write_text(json.dumps({k: v for k, v in given.items() if v not in (None, {})}))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command = [*torchrun, "--standalone", str(root / "script.py"), *map(str, files)]
+    command = [*torchrun, "--standalone", "-m", "dolma_pipe", "train", str(file)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-30000:]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_error_of_one_process_is_not_called_a_bug_by_the_others(tmp_path: Path) -> None:
+    write_language(tmp_path / "tokens")
+    (tmp_path / "run").mkdir()
+    with (tmp_path / "run" / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told = on_two_processes(tmp_path, small_config(tmp_path, parallel="ddp")).stderr
+    assert f"dolma-pipe: {tmp_path / 'run'}: another training writes there" in told
+    assert "a bug" not in told
 
 
 def losses(folder: Path) -> list[float]:
@@ -67,13 +66,14 @@ def test_one_process_is_two_replicated_is_two_sharded(tmp_path: Path) -> None:
     start(config("one", steps=4))
     start(config("one-then-two", steps=2, schedule={"total": 4}))
     start(config("muon", steps=2, optimizer={"name": "muon"}))
-    on_two_processes(
-        tmp_path,
+    for each in (
         config("ddp", steps=4, parallel="ddp"),
         config("fsdp", steps=4, parallel="fsdp"),
         config("one-then-two", steps=4, schedule={"total": 4}, parallel="fsdp"),
         config("muon-fsdp", steps=2, optimizer={"name": "muon"}, parallel="fsdp"),
-    )
+    ):
+        done = on_two_processes(tmp_path, each)
+        assert done.returncode == 0, done.stderr[-30000:]
     alone = losses(tmp_path / "one")
     for name in ("ddp", "fsdp", "one-then-two"):
         assert losses(tmp_path / name) == pytest.approx(alone, rel=1e-5), name

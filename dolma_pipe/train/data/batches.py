@@ -44,26 +44,25 @@ class Batches:
         instances = at.instances + self.size(at)
         return Position(at.epoch, instances) if instances < self.n else Position(at.epoch + 1)
 
-    def steps(self, instances: int) -> int:
-        """Steps from the start until so many instances are consumed, epochs added up."""
+    def steps(self, instances: int, since: int = 0) -> int:
+        """Steps until so many instances are consumed, epochs added up; `since` are already."""
         steps = 0
-        for run in self._runs():
+        for run in self._runs(since) if since < instances else ():
             if instances <= run.end:
                 return steps - (run.begin - instances) // run.size
             steps += run.steps
-        raise AssertionError("runs do not end")
+        return steps
 
-    def instances(self, steps: int) -> int:
-        """Instances that so many steps from the start consume."""
-        for run in self._runs():
+    def instances(self, steps: int, since: int = 0) -> int:
+        """Instances that are consumed so many steps after `since` were."""
+        for run in self._runs(since):
             if steps <= run.steps:
                 return min(run.begin + steps * run.size, run.end)
             steps -= run.steps
         raise AssertionError("runs do not end")
 
-    def _runs(self) -> Iterator[_Run]:
-        """All steps from the start, without end."""
-        begin = 0
+    def _runs(self, begin: int) -> Iterator[_Run]:
+        """All steps from there, without end."""
         while True:
             size, epoch_ends = self._size(begin), (begin // self.n + 1) * self.n
             until = min(epoch_ends, self._grows(begin))
