@@ -140,21 +140,10 @@ def test_settings_of_the_optimizer_may_change_on_the_way(root: Path) -> None:
 def test_a_refused_run_stays_as_it_was(root: Path) -> None:
     start(small_config(root, steps=2))
     before = (root / "run" / "config.json").read_bytes()
-    for more in ({"data": {"seed": 3}}, {"evaluation": {"tasks": ["arc_nosuch"]}}):
+    for more in ({"data": {"length": 8}}, {"evaluation": {"tasks": ["arc_nosuch"]}}):
         with pytest.raises(UserError):
             start(small_config(root, steps=3, **more))
         assert (root / "run" / "config.json").read_bytes() == before
-
-
-def test_a_full_disk_is_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from torch.distributed.checkpoint.filesystem import FileSystem
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(FileSystem, "create_stream", full)
-    with pytest.raises(TrainError, match=r"cannot write .*No space left on device \(.* bytes"):
-        start(small_config(root, steps=2))
 
 
 def test_what_has_ended_is_not_trained_again(root: Path) -> None:
@@ -263,14 +252,6 @@ def test_out_of_memory_says_what_to_lower(
     assert str(failure.value) == (
         "out of memory on cpu: lower batch.micro (now 4), or set recompute: true"
     )
-
-
-def test_settings_that_are_refused_do_not_replace_those_of_the_run(root: Path) -> None:
-    start(small_config(root))
-    before = (root / "run" / "config.json").read_bytes()
-    with pytest.raises(TrainError, match="was trained on other data"):
-        start(small_config(root, data={"length": 8}))
-    assert (root / "run" / "config.json").read_bytes() == before
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_half_a_checkpoint(root: Path) -> None:
