@@ -86,7 +86,7 @@ def one_step(training: Training, step: Step, targets: int) -> dict[str, float]:
     loss = cross_entropy / max(1, targets)
     if not (math.isfinite(loss) and math.isfinite(norm)):
         training.refuse_loss(step, loss, norm)
-    skipped = training.skipper.is_outlier(loss, norm)
+    skipped = targets == 0 or training.skipper.is_outlier(loss, norm)
     if not skipped:
         optimizers.step()
     optimizers.zero_grad()

@@ -1,6 +1,7 @@
 """meta.json of a checkpoint: where a training was when it was saved, and on what it was trained."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +20,8 @@ CHECKPOINT = re.compile(r"(?:step\d+|tokens\d+|\d{8}-\d{6}-step\d+)\Z")
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """step: optimizer steps done. tokens: targets read, padding counted. loss: of the last step,
     nats a target. epoch, instances: the data state, instances of this epoch that were read.
-    data_sha256: of all arrays, and of how
-    they are cut; seed: of their order. world: processes. config: train.yaml, resolved."""
+    data_sha256: of all arrays, and of how they are cut; seed: of their order. world: processes.
+    git: the commit in the current folder. config: train.yaml, resolved."""
 
     format: str = FORMAT
     version: int = VERSION
@@ -38,6 +39,16 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     git: str | None = None
     skip_window: list[tuple[float, float]] = []
     config: dict[str, Any]
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that is checked out there: with which settings and code it was trained."""
+    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # no git on this machine
+        return None
+    return found.stdout.strip() or None
 
 
 def write_meta(folder: Path, meta: Meta) -> None:

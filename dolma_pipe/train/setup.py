@@ -26,6 +26,7 @@ from dolma_pipe.train.meta import (
     Meta,
     checkpoint_folders,
     checkpoint_name,
+    commit_of,
     read_meta,
     write_meta,
 )
@@ -78,6 +79,7 @@ class Training:
         )
         self.at, self.position = BEGIN, START
         self.loss: float | None = None
+        self.commit = commit_of(Path()) if world.is_main else None
         self._base: Against | None = None
 
     def begin(self) -> None:
@@ -162,6 +164,7 @@ class Training:
             tokenizer=stamp,
             world=self.world.size,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
+            git=self.commit,
             skip_window=self.skipper.state(),
             config=msgspec.to_builtins(self.config),
         )
@@ -192,7 +195,9 @@ class Training:
         ]
         if epochs > 1:
             told.append("note: more than one epoch: OLMo trains a single one, repeats add less")
-        if self.at.step:
+        if self.at.step >= self.end.step:
+            told.append(f"nothing is left to do: {self.at.step:,} steps are done")
+        elif self.at.step:
             told.append(f"going on after step {self.at.step:,}, {self.at.tokens:,} tokens")
         return [*told, self.attention]
 

@@ -146,12 +146,16 @@ def test_a_refused_run_stays_as_it_was(root: Path) -> None:
         assert (root / "run" / "config.json").read_bytes() == before
 
 
-def test_what_has_ended_is_not_trained_again(root: Path) -> None:
+def test_what_has_ended_is_not_trained_again(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     start(small_config(root))
+    capsys.readouterr()
     before = (root / "run" / "step6" / "model.safetensors").stat()
     start(small_config(root))
     assert (root / "run" / "step6" / "model.safetensors").stat().st_mtime_ns == before.st_mtime_ns
     assert len(losses(root)) == 6
+    assert "nothing is left to do: 6 steps are done" in capsys.readouterr().err
 
 
 def test_other_data_are_refused(root: Path) -> None:
