@@ -25,7 +25,8 @@ def start(config: TrainConfig, *, only_check: bool = False) -> int:
     with joined(config.device) as world:
         if only_check:
             told = Training(config, world).described()
-            print("\n".join(told) if world.is_main else "", end="\n" if world.is_main else "")
+            if world.is_main:
+                print("\n".join(told))
             return 0
         with _alone(config.folder, world):
             training = Training(config, world)
