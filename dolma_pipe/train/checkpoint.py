@@ -115,6 +115,8 @@ class Weights:
     def __init__(self, parallel: Parallel, config: TrainConfig, instances: Instances) -> None:
         """instances: whose tokenizer lies in every checkpoint, where they carry it."""
         self._parallel, self._lora, self._instances = parallel, config.lora, instances
+        tokenizer = instances.tokenizer_file
+        self._tokenizer = tokenizer.read_bytes() if tokenizer is not None else None
         self._start = Path(config.start) if config.start else None
         self._seed = config.seed
         self._base: Base | None = None
@@ -133,11 +135,9 @@ class Weights:
         if has_adapters(folder) != (self._lora is not None):
             told = "has adapters alone" if self._lora is None else "has whole weights"
             raise TrainError(f"{folder} {told}, unlike `lora` of this training: another name")
-        found = model_weights(folder)
-        if self._lora is not None:
-            adapters = read_adapters(folder).state.items()
-            found = chain(model_weights(base_of(folder)), adapters)
-        copy_weights(self._parallel.model, found, str(folder))
+        base = folder if self._lora is None else base_of(folder)
+        adapters = () if self._lora is None else read_adapters(folder).state.items()
+        copy_weights(self._parallel.model, chain(model_weights(base), adapters), str(folder))
 
     def save(self, folder: Path) -> None:
         """Into a checkpoint that is being written; all processes must call it."""
@@ -150,6 +150,6 @@ class Weights:
         else:
             self._base = self._base or Base.at(folder, self._start)
             save_adapters(folder, state, self._lora, self._base, model.shape)
-        if (path := self._instances.tokenizer_file) is not None:
+        if self._tokenizer is not None:
             chat, ends = self._instances.chat, (self._instances.eos_id, self._instances.pad_id)
-            write_tokenizer(folder, path.read_bytes(), *ends, chat.jinja() if chat else None)
+            write_tokenizer(folder, self._tokenizer, *ends, chat.jinja() if chat else None)

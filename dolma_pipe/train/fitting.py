@@ -1,12 +1,12 @@
 """The model of a training: its shape, and whether it goes with the data and with its start."""
 
-import hashlib
 from pathlib import Path
 
 import msgspec
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.tokens import TOKENIZER
+from dolma_pipe.train.checkpoints.weights import file_sha256
 from dolma_pipe.train.config import TrainConfig
 from dolma_pipe.train.data import Instances, fit_model
 from dolma_pipe.train.meta import META, read_meta, refuse_run
@@ -62,4 +62,4 @@ def _tokenizer_of(checkpoint: Path) -> str | None:
     if (checkpoint / META).is_file() and (stamp := read_meta(checkpoint).tokenizer) is not None:
         return stamp.sha256
     path = checkpoint / TOKENIZER
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    return file_sha256(path) if path.is_file() else None

@@ -48,14 +48,6 @@ class World(NamedTuple):
         if self.size > 1:
             dist.barrier()
 
-    def same(self, value: int) -> int:
-        """The value of the main process."""
-        if self.size == 1:
-            return value
-        told = torch.tensor([value], dtype=torch.int64, device=self.device)
-        dist.broadcast(told, 0)
-        return int(told)
-
 
 @contextmanager
 def joined(device: str) -> Iterator[World]:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from dolma_pipe.errors import TrainError, WorkError
+from dolma_pipe.tokens import TOKENIZER
 from dolma_pipe.work import atomic_write, read_json, write_json
 
-TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
-CHAT_TEMPLATE = "chat_template.jinja"
+TOKENIZER_CONFIG, CHAT_TEMPLATE = "tokenizer_config.json", "chat_template.jinja"
 
 
 def write_tokenizer(

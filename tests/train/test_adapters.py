@@ -19,8 +19,7 @@ from dolma_pipe.train.checkpoints.packing import Against, pack, unpack
 from dolma_pipe.train.config import LoraSettings
 from dolma_pipe.train.meta import write_meta
 from dolma_pipe.train.model.transformer import Model
-from dolma_pipe.train.tuning.adapters import Base, load_adapters, read_adapters
-from dolma_pipe.train.tuning.lora import merge
+from dolma_pipe.train.tuning.adapters import Base, read_adapters
 from dolma_pipe.train.tuning.merging import merge_checkpoint
 from dolma_pipe.train.tuning.weights import (
     load_model_weights,
@@ -32,7 +31,9 @@ from tests.train.made_checkpoints import made_meta
 from tests.train.tuned import (
     SHAPE,
     adapted_model,
+    load_adapters,
     logits,
+    merge,
     small_ids,
     small_model,
     write_adapted,

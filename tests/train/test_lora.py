@@ -18,11 +18,10 @@ from dolma_pipe.train.tuning.lora import (
     attach,
     first_adapters,
     load_adapter_state,
-    merge,
     merged,
     trained_told,
 )
-from tests.train.tuned import LORA, SHAPE, adapted_model, logits, small_ids, small_model
+from tests.train.tuned import LORA, SHAPE, adapted_model, logits, merge, small_ids, small_model
 
 
 def test_new_adapters_compute_nothing() -> None:

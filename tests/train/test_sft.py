@@ -21,11 +21,11 @@ from dolma_pipe.train.config import DataSettings, LoraSettings
 from dolma_pipe.train.data import IGNORED, Batch, open_instances
 from dolma_pipe.train.loss import loss_sums
 from dolma_pipe.train.tokenizer_files import write_tokenizer
-from dolma_pipe.train.tuning.lora import add_adapters, merge
+from dolma_pipe.train.tuning.lora import add_adapters
 from dolma_pipe.work import Work, write_json
 from tests.inline import Inline
 from tests.small_tokenizer import small_tokenizer_json, write_small_tokenizer
-from tests.train.tuned import SHAPE, small_model
+from tests.train.tuned import SHAPE, merge, small_model
 
 CONVERSATION = [
     {"role": "system", "content": "Be brief."},

@@ -4,12 +4,21 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from dolma_pipe.train.config import LoraSettings
 from dolma_pipe.train.model.shape import ModelShape
 from dolma_pipe.train.model.transformer import Model
-from dolma_pipe.train.tuning.adapters import Base, save_adapters
-from dolma_pipe.train.tuning.lora import adapted, adapter_state, add_adapters
+from dolma_pipe.train.tuning.adapters import Base, read_adapters, save_adapters
+from dolma_pipe.train.tuning.lora import (
+    LoraLinear,
+    adapted,
+    adapter_state,
+    add_adapters,
+    attach,
+    load_adapter_state,
+    merged,
+)
 from dolma_pipe.work import write_json
 
 LORA = LoraSettings(rank=4, alpha=12)
@@ -76,3 +85,25 @@ def write_adapted(folder: Path, model: Model, base: Path, settings: LoraSettings
     folder.mkdir(parents=True)
     save_adapters(folder, adapter_state(model), settings, Base.at(folder, base), model.shape)
     return folder
+
+
+def load_adapters(model: nn.Module, folder: Path) -> None:
+    """Put the adapters of a folder on a model that has none, and the weights of their base; only
+    they are trained from here on."""
+    found = read_adapters(folder)
+    model.requires_grad_(False)
+    for layer, scale in found.scales.items():
+        attach(model, layer, found.state[f"{layer}.lora_A"].shape[0], scale)
+    load_adapter_state(model, found.state)
+
+
+def merge(model: nn.Module) -> nn.Module:
+    """Add the adapters to the weights in fp32, and make plain linear layers again, in place."""
+    layers = [(name, x) for name, x in model.named_modules() if isinstance(x, LoraLinear)]
+    for name, layer in layers:
+        plain = nn.Linear(layer.in_features, layer.out_features, layer.bias is not None, "meta")
+        values = merged(layer.weight.data, layer.lora_A.data, layer.lora_B.data, layer.scale)
+        plain.weight, plain.bias = nn.Parameter(values), layer.bias
+        parent, _, last = name.rpartition(".")
+        setattr(model.get_submodule(parent), last, plain)
+    return model

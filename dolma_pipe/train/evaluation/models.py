@@ -10,8 +10,7 @@ from torch import nn
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import one_line
-from dolma_pipe.tokens import TokenizerStamp
-from dolma_pipe.train.evaluation.tokenizer import TOKENIZER
+from dolma_pipe.tokens import TOKENIZER, TokenizerStamp
 from dolma_pipe.train.meta import META, checkpoint_folders, read_meta
 from dolma_pipe.train.model.presets import read_shape
 from dolma_pipe.train.model.shape import ARCHITECTURES, ModelShape

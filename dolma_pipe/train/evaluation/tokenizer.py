@@ -1,6 +1,5 @@
 """The tokenizer.json that tasks are encoded with: the very one that made the training's arrays."""
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,15 @@ import msgspec
 
 from dolma_pipe.errors import MissingExtra, TrainError
 from dolma_pipe.settings import one_line
-from dolma_pipe.tokens import TokenizerStamp
+from dolma_pipe.tokens import TOKENIZER, TokenizerStamp
+from dolma_pipe.train.checkpoints.weights import file_sha256
 from dolma_pipe.train.evaluation.requests import package_folder
-
-TOKENIZER = "tokenizer.json"
 
 
 def sha256_of(path: Path) -> str:
     """Raises TrainError where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise TrainError(f"tokenizer {path}: {error.strerror}") from None
 

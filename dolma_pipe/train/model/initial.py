@@ -30,9 +30,13 @@ def first_weight(shape: ModelShape, name: str, size: torch.Size, seed: int) -> T
     """Of the parameter of this name, whole, on the CPU."""
     if len(size) == 1:
         return torch.ones(size, device="cpu")
+    return deviation(shape, name) * truncated(size, draw_for(name, seed))
+
+
+def draw_for(name: str, seed: int) -> torch.Generator:
+    """The generator of a parameter: of its name and the seed alone."""
     digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
-    draw = torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "little"))
-    return deviation(shape, name) * truncated(size, draw)
+    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "little"))
 
 
 def deviation(shape: ModelShape, name: str) -> float:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from dolma_pipe.errors import TrainError, WorkError
 from dolma_pipe.train.checkpoints.delta import DELTA, is_delta, read_header
@@ -18,7 +18,6 @@ from dolma_pipe.train.checkpoints.weights import file_sha256, weight_files
 from dolma_pipe.train.config import LoraSettings
 from dolma_pipe.train.model.shape import ModelShape
 from dolma_pipe.train.model.weights import read_file
-from dolma_pipe.train.tuning.lora import attach, load_adapter_state
 from dolma_pipe.work import atomic_write, read_json, write_json
 
 CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
@@ -82,7 +81,7 @@ def save_adapters(
     base: Base,
     shape: ModelShape,
 ) -> None:
-    """Write adapters (lora.adapter_state) so that PEFT, load_adapters and model_weights read them,
+    """Write adapters (lora.adapter_state) so that PEFT and model_weights read them,
     and the config.json of the model.
 
     folder: a checkpoint that is being written, whose name will be another one beside it.
@@ -128,16 +127,6 @@ def read_adapters(folder: Path) -> Adapters:
         rank = pair[0].shape[0]
         scales[layer] = config.lora_alpha / (math.sqrt(rank) if config.use_rslora else rank)
     return Adapters(state, scales)
-
-
-def load_adapters(model: nn.Module, folder: Path) -> None:
-    """Put the adapters of a folder on a model that has none, and the weights of their base; only
-    they are trained from here on."""
-    found = read_adapters(folder)
-    model.requires_grad_(False)
-    for layer, scale in found.scales.items():
-        attach(model, layer, found.state[f"{layer}.lora_A"].shape[0], scale)
-    load_adapter_state(model, found.state)
 
 
 def has_adapters(folder: Path) -> bool:

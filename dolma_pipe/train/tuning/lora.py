@@ -1,6 +1,5 @@
 """Low-rank adapters: W x + alpha / rank B A x with W frozen (LoRA, Hu et al. 2022)."""
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from dolma_pipe.errors import TrainError
 from dolma_pipe.settings import nearest
 from dolma_pipe.train.config import LoraSettings
-from dolma_pipe.train.model.initial import fill
+from dolma_pipe.train.model.initial import draw_for, fill
 
 
 class LoraLinear(nn.Linear):
@@ -73,8 +72,7 @@ def first_adapters(model: nn.Module, seed: int) -> Iterator[tuple[str, Tensor]]:
     """
     for name, layer in adapted(model):
         bound = 1 / math.sqrt(layer.in_features)
-        key = hashlib.sha256(f"{seed} {name}".encode()).digest()[:8]
-        generator = torch.Generator().manual_seed(int.from_bytes(key, "little"))
+        generator = draw_for(name, seed)
         values = torch.empty(layer.lora_A.shape, device="cpu")
         yield f"{name}.lora_A", values.uniform_(-bound, bound, generator=generator)
         yield f"{name}.lora_B", torch.zeros(layer.lora_B.shape, device="cpu")
@@ -120,18 +118,6 @@ def load_adapter_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
             shapes = f"{list(values.shape)}, not {list(parameter.shape)}"
             raise TrainError(f"adapters {name} are {shapes}: another rank or another model")
         fill(parameter, values)
-
-
-def merge(model: nn.Module) -> nn.Module:
-    """Add the adapters to the weights in fp32, and make plain linear layers again, in place."""
-    layers = [(name, x) for name, x in model.named_modules() if isinstance(x, LoraLinear)]
-    for name, layer in layers:
-        plain = nn.Linear(layer.in_features, layer.out_features, layer.bias is not None, "meta")
-        values = merged(layer.weight.data, layer.lora_A.data, layer.lora_B.data, layer.scale)
-        plain.weight, plain.bias = nn.Parameter(values), layer.bias
-        parent, _, last = name.rpartition(".")
-        setattr(model.get_submodule(parent), last, plain)
-    return model
 
 
 def merged(weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
