@@ -10,7 +10,7 @@ settle       once all are stars: each node to the range of documents in which it
 
 Source: Kiveris, Lattanzi, Mirrokni, Rastogi, Vassilvitskii 2014, Connected Components in MapReduce
 and Beyond. No star adds an edge, and one that changes something makes an end smaller, so that it
-ends; a path of n nodes takes about log2 n rounds, the shallow graphs of copies two or three.
+ends; a path of n nodes takes about log2 n rounds, the shallow graphs of copies three.
 
 Memory of a task: a table of its nodes, partition_bytes at most, and as much again a few times. A
 node of any number of edges only takes time: its edges are read in pieces and lie in a temporary
