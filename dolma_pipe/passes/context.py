@@ -49,7 +49,7 @@ class Context:
     def map(
         self, what: str, function: str, tasks: list[Task], done: int = 0, **needs: Any
     ) -> Iterator[Outcome]:
-        """Run tasks under watch; times are noted for timings.json. needs: as Engine.map has them."""
+        """Run tasks under watch, with what they need as Engine.map has it; times are noted."""
         self.watch.begin(what, len(tasks) + done, done)
         try:
             yield from self._outcomes(what, self.engine.map(function, tasks, **needs))
@@ -98,8 +98,8 @@ class WatchedEngine(Engine):
         retries: int = 3,
     ) -> Iterator[Outcome]:
         name = f"{self._stage}: {function.partition(':')[2].replace('_', ' ')}"
-        needs = {"cpus": cpus, "memory": memory, "gpus": gpus, "retries": retries}
-        return self._context.map(name, function, list(tasks), **needs)
+        needs: dict[str, Any] = {"cpus": cpus, "memory": memory, "gpus": gpus, "retries": retries}
+        return self._context.map(name, function, list(tasks), 0, **needs)
 
     def close(self) -> None:
         self._context.engine.close()
