@@ -1,8 +1,9 @@
 """Files of a work directory, wherever it lies: read, written, listed and removed by path."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,8 @@ from dolma_pipe.work import spool
 
 REMOTE = "s3:"
 """First part of a path on an object store: Path("s3://bucket/run").parts[0]."""
+AT_ONCE = 32
+"""Requests for small files at the same time, where many are wanted."""
 
 
 def is_remote(path: Path | str) -> bool:
@@ -36,6 +39,35 @@ def here(path: Path | str) -> Path:
         return path
     bucket, name = _placed(path)
     return spool.fetched(bucket, name)
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """All of a small file, of an object without a copy here.
+
+    Raises FileNotFoundError where there is none.
+    """
+    path = Path(path)
+    if not is_remote(path):
+        return path.read_bytes()
+    bucket, name = _placed(path)
+    if (content := bucket.read(name)) is None:
+        raise FileNotFoundError(f"{address(path)} is not there")
+    return content
+
+
+def read_all(paths: Iterable[Path]) -> dict[Path, bytes]:
+    """Small files, those of them that are there; objects many at a time."""
+
+    def read(path: Path) -> tuple[Path, bytes] | None:
+        with suppress(FileNotFoundError):
+            return path, read_bytes(path)
+        return None
+
+    paths = list(paths)
+    if not any(map(is_remote, paths)):
+        return dict(filter(None, map(read, paths)))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(filter(None, pool.map(read, paths)))
 
 
 def read_range(path: Path, start: int, size: int) -> bytes:
@@ -132,6 +164,26 @@ def remove_tree(folder: Path) -> None:
         return
     bucket, name = _placed(folder)
     bucket.delete_all(list(bucket.list(name)))
+
+
+def remove_all(paths: Iterable[Path]) -> None:
+    """Remove files that are there, objects in few requests; all of them on the same store."""
+    paths = list(paths)
+    if not any(map(is_remote, paths)):
+        for path in paths:
+            path.unlink(missing_ok=True)
+    elif paths:
+        placed = [_placed(path) for path in paths]
+        placed[0][0].delete_all([name for _, name in placed])
+
+
+def clear_unfinished(root: Path) -> None:
+    """Clear away what killed writers left; only for who holds the folder alone."""
+    if not is_remote(root):
+        atomic.remove_temporaries(root)
+        return
+    bucket, name = _placed(root)
+    bucket.remove_unfinished(name)
 
 
 def _placed(path: Path) -> tuple[Bucket, str]:
