@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -36,6 +36,16 @@ def here(path: Path | str) -> Path:
         return path
     bucket, name = _placed(path)
     return spool.fetched(bucket, name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """All of a small file. Raises FileNotFoundError where there is none."""
+    if not is_remote(path):
+        return path.read_bytes()
+    bucket, name = _placed(path)
+    if (content := bucket.read(name)) is None:
+        raise FileNotFoundError(f"{address(path)} is not there")
+    return content
 
 
 def read_range(path: Path, start: int, size: int) -> bytes:
@@ -108,8 +118,12 @@ def exists(path: Path) -> bool:
 def files_below(folder: Path) -> dict[Path, int]:
     """Every file below a folder and its size in bytes, sorted; none where there is no folder."""
     if not is_remote(folder):
-        paths = sorted(path for path in folder.rglob("*") if path.is_file())
-        return {path: path.stat().st_size for path in paths}
+        sizes = {}
+        for path in sorted(folder.rglob("*")):
+            with suppress(FileNotFoundError):  # the temporary file of somebody who writes
+                if path.is_file():
+                    sizes[path] = path.stat().st_size
+        return sizes
     bucket, name = _placed(folder)
     root = Path(*folder.parts[:2])
     return {root / found: stamp.size for found, stamp in bucket.list(name).items()}
