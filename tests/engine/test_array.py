@@ -99,7 +99,7 @@ def test_a_rank_of_another_version_stops(
 ) -> None:
     next(driver.map(DOUBLE, TASKS))
     monkeypatch.setattr(array, "code_fingerprint", lambda: "another")
-    with pytest.raises(UserError, match="rank 1 on .* has another version"):
+    with pytest.raises(UserError, match=r"rank 1 on .* has another version"):
         serve(Member("job", 1, 3), Inline(), tmp_path)
 
 
