@@ -42,7 +42,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--engine",
-            type=click.Choice(["local"]),
+            type=click.Choice(["local", "array"]),
             default="local",
             show_default=True,
             help="Where tasks run.",
@@ -56,10 +56,16 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def opened(
     recipe: Path, work: Path | None, engine: "EngineChoice", force: bool
 ) -> Iterator["Context"]:
-    """Everything a run needs, the work directory locked; workers end with the block."""
-    from dolma_pipe.cli.progress import watcher
-    from dolma_pipe.passes.prepare import prepared
+    """Everything a run needs, the work directory locked; workers end with the block.
 
+    A process that only has a share of somebody else's run does it, and the command ends.
+    """
+    from dolma_pipe.cli.progress import watcher
+    from dolma_pipe.engine.choice import served
+    from dolma_pipe.passes.prepare import prepared, root_of
+
+    if served(engine, root_of(recipe, work)):
+        click.get_current_context().exit()
     with prepared(recipe, work, engine, force, watcher()) as context:
         yield context
 

@@ -65,6 +65,11 @@ def prepared(
         _tidy(context, started)
 
 
+def root_of(recipe_path: Path, work: Path | None) -> Path:
+    """The work directory of a run: the one that is asked for, or work/NAME."""
+    return work or Path("work") / read_recipe(recipe_path).name
+
+
 def _tidy(context: Context, started: float) -> None:
     root = context.work.root
     remove_temporaries(root)

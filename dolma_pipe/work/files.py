@@ -140,8 +140,12 @@ def exists(path: Path) -> bool:
 def files_below(folder: Path) -> dict[Path, int]:
     """Every file below a folder and its size in bytes, sorted; none where there is no folder."""
     if not is_remote(folder):
-        paths = sorted(path for path in folder.rglob("*") if path.is_file())
-        return {path: path.stat().st_size for path in paths}
+        sizes = {}
+        for path in sorted(folder.rglob("*")):
+            with suppress(FileNotFoundError):  # the temporary file of somebody who writes
+                if path.is_file():
+                    sizes[path] = path.stat().st_size
+        return sizes
     bucket, name = _placed(folder)
     root = Path(*folder.parts[:2])
     return {root / found: stamp.size for found, stamp in bucket.list(name).items()}
