@@ -18,8 +18,26 @@ TOKEN_BYTES = "token_bytes.u16"
 """In each folder of token arrays."""
 
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
+
+
+class Place(click.ParamType):
+    """A folder, or s3://bucket/prefix: both are Paths from then on."""
+
+    name = "path"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
+        """Raises RecipeError for an address that nothing can be written to."""
+        if not isinstance(value, Path) and "://" in value:
+            from dolma_pipe.store import check_place
+
+            check_place(value)
+        return Path(value)
+
+
 work_option = click.option(
-    "--work", type=click.Path(path_type=Path), help="Work directory [default: work/NAME]"
+    "--work", type=Place(), help="Work directory, or s3://bucket/prefix [default: work/NAME]"
 )
 force_option = click.option("--force", is_flag=True, help="Do again what is done already.")
 

@@ -16,7 +16,7 @@ from dolma_pipe.stages.mapped import Mapped
 from dolma_pipe.stages.mix.documents import Shard
 from dolma_pipe.stages.mix.plan import PartPlan
 from dolma_pipe.tokens import LOSS, Tokens
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, here
 
 DOCUMENTS_AT_ONCE = 1 << 16
 TOKENS_AT_ONCE = 1 << 23
@@ -55,10 +55,11 @@ class EncodedShards:
         self._shards = shards
         self._dtype = dtype
         self._open: dict[int, _Shard] = {}
+        self._files: dict[tuple[int, str], Path] = {}
 
     def copies(self, order: Path, part: PartPlan) -> Iterator[Copies]:
         """What a file is made of, in its order, some million tokens at a time."""
-        pairs = np.memmap(order, "<u4", "r").reshape(-1, 2)[part.start :][: part.documents]
+        pairs = np.memmap(here(order), "<u4", "r").reshape(-1, 2)[part.start :][: part.documents]
         for first in range(0, len(pairs), DOCUMENTS_AT_ONCE):
             some = pairs[first : first + DOCUMENTS_AT_ONCE].astype(np.int64)
             copies = self._located(some[:, 0], some[:, 1])
@@ -87,7 +88,7 @@ class EncodedShards:
         view = values.data.cast("B")
         for number, chosen in _by_shard(copies.shards):
             starts, sizes = copies.starts[chosen] * size, lengths[chosen] * size
-            path = Path(f"{self._work.encoded(self._shards[number].key)}{ending}")
+            path = self._here(number, ending)
             _read(path, view, places[chosen], starts, sizes)
         return values
 
@@ -128,6 +129,12 @@ class EncodedShards:
             shard = self._shards[number]
             self._open[number] = _Shard(self._work.encoded(shard.key), shard.src)
         return self._open[number]
+
+    def _here(self, number: int, ending: str) -> Path:
+        if (number, ending) not in self._files:
+            path = Path(f"{self._work.encoded(self._shards[number].key)}{ending}")
+            self._files[number, ending] = here(path)
+        return self._files[number, ending]
 
     def release(self) -> None:
         """Give the memory back that reading took; nothing that was read holds on to it."""

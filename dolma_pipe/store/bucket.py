@@ -199,6 +199,8 @@ def _client() -> Any:
     retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
     own = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
     try:
-        return boto3.client("s3", config=Config(retries=None if own else retries, max_pool_connections=CONNECTIONS))
+        return boto3.client(
+            "s3", config=Config(retries=None if own else retries, max_pool_connections=CONNECTIONS)
+        )
     except ValueError:  # botocore says it with the address, which may hold a password
         raise StoreError("AWS_ENDPOINT_URL is no address: http://host:port") from None

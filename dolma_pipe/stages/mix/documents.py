@@ -17,7 +17,7 @@ from dolma_pipe.mix_settings import LENGTH, NO_GROUP, Curve, MixSettings
 from dolma_pipe.stages.keyed import key_of, keyed
 from dolma_pipe.stages.mapped import Mapped
 from dolma_pipe.stages.mix.scores import quantise
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, here, size_of
 
 MOST_GROUPS = 10_000
 
@@ -85,7 +85,7 @@ def read_documents(task: SourceTask) -> Documents:
     )
     for number, rows in rows_by_shard(sizes):
         prefix = task.work.encoded(task.shards[number].key)
-        offsets = np.fromfile(f"{prefix}.offsets.u64", "<u8")
+        offsets = np.fromfile(here(f"{prefix}.offsets.u64"), "<u8")
         found.tokens[rows] = np.diff(offsets)
         documents = read_arrow(f"{prefix}.docs.arrow")
         hashes: U64 = documents.column("hash").to_numpy()
@@ -102,7 +102,7 @@ def read_documents(task: SourceTask) -> Documents:
 
 
 def _documents_in(task: SourceTask, shard: Shard) -> int:
-    return Path(f"{task.work.encoded(shard.key)}.offsets.u64").stat().st_size // 8 - 1
+    return size_of(Path(f"{task.work.encoded(shard.key)}.offsets.u64")) // 8 - 1
 
 
 def _scored_groups(settings: MixSettings, source: str, names: Sequence[str]) -> dict[str, Bool]:
@@ -132,7 +132,7 @@ def _columns(
     names = list(dict.fromkeys([*scores, *by]))
     if not names:
         return None
-    return pq.read_table(task.work.columns(shard.key), columns=names).take(rows)
+    return pq.read_table(here(task.work.columns(shard.key)), columns=names).take(rows)
 
 
 def read_arrow(path: str) -> pa.Table:
@@ -154,7 +154,7 @@ def group_names(task: SourceTask) -> tuple[str, ...]:
     found: set[str] = set()
     for shard in task.shards:
         rows = read_arrow(f"{task.work.encoded(shard.key)}.docs.arrow").column("row")
-        labels = pq.read_table(task.work.columns(shard.key), columns=[group.by]).column(0)
+        labels = pq.read_table(here(task.work.columns(shard.key)), columns=[group.by]).column(0)
         found |= set(labels.take(rows).fill_null(NO_GROUP).unique().to_pylist())
         if len(found) > MOST_GROUPS:
             raise RecipeError(
