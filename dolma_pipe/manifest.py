@@ -24,9 +24,13 @@ from dolma_pipe.work import (
     read_bytes,
     remove_all,
     size_of,
+    sizes_below,
     write_json,
     write_new,
 )
+
+FEW = 32
+"""Outputs of a task on an object store: of more, folders are listed, not each asked for."""
 
 NOT_IN_FINGERPRINTS = ("ablation", "cli", "learn", "mixture", "report", "sample", "train")
 """Parts of the package that no output depends on."""
@@ -98,10 +102,21 @@ def write_record(
 ) -> Record:
     """Commit a task: from now on it is done. Its record was withdrawn before its outputs were
     written. Raises WorkError where somebody else has written another meanwhile."""
-    sizes = {path.relative_to(work.root).as_posix(): size_of(path) for path in outputs}
-    record = Record(expected, sizes, counts)
+    record = Record(expected, _sizes(work, list(outputs)), counts)
     write_new(work.record(stage, key), json_file(record))
     return record
+
+
+def _sizes(work: Work, outputs: list[Path]) -> dict[str, int]:
+    places = [path.relative_to(work.root) for path in outputs]
+    if not is_remote(work.root) or len(outputs) <= FEW:
+        return {place.as_posix(): size_of(work.root / place) for place in places}
+    sizes = {}
+    for top in dict.fromkeys(place.parts[0] for place in places):
+        inside = [place for place in places if place.parts[0] == top]
+        found = sizes_below(work.root / top, [work.root / place for place in inside])
+        sizes |= {place.as_posix(): size for place, size in zip(inside, found, strict=True)}
+    return sizes
 
 
 Write = Callable[[str, str, str, Iterable[Path], dict[str, Any]], object]
@@ -119,13 +134,14 @@ class Records:
         self._remote = is_remote(work.root)
         self._read: dict[str, dict[Path, bytes]] = {}
         self._sizes: dict[tuple[str, str], dict[Path, int]] = {}
-        self._written: set[Path] = set()
+        self._written: dict[Path, bytes] = {}
 
     def read(self, stage: str, key: str) -> Record | None:
         """As read_record."""
         if not self._remote:
             return read_record(self._work, stage, key)
-        return _decoded(self._all(stage).get(self._work.record(stage, key)))
+        path = self._work.record(stage, key)
+        return _decoded(self._written.get(path) or self._all(stage).get(path))
 
     def done(self, stage: str, key: str, expected: str) -> Record | None:
         """As done."""
@@ -145,7 +161,7 @@ class Records:
         remove_all(paths)
         for path in paths:
             self._read.get(stage, {}).pop(path, None)
-            self._written.discard(path)
+            self._written.pop(path, None)
 
     @contextmanager
     def writing(self) -> Iterator[Write]:
@@ -169,10 +185,7 @@ class Records:
         self, stage: str, key: str, expected: str, outputs: Iterable[Path], counts: dict[str, Any]
     ) -> None:
         record = write_record(self._work, stage, key, expected, outputs, counts)
-        path = self._work.record(stage, key)
-        if stage in self._read:
-            self._read[stage][path] = json_file(record)
-        self._written.add(path)
+        self._written[self._work.record(stage, key)] = json_file(record)
 
     def _all(self, stage: str) -> dict[Path, bytes]:
         if stage not in self._read:

@@ -25,9 +25,7 @@ class Place(click.ParamType):
 
     name = "path"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Path:
+    def convert(self, value: Any, *_: Any) -> Path:
         """Raises RecipeError for an address that nothing can be written to."""
         if not isinstance(value, Path) and "://" in value:
             from dolma_pipe.store import check_place

@@ -9,6 +9,7 @@ from dolma_pipe.atomic import TEMPORARY, atomic_folder, remove_temporaries
 from dolma_pipe.work.files import (
     AT_ONCE,
     address,
+    all_here,
     atomic_write,
     clear_unfinished,
     exists,
@@ -22,6 +23,7 @@ from dolma_pipe.work.files import (
     remove_all,
     remove_tree,
     size_of,
+    sizes_below,
     write_new,
 )
 from dolma_pipe.work.json_files import json_file, read_json, readable_json, write_json
@@ -33,6 +35,7 @@ __all__ = [
     "TEMPORARY",
     "Work",
     "address",
+    "all_here",
     "atomic_folder",
     "atomic_write",
     "clear_unfinished",
@@ -53,6 +56,7 @@ __all__ = [
     "remove_tree",
     "scratch",
     "size_of",
+    "sizes_below",
     "write_json",
     "write_new",
 ]

@@ -1,7 +1,7 @@
 """Files of a work directory, wherever it lies: read, written, listed and removed by path."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -17,6 +17,8 @@ REMOTE = "s3:"
 """First part of a path on an object store: Path("s3://bucket/run").parts[0]."""
 AT_ONCE = 32
 """Requests for small files at the same time, where many are wanted."""
+FETCHED_AT_ONCE = 4
+"""Of larger ones, each of which boto3 fetches in several pieces at the same time."""
 
 
 def is_remote(path: Path | str) -> bool:
@@ -39,6 +41,16 @@ def here(path: Path | str) -> Path:
         return path
     bucket, name = _placed(path)
     return spool.fetched(bucket, name)
+
+
+def all_here(paths: Iterable[Path]) -> Iterator[Path]:
+    """As `here`, one after the other, while the next ones are fetched."""
+    paths = list(paths)
+    if not any(map(is_remote, paths)):
+        yield from paths
+        return
+    with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
+        yield from pool.map(here, paths)
 
 
 def read_bytes(path: Path | str) -> bytes:
@@ -126,6 +138,19 @@ def size_of(path: Path) -> int:
     if (stamp := bucket.head(name)) is None:
         raise FileNotFoundError(f"{address(path)} is not there")
     return stamp.size
+
+
+def sizes_below(folder: Path, paths: Sequence[Path]) -> list[int]:
+    """Bytes of files below a folder, which is listed once where they are objects.
+
+    Raises FileNotFoundError where one is not there.
+    """
+    if not is_remote(folder):
+        return [path.stat().st_size for path in paths]
+    there = files_below(folder)
+    if missing := next((path for path in paths if path not in there), None):
+        raise FileNotFoundError(f"{address(missing)} is not there")
+    return [there[path] for path in paths]
 
 
 def exists(path: Path) -> bool:
