@@ -19,7 +19,14 @@ from typing import Any
 from dolma_pipe.engine.base import Engine
 from dolma_pipe.entries import Decontaminate, Entry
 from dolma_pipe.stages.dedup.methods import FINDERS
-from dolma_pipe.stages.dedup.plan import CuratedShard, Plan, Steps, clear_scratch, save
+from dolma_pipe.stages.dedup.plan import (
+    COMPONENTS_BYTES,
+    CuratedShard,
+    Plan,
+    Steps,
+    clear_scratch,
+    save,
+)
 from dolma_pipe.stages.dedup.report import Entered, entry_report, named_documents
 from dolma_pipe.stages.dedup.sign import signed_while_curating
 from dolma_pipe.work import Work, write_json
@@ -35,12 +42,14 @@ def deduplicate(
     engine: Engine,
     method: str | None = None,
     partition_bytes: int = PARTITION_BYTES,
+    components_bytes: int = COMPONENTS_BYTES,
 ) -> dict[str, Any]:
     """Run the entries over the curated shards, whose order numbers the documents.
 
     method: only the entries of this method (one at least); the others keep their numbers and their
     signatures. Writes dedup/removed/, dedup/removed.parquet and dedup/report.json, and returns the
-    report. partition_bytes changes the size of tasks, never a result.
+    report. partition_bytes and components_bytes (memory of the one task that finds components;
+    beyond it they are found in rounds over partitions) change the size of tasks, never a result.
     """
     clear_scratch(work)
     early = [number for number, _ in signed_while_curating(entries)]
@@ -56,6 +65,7 @@ def deduplicate(
                 late=number not in early,
                 edited=any(one.plan.entry.changes_text for one in entered),
                 partition_bytes=partition_bytes,
+                components_bytes=components_bytes,
             )
             entered.append(_enter(engine, plan))
     report = _publish(work, engine, entered, len(entries))

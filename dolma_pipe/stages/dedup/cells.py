@@ -26,7 +26,8 @@ def write_cells(path: Path, sizes: I64, parts: Iterable[U64]) -> None:
 
 def write_grouped(path: Path, cells: I64, records: U64, count: int) -> None:
     """Write records (uint64[records, width]) into `count` cells, in their order within each."""
-    order = np.argsort(cells, kind="stable")
+    small = np.uint16 if count <= 1 << 16 else np.int64  # which numpy sorts by their digits
+    order = np.argsort(cells.astype(small), kind="stable")
     sizes = np.bincount(cells, minlength=count).astype(np.int64) * records.shape[1]
     write_cells(path, sizes, [records[order]])
 

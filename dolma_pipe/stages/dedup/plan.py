@@ -21,6 +21,9 @@ from dolma_pipe.work import Work, write_json
 GROUP = 1 << 20
 """Documents of shards that one task gathers decisions for."""
 
+COMPONENTS_BYTES = 4 << 30
+"""Memory of the one task that finds components; where it would need more there are rounds."""
+
 
 class CuratedShard(msgspec.Struct, frozen=True):
     """A shard as the curate pass left it. key: <source>/<name>; documents: its survivors.
@@ -41,7 +44,8 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     Documents carry dense numbers: the documents of the shards before, plus the row. number: of the
     entry, from 1; before: of the entry that ran before, 0 for none. late: its keys are not those
     that were made while curating. edited: an entry before it took stretches out of texts.
-    partition_bytes: what one task may hold of records, or of shingles.
+    partition_bytes: what one task may hold of records, or of shingles. components_bytes: what one
+    task may hold to find all components.
     """
 
     root: str
@@ -52,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     late: bool
     edited: bool
     partition_bytes: int
+    components_bytes: int = COMPONENTS_BYTES
 
     @cached_property
     def work(self) -> Work:

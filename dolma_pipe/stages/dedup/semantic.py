@@ -18,6 +18,7 @@ from dolma_pipe.stages.dedup.clusters import (
     nearest_of,
 )
 from dolma_pipe.stages.dedup.collect import read_candidates
+from dolma_pipe.stages.dedup.components import connect
 from dolma_pipe.stages.dedup.decisions import Decisions, write_decisions
 from dolma_pipe.stages.dedup.found import Found, total
 from dolma_pipe.stages.dedup.group import cell_of_all, runs
@@ -45,12 +46,8 @@ def find_alike(steps: Steps, plan: Plan) -> Found:
     parts = max(1, min(found["centroids"], plan.partitions(record * entry.probes)))
     steps.over_shards("semantic:assign_shard", shards, partitions=parts)
     joined = steps.over_parts("semantic:join_clusters", parts)
-    [components] = steps.over_parts(
-        "components:find_components",
-        1,
-        edge_parts=parts,
-        documents_a_partition=max(1, plan.partition_bytes // record),
-    )
+    documents = max(1, plan.partition_bytes // record)
+    components = connect(steps, plan, [one["edges"] for one in joined], documents)
     partitions = components.pop("partitions")
     decided: list[dict[str, Any]] = []
     if partitions:
@@ -135,9 +132,10 @@ def join_clusters(args: dict[str, Any]) -> dict[str, int]:
         documents = records[members, 1]
         edges.append(np.stack([documents[firsts[other]], documents[other]], axis=1))
         compared += pairs
+    found = np.concatenate(edges)
     with atomic_write(plan.path(f"edges/{part}.u64"), durable=False) as file:
-        file.write(np.concatenate(edges).data)
-    return {"compared": compared, "largest": int(sizes.max(initial=0))}
+        file.write(found.data)
+    return {"edges": len(found), "compared": compared, "largest": int(sizes.max(initial=0))}
 
 
 def _width(plan: Plan) -> int:
