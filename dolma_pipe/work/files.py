@@ -21,9 +21,9 @@ def is_remote(path: Path | str) -> bool:
     return Path(path).parts[:1] == (REMOTE,)
 
 
-def address(path: Path) -> str:
+def address(path: Path | str) -> str:
     """As people write it: s3://bucket/run, where str(path) is s3:/bucket/run."""
-    return "s3://" + "/".join(path.parts[1:]) if is_remote(path) else str(path)
+    return "s3://" + "/".join(Path(path).parts[1:]) if is_remote(path) else str(path)
 
 
 def here(path: Path | str) -> Path:
@@ -36,6 +36,11 @@ def here(path: Path | str) -> Path:
         return path
     bucket, name = _placed(path)
     return spool.fetched(bucket, name)
+
+
+def local_folder(folder: Path) -> Path:
+    """Where temporary files lie: in the folder itself, for one on an object store in the spool."""
+    return spool.folder() if is_remote(folder) else folder
 
 
 def read_range(path: Path, start: int, size: int) -> bytes:

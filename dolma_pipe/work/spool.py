@@ -68,6 +68,11 @@ def written(bucket: Bucket, name: str) -> Iterator[IO[bytes]]:
             raise
 
 
+def folder() -> Path:
+    """For other temporary files of this machine, which have no name and so go by themselves."""
+    return _folder() / "files"
+
+
 def release() -> None:
     """At the end of a task: what it held may go."""
     held = _folder() / "held"

@@ -73,8 +73,7 @@ def start(args: dict[str, Any]) -> dict[str, int]:
     """
     plan, part, partitions = load(args["plan"]), args["part"], args["partitions"]
     blocks = RecordBlocks(plan, "rounds/0", part, partitions)
-    for number in range(*args["borders"][part : part + 2]):
-        edges = read_edges(plan, number)
+    for edges in read_edges(plan, range(*args["borders"][part : part + 2])):
         for first in range(0, len(edges), PIECE):
             some = edges[first : first + PIECE]
             larger = some.max(axis=1)

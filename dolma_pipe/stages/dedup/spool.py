@@ -9,14 +9,16 @@ import numpy as np
 
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import U64
+from dolma_pipe.work import local_folder
 
 
 class Spool:
     """Holds `held` words (8 bytes each) at most; the file has no name, and so goes with us."""
 
     def __init__(self, folder: Path | None, held: int) -> None:
-        """folder: of the file, made when there is one; the system's own for None."""
-        self._folder = folder
+        """folder: of the file, made when there is one; the system's own for None, this machine's
+        spool for one on an object store."""
+        self._folder = None if folder is None else local_folder(folder)
         self._held = held
         self._parts: list[U64] = []
         self._in_memory = 0
