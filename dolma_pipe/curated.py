@@ -46,7 +46,9 @@ def read_curated_lines(path: Path | str) -> Iterator[bytes]:
             assert line.content is not None  # nothing is longer than that
             yield line.content
     except Damaged as damage:
-        raise WorkError(f"{address(path)} is damaged ({damage}): remove it and run again") from None
+        raise WorkError(
+            f"{address(Path(path))} is damaged ({damage}): remove it and run again"
+        ) from None
 
 
 def read_texts(
@@ -73,7 +75,7 @@ def read_texts(
         if row is None:
             return
     if row is not None:
-        raise WorkError(f"{address(path)} has no row {row}: remove it and run again")
+        raise WorkError(f"{address(Path(path))} has no row {row}: remove it and run again")
 
 
 def _texts(rows: I64, held: list[bytes], cuts: Cuts | None, messages: bool) -> Texts:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
+    Place,
     engine_options,
     force_option,
     opened,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("synthesize")
 @recipe_argument
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=Place())
 @click.option("--source", "sources", multiple=True, help="Only this source; may be given again.")
 @click.option(
     "--task",

@@ -6,12 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from dolma_pipe.work import is_remote
+from dolma_pipe.work import AT_ONCE, is_remote
 
 T = TypeVar("T")
-
-AT_ONCE = 16
-"""Requests of a task to an object store, each of which takes some 30 ms whatever its size."""
 
 
 def ahead(read: Callable[[Path], T], paths: Iterable[Path]) -> Iterator[T]:

@@ -14,14 +14,13 @@ import pyarrow.parquet as pq
 from dolma_pipe.curated import Texts
 from dolma_pipe.cuts import cuts_of, write_cuts
 from dolma_pipe.entries import Decontaminate
-from dolma_pipe.stages.dedup.ahead import ahead
 from dolma_pipe.stages.dedup.contamination_checks import Checks, Match
 from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, write_decisions
 from dolma_pipe.stages.dedup.evaluation_index import ItemTexts, make_index
 from dolma_pipe.stages.dedup.found import Found, total
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.work import atomic_write, here
+from dolma_pipe.work import all_here, atomic_write, here
 
 SHOWN = 300
 """Code points of a stretch and of an item that the table has."""
@@ -180,7 +179,7 @@ def _write_matches(plan: Plan, shard: int, rows: list[dict[str, Any]]) -> None:
 def _read_matches(plan: Plan) -> Iterator[tuple[int, pa.Table]]:
     """Of every shard that takes part."""
     shards = plan.taking_part()
-    paths = ahead(here, (_matches(plan, shard) for shard in shards))
+    paths = all_here((_matches(plan, shard) for shard in shards))
     return zip(shards, map(pq.read_table, paths), strict=True)
 
 

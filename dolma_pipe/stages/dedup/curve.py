@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import F64, I64, U64, Bool
-from dolma_pipe.stages.dedup.ahead import ahead
 from dolma_pipe.stages.dedup.banding import Banding
 from dolma_pipe.stages.dedup.cells import read_all_cells
 from dolma_pipe.stages.dedup.decisions import NOBODY
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.work import atomic_write, here
+from dolma_pipe.work import all_here, atomic_write
 
 SAMPLE = 4000
 """Pairs of an entry, of different kept documents: those of one share its signature's luck."""
@@ -79,7 +78,7 @@ def count_bands(args: dict[str, Any]) -> dict[str, Any]:
     plan = load(args["plan"])
     pairs = np.empty((0, 4), np.uint64)
     paths = (plan.path(f"pairs/{part}.u64") for part in range(args["files"]))
-    for path in ahead(here, paths):
+    for path in all_here(paths):
         more = np.fromfile(path, np.uint64).reshape(-1, 4)
         pairs = _smallest(np.concatenate([pairs, more]))
     ones, others = _keys(plan, pairs[:, 1]), _keys(plan, pairs[:, 2])

@@ -32,10 +32,9 @@ from dolma_pipe.kernels.evaluation_index import (
     fold_all,
 )
 from dolma_pipe.kernels.jit import I64, U64, Bool
-from dolma_pipe.stages.dedup.ahead import ahead
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.work import atomic_write, here
+from dolma_pipe.work import all_here, atomic_write, here
 
 PARTS = ("question", "answer", "passage")
 EVERY = "every_question"
@@ -109,7 +108,7 @@ def finish_index(args: dict[str, Any]) -> dict[str, int]:
     entry = plan.entry
     assert isinstance(entry, Decontaminate)
     grams, counts = read_array(plan, "grams"), np.zeros(len(read_array(plan, "grams")), np.int64)
-    for path in ahead(here, (_counts(plan, shard) for shard in args["shards"])):
+    for path in all_here((_counts(plan, shard) for shard in args["shards"])):
         pairs = np.fromfile(path, np.int64).reshape(-1, 2)
         counts[pairs[:, 0]] += pairs[:, 1]
     share = entry.drop_common or 0.0

@@ -16,7 +16,7 @@ from dolma_pipe.entries import Entry
 from dolma_pipe.kernels.jit import I64, U8, U64
 from dolma_pipe.stages.dedup.keys import key_columns
 from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
-from dolma_pipe.work import Work, here, remove_tree, write_json
+from dolma_pipe.work import Work, here, read_bytes, remove_tree, write_json
 
 GROUP = 1 << 20
 """Documents of shards that one task gathers decisions for."""
@@ -203,7 +203,7 @@ def save(plan: Plan) -> None:
 @lru_cache(maxsize=8)
 def load(path: str) -> Plan:
     """The plan that a task was given, read once a process: it names all shards."""
-    return msgspec.json.decode(here(path).read_bytes(), type=Plan)
+    return msgspec.json.decode(read_bytes(path), type=Plan)
 
 
 class Steps:

@@ -14,13 +14,12 @@ from dolma_pipe.cuts import read_cuts, without, write_cuts
 from dolma_pipe.dedup_index import IndexFiles
 from dolma_pipe.document import parse
 from dolma_pipe.kernels.jit import U64, Bool
-from dolma_pipe.stages.dedup.ahead import ahead
 from dolma_pipe.stages.dedup.annotations import located, publish_annotations
 from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, read_group_decisions
 from dolma_pipe.stages.dedup.ids import read_ids
 from dolma_pipe.stages.dedup.kept_ids import read_kept_ids
 from dolma_pipe.stages.dedup.plan import Plan, load
-from dolma_pipe.work import atomic_write, here
+from dolma_pipe.work import all_here, atomic_write, here
 
 EXCERPT = 160
 """Code points of a text that the report shows."""
@@ -133,7 +132,7 @@ def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], *, durable
 def _all_rows(plans: list[Plan]) -> Iterator[pa.Table]:
     for plan in plans:
         paths = (plan.path(f"rows/{group}.parquet") for group in range(len(plan.groups)))
-        for path in ahead(here, paths):
+        for path in all_here(paths):
             with pq.ParquetFile(path) as file:
                 for i in range(file.num_row_groups):
                     yield file.read_row_group(i)
