@@ -17,7 +17,7 @@ from dolma_pipe.work import all_here
 def read_edges(plan: Plan, parts: Iterable[int]) -> Iterator[I64]:
     """int64[edges, 2] of each of these parts: two documents that share a key, never a document with
     itself."""
-    for path in all_here((plan.path(f"edges/{part}.u64") for part in parts)):
+    for path in all_here(plan.path(f"edges/{part}.u64") for part in parts):
         yield np.fromfile(path, np.int64).reshape(-1, 2)
 
 

@@ -179,7 +179,7 @@ def _write_matches(plan: Plan, shard: int, rows: list[dict[str, Any]]) -> None:
 def _read_matches(plan: Plan) -> Iterator[tuple[int, pa.Table]]:
     """Of every shard that takes part."""
     shards = plan.taking_part()
-    paths = all_here((_matches(plan, shard) for shard in shards))
+    paths = all_here(_matches(plan, shard) for shard in shards)
     return zip(shards, map(pq.read_table, paths), strict=True)
 
 

@@ -108,7 +108,7 @@ def finish_index(args: dict[str, Any]) -> dict[str, int]:
     entry = plan.entry
     assert isinstance(entry, Decontaminate)
     grams, counts = read_array(plan, "grams"), np.zeros(len(read_array(plan, "grams")), np.int64)
-    for path in all_here((_counts(plan, shard) for shard in args["shards"])):
+    for path in all_here(_counts(plan, shard) for shard in args["shards"]):
         pairs = np.fromfile(path, np.int64).reshape(-1, 2)
         counts[pairs[:, 0]] += pairs[:, 1]
     share = entry.drop_common or 0.0
