@@ -27,9 +27,10 @@ def index(context: Context, path: Path, out: Path, *, new_only: bool = False) ->
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
     if any(Path(root).resolve() == out.resolve() for root in recipe.dedup_index):
-        raise RecipeError(f"--out {out} is an index that the recipe reads: choose another folder")
+        told = f"--out {address(out)} is an index that the recipe reads"
+        raise RecipeError(f"{told}: choose another folder")
     if is_within(address(out), address(work.root)):
-        raise WorkError(f"--out {out} lies in the work directory {address(work.root)}")
+        raise WorkError(f"--out {address(out)} lies in the work directory {address(work.root)}")
     curated = curate(context)
     deduplicate(context, curated)
     if context.failed:
