@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, get_args
 
 from dolma_pipe.engine.base import Engine
 from dolma_pipe.engine.local import LocalEngine
+from dolma_pipe.engine.stopping import grace
 from dolma_pipe.errors import UserError
 
 EngineName = Literal["local"]
@@ -22,6 +23,7 @@ class EngineChoice(NamedTuple):
 
 def new_engine(choice: EngineChoice, root: Path) -> Engine:  # noqa: ARG001
     """The engine of a run in the work directory root."""
+    grace()  # a wrong one is told now, not when SIGTERM comes
     if choice.name == "local":
         return LocalEngine(choice.workers or cores())
     raise UserError(f"unknown engine '{choice.name}' (known: {', '.join(ENGINES)})")

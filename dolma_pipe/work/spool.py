@@ -70,6 +70,8 @@ def written(bucket: Bucket, name: str) -> Iterator[IO[bytes]]:
 
 def release() -> None:
     """At the end of a task: what it held may go."""
+    if not _folder.cache_info().currsize:  # nothing was fetched by this process
+        return
     held = _folder() / "held"
     with suppress(FileNotFoundError):
         for path in held.iterdir():
