@@ -45,7 +45,7 @@ def command(
     """
     with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.dedup_index import index
-        from dolma_pipe.passes.prepare import locked
+        from dolma_pipe.passes.locks import locked
 
         with locked(out, "index", "--out"):
             told = index(context, recipe, out, new_only=new_only)

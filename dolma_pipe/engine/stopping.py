@@ -27,6 +27,7 @@ class _Stop:
 
     def __init__(self) -> None:
         self.asked_at: float | None = None
+        self.failure: UserError | None = None
         self.loops = 0
 
 
@@ -34,8 +35,15 @@ _stop = _Stop()
 
 
 def asked() -> bool:
-    """Whether no more tasks are to be started."""
+    """Whether no more tasks are to be started. Raises what another thread says by `fail`."""
+    if _stop.failure is not None:
+        raise _stop.failure
     return _stop.asked_at is not None
+
+
+def fail(error: UserError | None) -> None:
+    """From another thread: engines stop with this error. None takes it back."""
+    _stop.failure = error
 
 
 def out_of_time() -> bool:
@@ -82,7 +90,7 @@ def obeyed() -> Iterator[None]:
 
 
 def _on_sigterm(_signal: int, _frame: FrameType | None) -> None:
-    again = asked()
+    again = _stop.asked_at is not None
     _stop.asked_at = _stop.asked_at or time.monotonic()
     if again or not _stop.loops:
         raise Terminated

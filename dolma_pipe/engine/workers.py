@@ -25,7 +25,7 @@ class _Noted(SpawnContext):
     def __init__(self) -> None:
         self.processes: list[SpawnProcess] = []
 
-    def Process(self, *args: Any, **more: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+    def Process(self, *args: Any, **more: Any) -> SpawnProcess:  # type: ignore[override]
         process = SpawnProcess(*args, **more)
         self.processes.append(process)
         return process
