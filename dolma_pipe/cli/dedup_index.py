@@ -46,7 +46,7 @@ def command(
     """
     with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.dedup_index import index
-        from dolma_pipe.passes.prepare import locked
+        from dolma_pipe.passes.locks import locked
         from dolma_pipe.work import address
 
         with locked(out, "index", "--out"):
