@@ -1,6 +1,7 @@
 """`dolma-pipe dedup index`: keep of a run what deduplicating later documents needs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,15 +9,23 @@ from dolma_pipe.cli.options import (
     engine_options,
     force_option,
     opened,
+    place,
     recipe_argument,
     work_option,
 )
+
+if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
 
 
 @click.command("index", short_help="Keep what later runs need to deduplicate against this one.")
 @recipe_argument
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The folder of the index."
+    "--out",
+    required=True,
+    type=place,
+    metavar="PATH",
+    help="Folder of the index, or s3://bucket/prefix.",
 )
 @click.option(
     "--new-only",
@@ -31,8 +40,7 @@ def command(
     out: Path,
     new_only: bool,
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
     force: bool,
 ) -> None:
     """Index the documents of RECIPE, so that later recipes deduplicate against them.
@@ -40,15 +48,16 @@ def command(
     A later recipe names the folder in `dedup_index`; neither the texts nor the work directory of
     this one are needed then.
     """
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.dedup_index import index
-        from dolma_pipe.passes.prepare import locked
+        from dolma_pipe.passes.locks import locked
+        from dolma_pipe.work import address
 
         with locked(out, "index", "--out"):
             told = index(context, recipe, out, new_only=new_only)
         counts = told.counts
         each = counts["bytes"] / max(1, counts["documents"])
         click.echo(
-            f"index: {out}, {counts['documents']:,} documents, {counts['bytes'] / 1e6:,.1f} MB,"
-            f" {each:,.0f} bytes a document"
+            f"index: {address(out)}, {counts['documents']:,} documents,"
+            f" {counts['bytes'] / 1e6:,.1f} MB, {each:,.0f} bytes a document"
         )

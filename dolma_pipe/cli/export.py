@@ -1,6 +1,7 @@
 """`dolma-pipe export`: the cleaned corpus as files that other tools read."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,10 +9,14 @@ from dolma_pipe.cli.options import (
     engine_options,
     force_option,
     opened,
+    place,
     recipe_argument,
     work_option,
 )
 from dolma_pipe.cli.run import fail_if_incomplete
+
+if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
 
 
 @click.group("export")
@@ -21,7 +26,7 @@ def command() -> None:
 
 @command.command("documents")
 @recipe_argument
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=place)
 @work_option
 @engine_options
 @force_option
@@ -29,14 +34,14 @@ def documents(
     recipe: Path,
     folder: Path,
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
     force: bool,
 ) -> None:
     """Write the documents that survive stage 4 to DIR, in dolma's layout."""
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.export import export_documents
+        from dolma_pipe.work import address
 
         for source, count in export_documents(context, folder).items():
-            click.echo(f"{source}: {count:,} documents in {folder / source / 'documents'}")
+            click.echo(f"{source}: {count:,} documents in {address(folder / source / 'documents')}")
     fail_if_incomplete({key: failure.text for key, failure in context.failed.items()})

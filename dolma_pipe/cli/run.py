@@ -14,6 +14,7 @@ from dolma_pipe.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
     from dolma_pipe.passes.context import Context
     from dolma_pipe.report.summary import Summary
 
@@ -29,7 +30,7 @@ STAGES = ("language", "quality", "content", "dedup", "mix", "tokenize")
 )
 @force_option
 def command(
-    recipe: Path, work: Path | None, workers: int | None, engine: str, stage: str, force: bool
+    recipe: Path, work: Path | None, engine: "EngineChoice", stage: str, force: bool
 ) -> None:
     """Take the documents of RECIPE through all six stages.
 
@@ -37,7 +38,7 @@ def command(
     only what depends on it runs. The same recipe gives the same bytes, whatever the number of
     workers.
     """
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.run import run
 
         summary = run(context, stage)  # type: ignore[arg-type]  # click has checked it
@@ -49,12 +50,13 @@ def show(context: "Context", summary: "Summary") -> None:
     """The table, and where to look."""
     from dolma_pipe.report.summary import pass_times
     from dolma_pipe.report.table import told
+    from dolma_pipe.work import address
 
     click.echo(told(summary, pass_times(context, summary)))
-    root = context.work.root
-    click.echo(f"\nreport     {root / 'report.json'}")
-    if (root / "quarantine").exists() and any(row.quarantined for row in summary.intake):
-        click.echo(f"quarantine {root / 'quarantine'}")
+    root = address(context.work.root)
+    click.echo(f"\nreport     {root}/report.json")
+    if any(row.quarantined for row in summary.intake):
+        click.echo(f"quarantine {root}/quarantine")
     if summary.mix:
         tokenize = context.recipe.tokenize
         place = (tokenize.output if tokenize else None) or root

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dolma_pipe.engine.base import Engine, Failure, Outcome, Task
+from dolma_pipe.manifest import Records
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.work import Work
 
@@ -45,17 +46,23 @@ class Context:
     force: bool = False
     timings: list[dict[str, Any]] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
+    records: Records = field(init=False)
 
-    def map(self, what: str, function: str, tasks: list[Task], done: int = 0) -> Iterator[Outcome]:
-        """Run tasks under watch; times are noted for timings.json."""
+    def __post_init__(self) -> None:
+        self.records = Records(self.work)
+
+    def map(
+        self, what: str, function: str, tasks: list[Task], done: int = 0, **needs: Any
+    ) -> Iterator[Outcome]:
+        """Run tasks under watch, with what they need as Engine.map has it; times are noted."""
         self.watch.begin(what, len(tasks) + done, done)
         try:
-            yield from self._outcomes(what, function, tasks)
+            yield from self._outcomes(what, self.engine.map(function, tasks, **needs))
         finally:
             self.watch.end()
 
-    def _outcomes(self, what: str, function: str, tasks: list[Task]) -> Iterator[Outcome]:
-        for outcome in self.engine.map(function, tasks):
+    def _outcomes(self, what: str, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        for outcome in outcomes:
             self.watch.advance()
             self.timings.append(
                 {
@@ -90,13 +97,14 @@ class WatchedEngine(Engine):
         function: str,
         tasks: Iterable[Task],
         *,
-        cpus: int = 1,  # noqa: ARG002  asked of the engine when it schedules by it
-        memory: int | None = None,  # noqa: ARG002
-        gpus: int = 0,  # noqa: ARG002
-        retries: int = 3,  # noqa: ARG002
+        cpus: int = 1,
+        memory: int | None = None,
+        gpus: int = 0,
+        retries: int = 3,
     ) -> Iterator[Outcome]:
-        step = function.partition(":")[2].replace("_", " ")
-        return self._context.map(f"{self._stage}: {step}", function, list(tasks))
+        name = f"{self._stage}: {function.partition(':')[2].replace('_', ' ')}"
+        needs: dict[str, Any] = {"cpus": cpus, "memory": memory, "gpus": gpus, "retries": retries}
+        return self._context.map(name, function, list(tasks), 0, **needs)
 
     def close(self) -> None:
         self._context.engine.close()

@@ -92,10 +92,10 @@ def _publish(work: Work, engine: Engine, entered: list[Entered], entries: int) -
     published = steps.over_shards(
         "publish:publish_shard",
         shards,
-        plans=[str(one.plan.path("plan.json")) for one in noted],
+        plans=[str(one.plan.file) for one in noted],
         cuts=any(one.plan.entry.changes_text for one in entered),
     )
-    plans = [str(one.plan.path("plan.json")) for one in removing]
+    plans = [str(one.plan.file) for one in removing]
     for one in removing:
         Steps(engine, one.plan).over_parts("publish:write_rows", len(one.plan.groups))
     steps.over_parts("publish:publish_table", 1, plans=plans)
@@ -104,7 +104,7 @@ def _publish(work: Work, engine: Engine, entered: list[Entered], entries: int) -
     changes = steps.over_parts("publish:publish_changes", 1) if indexed else []
     searched = [one.plan for one in entered if isinstance(one.plan.entry, Decontaminate)]
     if searched:
-        plans = [str(plan.path("plan.json")) for plan in searched]
+        plans = [str(plan.file) for plan in searched]
         steps.over_parts("contamination:publish_contamination", 1, plans=plans)
     report = {
         "documents": sum(shard.documents for shard in entered[-1].plan.shards),

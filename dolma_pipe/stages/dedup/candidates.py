@@ -4,16 +4,21 @@ candidates/<group>.cells, a cell a shard of the group, with records of (document
 partition) in the order of the documents. A component is named by its first document.
 """
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.stages.dedup.cells import read_cell, write_grouped
 from dolma_pipe.stages.dedup.plan import Plan
+from dolma_pipe.work import all_here
 
 
-def read_edges(plan: Plan, part: int) -> I64:
-    """int64[edges, 2] of one part: two documents that share a key, never a document with itself."""
-    return np.fromfile(plan.path(f"edges/{part}.u64"), np.int64).reshape(-1, 2)
+def read_edges(plan: Plan, parts: Iterable[int]) -> Iterator[I64]:
+    """int64[edges, 2] of each of these parts: two documents that share a key, never a document with
+    itself."""
+    for path in all_here(plan.path(f"edges/{part}.u64") for part in parts):
+        yield np.fromfile(path, np.int64).reshape(-1, 2)
 
 
 def write_candidates(plan: Plan, group: int, table: U64) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.stages.dedup.candidates import read_table
-from dolma_pipe.stages.dedup.cells import read_cell, write_cells
+from dolma_pipe.stages.dedup.cells import read_cell_of_all, write_cells
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.stages.dedup.sets import read_sets
 from dolma_pipe.stages.dedup.spool import Spool
@@ -108,13 +108,15 @@ def read_candidates(plan: Plan, partition: int, blocks: list[int]) -> Candidates
     """
     tables = [np.empty((0, 4), np.uint64)]
     with Spool(plan.path("gathered"), HELD_WORDS) as gathered:
-        for shard, count in zip(plan.taking_part(), blocks, strict=True):
-            for block in range(count):
-                path = plan.path(f"sets/{plan.shards[shard].key}.{block}.cells")
-                cell = read_cell(path, partition)
-                end = 1 + 4 * int(cell[0])
-                tables.append(cell[1:end].reshape(-1, 4))
-                gathered.add(cell[end:])
+        paths = (
+            plan.path(f"sets/{plan.shards[shard].key}.{block}.cells")
+            for shard, count in zip(plan.taking_part(), blocks, strict=True)
+            for block in range(count)
+        )
+        for cell in read_cell_of_all(paths, partition):
+            end = 1 + 4 * int(cell[0])
+            tables.append(cell[1:end].reshape(-1, 4))
+            gathered.add(cell[end:])
         values = gathered.all()
     documents, components, ranks, sizes = np.concatenate(tables).T
     offsets = np.concatenate([[0], np.cumsum(sizes.astype(np.int64))])

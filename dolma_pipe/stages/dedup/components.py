@@ -37,8 +37,8 @@ def find_components(args: dict[str, Any]) -> dict[str, int]:
     plan = load(args["plan"])
     total = int(plan.firsts[-1])
     parents, members = np.arange(total, dtype=np.int64), np.zeros(total, np.uint8)
-    for part in range(args["edge_parts"]):
-        join(parents, members, read_edges(plan, part))
+    for edges in read_edges(plan, range(args["edge_parts"])):
+        join(parents, members, edges)
     candidates, components, largest, partitions = pack(parents, members, args["nodes"])
     for group, (first, end) in enumerate(plan.groups):
         borders = plan.firsts[first].item(), plan.firsts[end].item()

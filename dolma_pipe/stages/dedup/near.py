@@ -18,7 +18,7 @@ from dolma_pipe.kernels.hamming import decide_components, join_near
 from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.stages.dedup.blocks import BITS, tables_for
 from dolma_pipe.stages.dedup.candidates import read_table
-from dolma_pipe.stages.dedup.cells import read_cell, write_cells, write_grouped
+from dolma_pipe.stages.dedup.cells import read_cell_of_all, write_cells, write_grouped
 from dolma_pipe.stages.dedup.components import connect
 from dolma_pipe.stages.dedup.decisions import Decisions, write_decisions
 from dolma_pipe.stages.dedup.found import Found, total
@@ -149,7 +149,8 @@ def decide_near(args: dict[str, Any]) -> dict[str, Any]:
     plan, part = load(args["plan"]), args["part"]
     assert isinstance(plan.entry, SimHash)
     names = [plan.shards[shard].key for shard in plan.taking_part()]
-    cells = [read_cell(plan.path(f"gathered/{name}.cells"), part) for name in names]
+    paths = (plan.path(f"gathered/{name}.cells") for name in names)
+    cells = list(read_cell_of_all(paths, part))
     documents, components, ranks, fingerprints = np.concatenate(cells).reshape(-1, 4).T
     order = plan.survivor_order(documents, ranks, components)
     documents, components, fingerprints = documents[order], components[order], fingerprints[order]

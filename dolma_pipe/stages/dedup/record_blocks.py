@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U64
-from dolma_pipe.stages.dedup.cells import read_cell, write_grouped
+from dolma_pipe.stages.dedup.cells import read_cell_of_all, write_grouped
 from dolma_pipe.stages.dedup.plan import Plan
 
 PIECE = 1 << 18
@@ -48,10 +48,13 @@ def read_blocks(
     plan: Plan, folder: str, blocks: Sequence[int], cell: int, width: int
 ) -> Iterator[I64]:
     """int64[records, width] of one cell of every file, in pieces; blocks: files of each part."""
-    for part, count in enumerate(blocks):
-        for block in range(count):
-            words = read_cell(plan.path(f"{folder}/{part}.{block}.cells"), cell)
-            yield from pieces(words.view(np.int64).reshape(-1, width))
+    paths = (
+        plan.path(f"{folder}/{part}.{block}.cells")
+        for part, count in enumerate(blocks)
+        for block in range(count)
+    )
+    for words in read_cell_of_all(paths, cell):
+        yield from pieces(words.view(np.int64).reshape(-1, width))
 
 
 def pieces(records: I64) -> Iterator[I64]:

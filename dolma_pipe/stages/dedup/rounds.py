@@ -75,8 +75,8 @@ def start(args: dict[str, Any]) -> dict[str, int]:
     """
     plan, part, partitions = load(args["plan"]), args["part"], args["partitions"]
     blocks = RecordBlocks(plan, "rounds/0", part, partitions)
-    for number in range(*args["borders"][part : part + 2]):
-        for some in pieces(read_edges(plan, number)):
+    for edges in read_edges(plan, range(*args["borders"][part : part + 2])):
+        for some in pieces(edges):
             larger = some.max(axis=1)
             blocks.add(larger % partitions, larger, some.min(axis=1))
     return {"blocks": blocks.flush()}

@@ -24,9 +24,9 @@ from dolma_pipe.stages.dedup.found import Found, total
 from dolma_pipe.stages.dedup.group import cell_of_all, runs
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
 from dolma_pipe.stages.dedup.shuffle import COUNTS
-from dolma_pipe.stages.dedup.vectors import read_vectors, words_of
+from dolma_pipe.stages.dedup.vectors import dimensions_of, read_vectors, words_of
 from dolma_pipe.stages.keyed import keyed
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import atomic_write, here
 
 BLOCK = 4096
 """Vectors that a task looks at together."""
@@ -93,7 +93,9 @@ def assign_shard(args: dict[str, Any]) -> None:
     plan, shard, partitions = load(args["plan"]), args["part"], args["partitions"]
     assert isinstance(plan.entry, Semantic)
     vectors = read_vectors(plan, shard)
-    centroids = np.fromfile(plan.path("centroids.i16"), np.int16).reshape(-1, vectors.shape[1])
+    centroids = np.fromfile(here(plan.path("centroids.i16")), np.int16).reshape(
+        -1, vectors.shape[1]
+    )
     rows = np.flatnonzero(vectors.any(axis=1))
     blocks = [rows[first : first + BLOCK] for first in range(0, len(rows), BLOCK)]
     none: I32 = np.empty((0, min(plan.entry.probes, len(centroids))), np.int32)
@@ -141,7 +143,7 @@ def join_clusters(args: dict[str, Any]) -> dict[str, int]:
 def _width(plan: Plan) -> int:
     """Words of a record."""
     shards = plan.taking_part()
-    return 2 + (words_of(read_vectors(plan, shards[0])[:0]).shape[1] if shards else 0)
+    return 2 + (-(-dimensions_of(plan, shards[0]) // 4) if shards else 0)
 
 
 def decide_partition(args: dict[str, Any]) -> dict[str, Any]:
