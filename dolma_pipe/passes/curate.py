@@ -21,6 +21,7 @@ from dolma_pipe.manifest import (
     fingerprint,
     read_record,
     stamp_of,
+    stamps_of,
     withdraw_record,
     write_record,
 )
@@ -116,6 +117,9 @@ class _Run:
         self.score_all = score_all
         self.only = only
         self.hashes = InputHashes(context.work)
+        listed = {shard.uri: shard.stamp for shard in recipe.inputs()}
+        asked = stamps_of(uri for uri, stamp in listed.items() if stamp is None)
+        self.stamps = {uri: asked.get(uri, stamp) for uri, stamp in listed.items()}
         # before their content is hashed: what is written from now on is noticed
         self.assets = {str(path): stamp_of(str(path)) for path in map(asset_path, recipe.assets())}
         self.settings: dict[str, str] = {}
@@ -140,7 +144,10 @@ class _Run:
         work = self.context.work
         if self.context.force or read_record(work, "curate", shard.key) is None:
             return None
-        expected = fingerprint(self.settings[source.name], self.hashes.get(shard.uri))
+        content = self._content(shard)
+        if content is None:
+            return None
+        expected = fingerprint(self.settings[source.name], content)
         record = curated_record(work, shard.key, expected)
         if record is None:
             return None
@@ -163,19 +170,21 @@ class _Run:
             max_document_bytes=context.recipe.max_document_bytes,
             read_by=self.readings[source.name],
             reading=source.read_as(shard),
-            content=self.hashes.get(shard.uri) if recorded and not context.force else None,
+            content=self._content(shard) if recorded and not context.force else None,
             reuse=not context.force,
             only=self.only,
             score_all=self.score_all,
             assets=self.assets,
         )
-        return Task(shard.key, msgspec.to_builtins(task), _size(shard.uri))
+        return Task(shard.key, msgspec.to_builtins(task), shard.size or _size(shard.uri))
+
+    def _content(self, shard: Input) -> str | None:
+        return self.hashes.get(shard.uri, self.stamps[shard.uri])
 
     def outcomes(self, tasks: list[Task], already: int) -> dict[str, CuratedInput]:
         """Run the tasks and commit what they made."""
         context = self.context
         shards = {shard.key: shard for shard in context.recipe.inputs()}
-        stamps = {task.key: stamp_of(shards[task.key].uri) for task in tasks}
         for task in tasks:
             for stage in ("curate", "attributes", "sign"):
                 withdraw_record(context.work, stage, task.key)
@@ -192,14 +201,14 @@ class _Run:
                 continue
             context.timings[-1]["scores"] = outcome.value["scores"]
             scores = _sum(scores, msgspec.convert(outcome.value["scores"], Scores))
-            finished[shard.key] = self._commit(shard, stamps[shard.key], outcome.value["counts"])
+            finished[shard.key] = self._commit(shard, outcome.value["counts"])
         if any(scores.reused.values()):
             context.watch.say(_told(scores))
         return finished
 
-    def _commit(self, shard: Input, stamp: str | None, told: dict[str, Any]) -> CuratedInput:
+    def _commit(self, shard: Input, told: dict[str, Any]) -> CuratedInput:
         work, counts = self.context.work, msgspec.convert(told, Curated)
-        self.hashes.put(shard.uri, stamp, counts.content_hash)
+        self.hashes.put(shard.uri, self.stamps[shard.uri], counts.content_hash)
         made_by = fingerprint(self.settings[shard.source], counts.content_hash)
         write_record(work, "attributes", shard.key, made_by, [work.attributes(shard.key)], {})
         write_record(work, "curate", shard.key, made_by, _files(work, shard.key), told)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dolma_pipe.manifest import InputHashes, fingerprint, read_record
+from dolma_pipe.manifest import InputHashes, fingerprint, read_record, stamps_of
 from dolma_pipe.passes.curate import curated_record, source_fingerprint
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.report.dedup_counts import only_some
@@ -38,12 +38,13 @@ def _line(stage: str, there: int, wanted: int, state: str) -> str:
 def _curated(recipe: Recipe, work: Work) -> Iterator[bool]:
     """For each shard, whether its record still holds; `tag --all` has records of its own."""
     hashes = InputHashes(work)
+    asked = stamps_of(shard.uri for shard in recipe.inputs() if shard.stamp is None)
     for source in recipe.sources:
         settings = [source_fingerprint(recipe, source, score_all) for score_all in (False, True)]
         for shard in source.inputs:
             if read_record(work, "curate", shard.key) is None:
                 yield False
                 continue
-            content = hashes.get(shard.uri)
+            content = hashes.get(shard.uri, shard.stamp or asked[shard.uri])
             expected = [fingerprint(one, content) for one in settings]
             yield any(curated_record(work, shard.key, one) for one in expected)

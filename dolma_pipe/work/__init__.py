@@ -21,7 +21,7 @@ from dolma_pipe.work.files import (
 )
 from dolma_pipe.work.json_files import json_file, read_json, readable_json, write_json
 from dolma_pipe.work.paths import Work
-from dolma_pipe.work.spool import release
+from dolma_pipe.work.spool import release, scratch_file
 
 __all__ = [
     "TEMPORARY",
@@ -41,6 +41,7 @@ __all__ = [
     "remove",
     "remove_temporaries",
     "remove_tree",
+    "scratch_file",
     "size_of",
     "write_json",
     "write_new",

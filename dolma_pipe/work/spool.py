@@ -68,6 +68,13 @@ def written(bucket: Bucket, name: str) -> Iterator[IO[bytes]]:
             raise
 
 
+@contextmanager
+def scratch_file() -> Iterator[Path]:
+    """A path of nobody else, for a file that goes when the block ends."""
+    with _temporary(_folder() / "files" / "scratch") as path:
+        yield path
+
+
 def release() -> None:
     """At the end of a task: what it held may go."""
     held = _folder() / "held"
