@@ -23,7 +23,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -70,7 +69,8 @@ class App:
         self.down = 0.0
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        method, path = environ["REQUEST_METHOD"], unquote(environ["PATH_INFO"])
+        method = environ["REQUEST_METHOD"]
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
         if path == "/_control":
             start_response("200 OK", [("Content-Type", "application/json")])
             content = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

@@ -35,24 +35,17 @@ class WebFile:
             if expected is not None and (expected.mark or "").startswith('"'):
                 headers["If-Match"] = str(expected.mark)
         answer = self._asked("GET", headers, expected)
-        told = answer.headers.get("Content-Range", "")  # bytes 5-9/10
-        is_part = answer.status == 206 and told.startswith("bytes ")
-        begin = told.removeprefix("bytes ").partition("-")[0]
-        size = told.rpartition("/")[2] if is_part else answer.headers.get("Content-Length", "")
-        if is_part and not (begin.isdecimal() and size.isdecimal()):
-            raise OSError(f"the server answers with a part of it: {one_line(told)[:60]}")
-        if not size.isdecimal() and not answer.chunked:
-            raise OSError(
-                "the server does not say how long the file is: whether it has come in full would"
-                " not be known"
-            )
-        length = int(size) if size.isdecimal() else None
-        return Answer(_Body(answer), int(begin) if is_part else 0, Version(length, _mark(answer)))
+        try:
+            begin, size = _place(answer)
+        except OSError:
+            answer.close()
+            raise
+        return Answer(_Body(answer), begin, Version(size, _mark(answer)))
 
     def version(self) -> Version:
         """Without the file. Raises Broken and OSError."""
-        answer = self._asked("HEAD", {}, None)
-        size = answer.headers.get("Content-Length", "")
+        with self._asked("HEAD", {}, None) as answer:
+            size = answer.headers.get("Content-Length", "")
         return Version(int(size) if size.isdecimal() else None, _mark(answer))
 
     def _asked(self, method: str, headers: dict[str, str], expected: Version | None) -> Any:
@@ -92,6 +85,24 @@ class _Body:
 
     def close(self) -> None:
         self._answer.close()
+
+
+def _place(answer: Any) -> tuple[int, int | None]:
+    """At which byte of the file an answer begins, and how long the file is (None: as long as its
+    chunks say). Raises OSError."""
+    told = answer.headers.get("Content-Range", "")  # bytes 5-9/10
+    if answer.status == 206:
+        begin, size = told.removeprefix("bytes ").partition("-")[0], told.rpartition("/")[2]
+        if not (begin.isdecimal() and size.isdecimal()):
+            raise OSError("the server sends a part of it, and does not say which")
+        return int(begin), int(size)
+    size = answer.headers.get("Content-Length", "")
+    if not size.isdecimal() and not answer.chunked:
+        raise OSError(
+            "the server does not say how long the file is: whether it has come in full would not"
+            " be known"
+        )
+    return 0, int(size) if size.isdecimal() else None
 
 
 def _mark(answer: Any) -> str | None:
