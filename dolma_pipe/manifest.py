@@ -18,6 +18,8 @@ from dolma_pipe.work import Work, here, json_file, remove, size_of, write_json, 
 
 SAVED_EVERY = 10.0
 """Seconds of work of which a killed run may forget which inputs it has read."""
+CHANGED = "changed"
+"""In place of a content hash: none is like it."""
 NOT_IN_FINGERPRINTS = ("ablation", "cli", "learn", "mixture", "report", "sample", "train")
 """Parts of the package that no output depends on."""
 
@@ -122,13 +124,13 @@ class InputHashes:
         self._saved = time.monotonic()
 
     def get(self, uri: str, stamp: str | None) -> str | None:
-        """The content hash of an input as it is now, which `stamp` tells; of a remote one None
-        where it is not remembered: it is not read for that."""
+        """The content hash of an input as it is now, which `stamp` tells. A remote one is not read
+        for that: None where nothing is remembered of it, CHANGED where that is of another stamp."""
         known = self._known.get(uri)
         if known is not None and stamp is not None and known[0] == stamp:
             return str(known[1])
         if is_address(uri):
-            return None
+            return None if known is None or stamp is None else CHANGED
         found = content_hash(uri)
         self.put(uri, stamp, found)
         return found

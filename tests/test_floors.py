@@ -43,6 +43,7 @@ FLOORS = {
     "formats": 1,
     "lists": 1,
     "remote": 1,
+    "remote_copy": 1,
     "settings": 1,
     "store": 1,
     "stored": 1,
