@@ -147,6 +147,8 @@ def _check_url(place: str, url: str) -> None:
         raise RecipeError(
             f"{place}: {url}: only local files and s3:// have patterns, list the addresses"
         )
+    if (scheme := url.partition("://")[0]) != "s3" and scheme.lower() in ("s3", "s3a", "s3n"):
+        raise RecipeError(f"{place}: {url}: object stores are s3:// here, in small letters")
     if is_s3(url):
         check_place(url.partition("?")[0].partition("#")[0])
     elif not is_web(url):

@@ -245,5 +245,12 @@ def test_an_address_that_cannot_be_read_is_not_shown() -> None:
     assert refused("https:///a.jsonl") == "nothing opens https:///a.jsonl: it names no server"
 
 
+@pytest.mark.parametrize("scheme", ["S3", "s3a", "s3n"])
+def test_object_stores_have_one_spelling(scheme: str) -> None:
+    assert refused(f"{scheme}://b/a.jsonl").endswith(
+        "object stores are s3:// here, in small letters"
+    )
+
+
 def test_addresses_have_no_patterns() -> None:
     assert "list the addresses" in refused("http://example.org/*.jsonl")

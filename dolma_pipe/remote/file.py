@@ -158,14 +158,14 @@ class RemoteFile(io.RawIOBase):
         self._body = None
 
 
-def patiently(asked: Callable[[], T]) -> T:
+def patiently(asked: Callable[[], T], attempts: int = ATTEMPTS) -> T:
     """What is asked for, asked again after longer and longer waits. Raises OSError."""
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts):
         try:
             return asked()
         except Broken as broken:
-            if attempt == ATTEMPTS - 1:
-                raise OSError(f"{broken}, {ATTEMPTS} times") from broken
+            if attempt == attempts - 1:
+                raise OSError(f"{broken}, {attempts} times") from broken
             wait = max(0.25 * 2**attempt * random.uniform(0.7, 1.3), broken.after)
             time.sleep(min(wait, LONGEST_WAIT))
     raise AssertionError  # not reached

@@ -10,6 +10,8 @@ from dolma_pipe.remote.web import WebFile
 from dolma_pipe.store.base import Stamp
 from dolma_pipe.store.bucket import Bucket
 
+ATTEMPTS = 3
+"""Without a stamp a file is read again, and who reads it is more patient."""
 AT_ONCE = 32
 """Requests that are under way."""
 
@@ -26,7 +28,7 @@ def stamp_of_remote(uri: str) -> str | None:
     if not is_web(uri):
         return None
     try:
-        version = patiently(WebFile(uri).version)
+        version = patiently(WebFile(uri).version, ATTEMPTS)
     except OSError:
         return None
     return None if None in version else f"{version.mark}:{version.size}"

@@ -3,6 +3,7 @@ and AWS_ENDPOINT_URL in the usual places; botocore tries again with backoff."""
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -26,6 +27,9 @@ DELETED_AT_ONCE = 1000
 """The most that DeleteObjects takes."""
 SHA256 = "sha256"
 """Metadata of each object: what is in it is known without fetching it, whatever its etag is."""
+
+_making = threading.Lock()
+"""boto3 makes one client at a time; all threads may use it."""
 
 
 class _There(NamedTuple):
@@ -209,7 +213,8 @@ def _client() -> Any:
         max_pool_connections=CONNECTIONS,
     )
     try:
-        return boto3.client("s3", config=config)
+        with _making:
+            return boto3.client("s3", config=config)
     except ValueError:  # botocore says it with the address, which may hold a password
         raise StoreError("AWS_ENDPOINT_URL is no address: http://host:port") from None
 
