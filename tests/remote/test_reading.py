@@ -5,7 +5,7 @@ import random
 import re
 import socket
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -161,7 +161,8 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
     ],
 )
 def test_whether_all_of_it_came(answer: bytes, content: bytes | str | None) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as stack:
+        stack.callback(listening.shutdown, socket.SHUT_RDWR)
 
         def serve() -> None:
             with suppress(OSError):
@@ -177,7 +178,6 @@ def test_whether_all_of_it_came(answer: bytes, content: bytes | str | None) -> N
             assert read(uri) == content
         else:
             assert (content or "") in refused(uri)
-        listening.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize(("status", "reason"), [(403, "access denied"), (404, "it is not there")])
