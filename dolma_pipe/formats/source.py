@@ -9,7 +9,7 @@ from dolma_pipe.errors import InputError, WorkError
 from dolma_pipe.manifest import content_hash
 from dolma_pipe.remote import is_address
 from dolma_pipe.stream import ByteStream, open_binary
-from dolma_pipe.work import scratch_file
+from dolma_pipe.work import scratch
 
 
 @contextmanager
@@ -23,8 +23,8 @@ def here(uri: str) -> Iterator[tuple[str, str]]:
     if not is_address(uri):
         yield uri, content_hash(uri)
         return
-    with scratch_file() as path:
-        stream = ByteStream(uri)
+    path, stream = scratch() / "copy", ByteStream(uri)
+    try:
         try:
             with path.open("xb") as file:
                 for piece in stream.stored():
@@ -32,6 +32,8 @@ def here(uri: str) -> Iterator[tuple[str, str]]:
         except OSError as error:
             raise WorkError(f"cannot write {path}: {error.strerror or error}") from error
         yield str(path), stream.content_hash
+    finally:
+        path.unlink(missing_ok=True)
 
 
 class Source(io.RawIOBase):
