@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,7 +73,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def remote(
     corpus: Path, s3: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> ObjectStore:
+) -> Iterator[ObjectStore]:
     """data/ in the bucket, and a spool of the test's own."""
     for path in (corpus / "data").rglob("*.*"):
         s3.put(path.relative_to(corpus).as_posix(), path.read_bytes())
@@ -83,7 +84,9 @@ def remote(
     monkeypatch.setenv("DOLMA_PIPE_SPOOL", str(tmp_path / "spool"))
     for cached in (spool._folder, spool._room):
         cached.cache_clear()
-    return s3
+    yield s3
+    for cached in (spool._folder, spool._room):
+        cached.cache_clear()
 
 
 def recipe(place: str, web: str) -> Path:
@@ -127,7 +130,7 @@ def test_the_same_bytes_as_from_here_and_nothing_read_again(remote: ObjectStore)
     place = there(remote)
     parsed = made(*place)
     assert products("work", remote) == products("local")
-    assert [path for path in Path("spool").rglob("*") if path.is_file()] == []
+    assert [path for path in Path("spool").rglob("copy*") if path.is_file()] == []
     remote.forget()
     made(*place)
     assert set(reads(remote)) == {"/bucket/data/table/a.parquet"}  # its columns
