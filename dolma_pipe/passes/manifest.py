@@ -7,7 +7,7 @@ import msgspec
 
 from dolma_pipe import __version__
 from dolma_pipe.assets import asset_hash
-from dolma_pipe.manifest import Record, code_fingerprint, read_record
+from dolma_pipe.manifest import Record, code_fingerprint
 from dolma_pipe.passes.context import Context
 from dolma_pipe.work import write_json
 
@@ -33,7 +33,7 @@ def write_run_manifest(context: Context) -> None:
 
 def _record(context: Context, stage: str, key: str) -> dict[str, Any] | None:
     """Fingerprint, outputs and, of a shard, counts: dedup's whole report stands in its own file."""
-    record: Record | None = read_record(context.work, stage, key)
+    record: Record | None = context.records.read(stage, key)
     if record is None:
         return None
     told: dict[str, Any] = {"fingerprint": record.fingerprint, "outputs": record.outputs}

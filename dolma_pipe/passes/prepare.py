@@ -17,7 +17,13 @@ from dolma_pipe.stages.dedup.index import check_probes
 from dolma_pipe.stages.publish import FOLDERS
 from dolma_pipe.store import is_within
 from dolma_pipe.tokenizer import load_tokenizer
-from dolma_pipe.work import Work, atomic_write, remove_temporaries, write_json
+from dolma_pipe.work import (
+    Work,
+    address,
+    atomic_write,
+    clear_unfinished,
+    write_json,
+)
 
 
 @contextmanager
@@ -38,7 +44,7 @@ def prepared(
     root = work or Path("work") / recipe.name
     _refuse_own_output(recipe, root)
     with locked(root, say=watch.say) as lock:
-        remove_temporaries(root)
+        clear_unfinished(root)
         for asset in recipe.assets():
             asset_path(asset)
         recipe.check_assets()
@@ -65,9 +71,14 @@ def prepared(
             _tidy(context, started)
 
 
+def root_of(recipe_path: Path, work: Path | None) -> Path:
+    """The work directory of a run: the one that is asked for, or work/NAME."""
+    return work or Path("work") / read_recipe(recipe_path).name
+
+
 def _tidy(context: Context, started: float) -> None:
     root = context.work.root
-    remove_temporaries(root)
+    clear_unfinished(root)
     seconds = round(time.perf_counter() - started, 3)
     write_json(root / "timings.json", {"seconds": seconds, "tasks": context.timings})
 
@@ -79,19 +90,19 @@ def _copy(source: Path, target: Path) -> None:
 
 def _refuse_own_output(recipe: Recipe, root: Path) -> None:
     """What a run writes must not be what the next one reads."""
-    inside = root.resolve()
+    work = address(root)
     for shard in recipe.inputs():
-        if "://" not in shard.uri and Path(shard.uri).resolve().is_relative_to(inside):
+        if is_within(shard.uri, work):
             raise RecipeError(
-                f"sources.{shard.source}.documents: {shard.uri} lies in the work directory {root}"
+                f"sources.{shard.source}.documents: {shard.uri} lies in the work directory {work}"
             )
     output = recipe.tokenize.output if recipe.tokenize else None
     if output is None:
         return
-    if is_within(output, str(root)):
+    if is_within(output, work):
         raise RecipeError(
-            f"tokenize.output: {output} lies in the work directory {root}, where tokens/ are anyway"
+            f"tokenize.output: {output} lies in the work directory {work}, where tokens/ are anyway"
         )
     for folder in FOLDERS:
-        if is_within(str(root), f"{output}/{folder}"):
-            raise RecipeError(f"tokenize.output: the work directory {root} lies in {folder}/ of it")
+        if is_within(work, f"{output}/{folder}"):
+            raise RecipeError(f"tokenize.output: the work directory {work} lies in {folder}/ of it")

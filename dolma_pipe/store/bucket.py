@@ -19,6 +19,8 @@ environment has AWS_MAX_ATTEMPTS or AWS_RETRY_MODE."""
 PIECE = 8 << 20
 """Of a multipart upload; boto3 takes larger ones where 10,000 are not enough."""
 UPLOADS_AT_ONCE = 4
+CONNECTIONS = 48
+"""Kept open at the most; threads of a process that ask for more at once would wait."""
 DELETED_AT_ONCE = 1000
 """The most that DeleteObjects takes."""
 SHA256 = "sha256"
@@ -219,6 +221,8 @@ def _client() -> Any:
     retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
     own = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
     try:
-        return boto3.client("s3", config=Config(retries=None if own else retries))
+        return boto3.client(
+            "s3", config=Config(retries=None if own else retries, max_pool_connections=CONNECTIONS)
+        )
     except ValueError:  # botocore says it with the address, which may hold a password
         raise StoreError("AWS_ENDPOINT_URL is no address: http://host:port") from None

@@ -19,7 +19,7 @@ from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, read_group_deci
 from dolma_pipe.stages.dedup.ids import read_ids
 from dolma_pipe.stages.dedup.kept_ids import read_kept_ids
 from dolma_pipe.stages.dedup.plan import Plan, load
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import all_here, atomic_write, here
 
 EXCERPT = 160
 """Code points of a text that the report shows."""
@@ -80,7 +80,7 @@ def publish_shard(args: dict[str, Any]) -> dict[str, int]:
     """
     plan, shard = load(args["plan"]), args["part"]
     key = plan.shards[shard].key
-    removed = np.fromfile(plan.path(f"removed/{key}.u8"), np.uint8)
+    removed = np.fromfile(here(plan.path(f"removed/{key}.u8")), np.uint8)
     indexed = plan.shards[shard].index is not None
     with atomic_write(plan.work.indexed(key) if indexed else plan.work.removed(key)) as file:
         file.write(removed.data)
@@ -131,8 +131,9 @@ def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], *, durable
 
 def _all_rows(plans: list[Plan]) -> Iterator[pa.Table]:
     for plan in plans:
-        for group in range(len(plan.groups)):
-            with pq.ParquetFile(plan.path(f"rows/{group}.parquet")) as file:
+        paths = (plan.path(f"rows/{group}.parquet") for group in range(len(plan.groups)))
+        for path in all_here(paths):
+            with pq.ParquetFile(path) as file:
                 for i in range(file.num_row_groups):
                     yield file.read_row_group(i)
 
@@ -172,15 +173,15 @@ def publish_changes(args: dict[str, Any]) -> dict[str, int]:
     indexed = (i for i, shard in enumerate(plan.shards) if shard.index is not None)
     tables = (_changes(plan, shard) for shard in indexed)
     changed = _write(path, CHANGES, tables, durable=True)
-    after = pq.read_table(path, columns=["after"]).column("after").to_numpy()
+    after = pq.read_table(here(path), columns=["after"]).column("after").to_numpy()
     return {"changed": changed, "gone": int(np.count_nonzero(after))}
 
 
 def _changes(plan: Plan, shard: int) -> pa.Table:
     of = plan.shards[shard]
     assert of.index is not None
-    before = np.fromfile(IndexFiles(of.index).removed(of.key), np.uint8)
-    after = np.fromfile(plan.path(f"removed/{of.key}.u8"), np.uint8)
+    before = np.fromfile(here(IndexFiles(of.index).removed(of.key)), np.uint8)
+    after = np.fromfile(here(plan.path(f"removed/{of.key}.u8")), np.uint8)
     changed = np.flatnonzero((before == 0) != (after == 0))
     columns = [
         pa.repeat(pa.scalar(name, NAME.value_type), len(changed)).dictionary_encode()
