@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from dolma_pipe.engine.choice import EngineChoice
-from dolma_pipe.errors import UserError
+from dolma_pipe.errors import UserError, WorkError
 from dolma_pipe.passes import prepare
 from dolma_pipe.passes.context import Nobody
 from dolma_pipe.run import run
+from dolma_pipe.work import atomic_write, here, spool
 from tests.corpus import tree, write_corpus
 from tests.inline import Inline
+from tests.object_store import ObjectStore, s3, server
+
+__all__ = ["s3", "server"]
 
 STEP = 32 << 10
 MINHASH = "  - minhash: {keep: longest}\n"
@@ -68,7 +72,35 @@ def test_a_disk_that_is_full_in_every_stage(root: Path, disk: Path) -> None:
             assert resize(disk, size, "remount")
         else:
             break
-    print(size, *told, sep="\n")
     for stage in ("curated", "dedup", "encoded", "tokens"):
         assert any(f"work/{stage}/" in line for line in told), stage
     assert tree(disk / "work") == tree(root / "fresh")
+    assert resize(disk, size, "remount", "ro")
+    for work in (disk / "work", disk / "new"):
+        with pytest.raises(
+            UserError, match=r"^cannot use work directory .*: Read-only file system"
+        ):
+            curated(root, work)
+
+
+def test_a_full_spool_is_one_line(
+    disk: Path, s3: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(spool.VARIABLE, str(disk / "spool"))
+    for cached in (spool._folder, spool._own, spool._ledger):
+        cached.cache_clear()
+    large, remote = b"x" * 2 * STEP, Path("s3://bucket/run")
+
+    def write() -> None:
+        with atomic_write(remote / "written") as file:
+            file.write(large)
+
+    with pytest.raises(WorkError, match=r"No space left on device; set DOLMA_PIPE_SPOOL$"):
+        write()
+    s3.client.put_object(Bucket="bucket", Key="run/large", Body=large)
+    with pytest.raises(WorkError, match=r"^no room for s3://bucket/run/large: 65,536 bytes, "):
+        here(remote / "large")
+    assert list(s3.files("s3://bucket/run")) == ["large"]
+    assert not [path for path in (disk / "spool/files").iterdir() if path.is_file()]
+    for cached in (spool._folder, spool._own, spool._ledger):
+        cached.cache_clear()
