@@ -91,27 +91,37 @@ def is_told() -> bool:
 @pytest.mark.usefixtures("looked")
 def test_a_folder_that_is_removed_stops_the_engine(tmp_path: Path) -> None:
     root = tmp_path / "work"
-    with (
-        pytest.raises(WorkError, match="work is lost, somebody removed or moved it; run again$"),
-        locked(root),
-    ):
-        shutil.rmtree(root)
-        (root / "curated").mkdir(parents=True)  # by a task that runs
-        wait_for(is_told)
-        stopping.asked()
+
+    def run() -> None:
+        with locked(root):
+            shutil.rmtree(root)
+            (root / "curated").mkdir(parents=True)  # by a task that runs
+            wait_for(is_told)
+            stopping.asked()
+
+    with pytest.raises(WorkError, match=r"work is lost, somebody removed or moved it; run again$"):
+        run()
     assert not is_told()
     with locked(root):  # still a folder of ours
         pass
 
 
 def test_what_fails_since_the_folder_is_gone_is_told_as_that(tmp_path: Path) -> None:
-    with pytest.raises(WorkError, match="is lost, somebody removed"), locked(tmp_path / "work"):
-        shutil.rmtree(tmp_path / "work")
-        (tmp_path / "work/columns").read_bytes()
-    with pytest.raises(WorkError, match="is lost, somebody removed"), locked(tmp_path / "work"):
-        shutil.rmtree(tmp_path / "work")
-    with pytest.raises(ZeroDivisionError), locked(tmp_path / "work"):
-        1 / 0  # noqa: B018
+    root = tmp_path / "work"
+
+    def run(then: Callable[[], object]) -> None:
+        with locked(root):
+            then()
+
+    def remove_and_read() -> None:
+        shutil.rmtree(root)
+        (root / "columns").read_bytes()
+
+    for then in (remove_and_read, lambda: shutil.rmtree(root)):
+        with pytest.raises(WorkError, match="is lost, somebody removed"):
+            run(then)
+    with pytest.raises(FileNotFoundError):
+        run((root / "columns").read_bytes)
 
 
 @pytest.fixture
@@ -130,7 +140,7 @@ def test_two_runs_on_an_object_store(s3: ObjectStore) -> None:
     with (
         locked(ROOT),
         pytest.raises(
-            WorkError, match="^another run uses the work directory s3://bucket/run: host .*, pid"
+            WorkError, match=r"^another run uses the work directory s3://bucket/run: host .*, pid"
         ),
     ):
         locked(ROOT, say=said.append).__enter__()
@@ -140,8 +150,8 @@ def test_two_runs_on_an_object_store(s3: ObjectStore) -> None:
     assert list(s3.files("s3://bucket/run")) == [".lock"]
 
 
-@pytest.mark.usefixtures("hasty")
-def test_of_two_takers_of_a_dead_owners_lease_one_wins(s3: ObjectStore) -> None:
+@pytest.mark.usefixtures("hasty", "s3")
+def test_of_two_takers_of_a_dead_owners_lease_one_wins() -> None:
     dead = Lease(ROOT, quiet)
     assert dead.take() is None
     takers = [Lease(ROOT, quiet) for _ in range(2)]
@@ -160,13 +170,18 @@ def test_of_two_takers_of_a_dead_owners_lease_one_wins(s3: ObjectStore) -> None:
     assert winner.is_ours()
 
 
-@pytest.mark.usefixtures("looked", "hasty")
-def test_a_run_that_was_taken_for_dead_stops(s3: ObjectStore) -> None:
+@pytest.mark.usefixtures("looked", "s3")
+def test_a_run_that_was_taken_for_dead_stops() -> None:
+    def run() -> None:
+        with locked(ROOT):
+            Bucket("s3://bucket/run").create("curated", b"")  # by a task that runs
+            Bucket("s3://bucket/run").delete(".lock")
+            wait_for(is_told)
+            stopping.asked()
+
     told = "s3://bucket/run is lost, another run took this one for dead, or somebody removed it"
-    with pytest.raises(WorkError, match=told), locked(ROOT):
-        Bucket("s3://bucket/run").delete(".lock")
-        wait_for(is_told)
-        stopping.asked()
+    with pytest.raises(WorkError, match=told):
+        run()
     with locked(ROOT):  # still one of ours
         pass
 
@@ -188,7 +203,8 @@ def test_a_lost_answer_and_a_store_that_is_away_lose_nothing(s3: ObjectStore) ->
         locked(ROOT).__enter__()
 
 
-def test_versions_of_an_object(s3: ObjectStore) -> None:
+@pytest.mark.usefixtures("s3")
+def test_versions_of_an_object() -> None:
     bucket = Bucket("s3://bucket/run")
     assert bucket.is_empty()
     assert bucket.replace("a", b"0", "none") is None

@@ -62,8 +62,10 @@ def curate(
                 finished[shard.key] = there
             else:
                 tasks.append(run.task(source, shard))
-    finished |= run.outcomes(tasks, len(finished))
-    run.hashes.save()
+    try:
+        finished |= run.outcomes(tasks, len(finished))
+    finally:  # terminated or interrupted, too: else the next run reads these inputs to hash them
+        run.hashes.save()
     curated = [finished[shard.key] for shard in context.recipe.inputs() if shard.key in finished]
     if context.failed and not curated:
         key, failure = min(context.failed.items())

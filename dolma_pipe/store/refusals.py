@@ -15,6 +15,7 @@ MEANINGS = {
     "SignatureDoesNotMatch": "access denied: the secret key is not that of the access key",
     "ExpiredToken": "access denied: the session token has expired",
     "InvalidToken": "access denied: the session token is not valid",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong: by more than 15 minutes",
     "NoSuchBucket": "there is no such bucket",
     "404": "it is not there",
     "NoSuchKey": "it is not there",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dolma_pipe.engine import peak
+from dolma_pipe.engine import peak, stopping
 from dolma_pipe.engine.base import Task, TaskBug, succeed
 from dolma_pipe.engine.local import LocalEngine
 from dolma_pipe.errors import UserError
@@ -83,6 +83,45 @@ def test_poison_is_isolated_and_named_and_the_rest_finishes(engine: LocalEngine)
     assert poison.error is not None
     assert poison.error.text == "killed its worker 2 times"
     assert all(o.error is None for o in outcomes.values())
+
+
+def leave_a_mark(args: dict[str, Any]) -> None:
+    (Path(args["folder"]) / str(args["n"])).touch()
+
+
+def test_tasks_are_handed_out_as_outcomes_are_taken(engine: LocalEngine, tmp_path: Path) -> None:
+    outcomes = engine.map(f"{HERE}:leave_a_mark", tasks(20, folder=str(tmp_path)))
+    next(outcomes)
+    time.sleep(0.5)
+    assert len(list(tmp_path.iterdir())) <= 4
+    assert len(list(outcomes)) == 19
+
+
+def test_after_sigterm_no_task_is_handed_out(engine: LocalEngine, tmp_path: Path) -> None:
+    ended = []
+    with stopping.obeyed():
+        outcomes = engine.map(f"{HERE}:leave_a_mark", tasks(20, folder=str(tmp_path)))
+        ended.append(next(outcomes))
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(stopping.Terminated):
+            ended.extend(outcomes)
+        with pytest.raises(stopping.Terminated):
+            next(engine.map(f"{HERE}:leave_a_mark", tasks(20, folder=str(tmp_path))))
+        with pytest.raises(stopping.Terminated):  # nobody waits for a loop that has ended
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert sorted(f"t{path.name}" for path in tmp_path.iterdir()) == sorted(o.key for o in ended)
+    assert len(ended) <= 4
+    assert len(list(engine.map(f"{HERE}:double", tasks(2)))) == 2
+
+
+def die_when_told(args: dict[str, Any]) -> None:
+    os.kill(int(args["driver"]), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_dies_after_sigterm_is_not_replaced(engine: LocalEngine) -> None:
+    with stopping.obeyed(), pytest.raises(stopping.Terminated):
+        list(engine.map(f"{HERE}:die_when_told", tasks(20, driver=os.getpid())))
 
 
 DRIVER = """
