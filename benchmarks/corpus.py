@@ -40,10 +40,13 @@ class Corpus:
     @cached_property
     def texts(self) -> list[str]:
         """Every text, in the order of sources and files."""
+        return [text for source in self.sources for text in self.texts_of(source)]
+
+    def texts_of(self, source: str) -> list[str]:
+        """Every text of a source, in the order of files."""
         return [
             text
-            for source, paths in self.sources.items()
-            for path in paths
+            for path in self.sources[source]
             for batch in ShardReader(path, source=source, quarantine=_pass_over)
             for text in batch.texts()
         ]

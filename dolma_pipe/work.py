@@ -19,7 +19,8 @@ TEMPORARY = ".dolma-pipe-tmp"
 def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """A binary file that appears under its name, flushed to disk, when the block ends well.
 
-    durable: False for what no later run reads, which need not outlive a power cut.
+    durable: False for what need not outlive a power cut: no later run reads it, or one that does
+    not find it does the work again.
 
     Raises WorkError where the file cannot be written: a full disk, a read-only folder. An OSError
     about another file is not ours to explain.
@@ -71,21 +72,20 @@ def remove_temporaries(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write value as readable JSON with sorted keys, atomically."""
-    with atomic_write(path) as file:
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Write value as readable JSON with sorted keys, atomically; durable: as of atomic_write."""
+    with atomic_write(path, durable=durable) as file:
         file.write(json_file(value))
 
 
 def json_file(value: Any) -> bytes:
-    """What a file of readable JSON holds."""
-    return readable_json(value).encode() + b"\n"
+    """What a file of readable JSON holds: sorted keys, a line each."""
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1) + b"\n"
 
 
 def readable_json(value: Any) -> str:
-    """JSON with sorted keys, a line each."""
-    encoded = msgspec.json.encode(value, order="sorted")
-    return msgspec.json.format(encoded, indent=1).decode()
+    """The same as text, without the last line feed."""
+    return json_file(value).decode().removesuffix("\n")
 
 
 def read_json(path: Path) -> Any:

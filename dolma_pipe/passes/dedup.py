@@ -8,17 +8,14 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-import pyarrow.parquet as pq
 
 from dolma_pipe.assets import asset_hash
-from dolma_pipe.cuts import read_cuts
 from dolma_pipe.dedup_index import read_index
 from dolma_pipe.entries import Decontaminate, Semantic
 from dolma_pipe.evaluations import evaluation_hashes
-from dolma_pipe.kernels.jit import I64, U8
+from dolma_pipe.kernels.jit import I64
 from dolma_pipe.manifest import (
     code_fingerprint,
-    content_hash,
     done,
     fingerprint,
     withdraw_record,
@@ -30,6 +27,7 @@ from dolma_pipe.passes.phases import write_dedup_times
 from dolma_pipe.passes.sign import sign
 from dolma_pipe.stages.dedup import deduplicate as deduplicate_shards
 from dolma_pipe.stages.dedup.plan import CuratedShard
+from dolma_pipe.stages.dedup.publish import Left
 from dolma_pipe.stages.dedup.vectors import vectors_path
 from dolma_pipe.work import Work
 
@@ -82,7 +80,8 @@ def deduplicate(
         method,
         [read_index(root).fingerprint for root in context.recipe.dedup_index],
     )
-    if context.force or done(work, "dedup", "all", expected) is None:
+    record = None if context.force else done(work, "dedup", "all", expected)
+    if record is None:
         withdraw_record(work, "dedup", "all")
         indexed = indexed_shards(context.recipe.dedup_index)
         for of_some_recipes in ("cuts", "annotations", "indexed"):
@@ -111,8 +110,9 @@ def deduplicate(
             outputs.append(work.dedup / "contamination.parquet")
         seconds = time.perf_counter() - started
         write_dedup_times(work, expected, seconds, context.timings[before:])
-        write_record(work, "dedup", "all", expected, outputs, summary)
-    shards = [_survivors(work, item, len(entries), edited=edited) for item in curated]
+        record = write_record(work, "dedup", "all", expected, outputs, summary)
+    left = msgspec.convert(record.counts["shards"], dict[str, Left])
+    shards = [_survivors(work, item, left[item.shard.key], edited=edited) for item in curated]
     return Deduplicated(shards, [entry.method for entry in entries])
 
 
@@ -142,23 +142,14 @@ def _embeddings(context: Context, curated: list[CuratedInput], method: str | Non
     ]
 
 
-def _survivors(work: Work, curated: CuratedInput, entries: int, *, edited: bool) -> Survivors:
+def _survivors(work: Work, curated: CuratedInput, left: Left, *, edited: bool) -> Survivors:
     key = curated.shard.key
-    removed: U8 = np.fromfile(work.removed(key), np.uint8)
-    lengths = pq.read_table(work.columns(key), columns=["length"]).column(0).to_numpy()
-    lost = int(lengths[removed != 0].sum())
-    made_of = [curated.counts.survivors_hash, content_hash(str(work.removed(key)))]
-    cuts, cut_bytes = work.cuts(key) if edited else None, 0
-    if cuts is not None:
-        cut_bytes = int(read_cuts(cuts, len(removed)).lengths().sum())
-        made_of.append(content_hash(str(cuts)))
-    documents = np.bincount(removed, minlength=entries + 1)[1:]
     return Survivors(
         curated,
-        fingerprint(*made_of),
+        fingerprint(curated.counts.survivors_hash, *left.hashes),
         work.removed(key),
-        cuts,
-        documents,
-        lost + cut_bytes,
-        cut_bytes,
+        work.cuts(key) if edited else None,
+        np.array(left.removed_documents, np.int64),
+        left.lost_bytes,
+        left.cut_bytes,
     )

@@ -40,7 +40,8 @@ def deduplicate(
 
     method: only the entries of this method (one at least); the others keep their numbers and their
     signatures. Writes dedup/removed/, dedup/removed.parquet and dedup/report.json, and returns the
-    report. partition_bytes changes the size of tasks, never a result.
+    report, with what is left of each curated shard (publish.Left) as `shards`. partition_bytes
+    changes the size of tasks, never a result.
     """
     clear_scratch(work)
     early = [number for number, _ in signed_while_curating(entries)]
@@ -84,12 +85,13 @@ def _publish(work: Work, engine: Engine, entered: list[Entered], entries: int) -
         shards,
         plans=[str(one.plan.path("plan.json")) for one in noted],
         cuts=any(one.plan.entry.changes_text for one in entered),
+        entries=entries,
     )
     plans = [str(one.plan.path("plan.json")) for one in removing]
     for one in removing:
         Steps(engine, one.plan).over_parts("publish:write_rows", len(one.plan.groups))
     steps.over_parts("publish:publish_table", 1, plans=plans)
-    both = zip(entered[-1].plan.shards, published, strict=True)
+    both = list(zip(entered[-1].plan.shards, published, strict=True))
     indexed = [(shard, count) for shard, count in both if shard.index is not None]
     changes = steps.over_parts("publish:publish_changes", 1) if indexed else []
     searched = [one.plan for one in entered if isinstance(one.plan.entry, Decontaminate)]
@@ -108,7 +110,8 @@ def _publish(work: Work, engine: Engine, entered: list[Entered], entries: int) -
         "entries": [entry_report(one, _excerpts(steps, one)) for one in entered],
     }
     write_json(work.dedup / "report.json", report)
-    return report
+    left = {shard.key: count for shard, count in both if shard.index is None}
+    return report | {"shards": left}
 
 
 def _excerpts(steps: Steps, entered: Entered) -> dict[str, Any]:

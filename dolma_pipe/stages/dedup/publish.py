@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from dolma_pipe.cuts import read_cuts, without, write_cuts
 from dolma_pipe.dedup_index import IndexFiles
 from dolma_pipe.document import parse
 from dolma_pipe.kernels.jit import U64, Bool
+from dolma_pipe.manifest import content_hash
 from dolma_pipe.stages.dedup.annotations import located, publish_annotations
 from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, read_group_decisions
 from dolma_pipe.stages.dedup.ids import read_ids
@@ -71,28 +73,50 @@ CHANGES = pa.schema(
 of one over all documents."""
 
 
-def publish_shard(args: dict[str, Any]) -> dict[str, int]:
+class Left(msgspec.Struct, frozen=True):
+    """What deduplication left of a curated shard.
+
+    removed_documents: by entry of the recipe. lost_bytes: of text, with removed documents and in
+    cuts; cut_bytes: those in cuts. hashes: of the files that say which documents and cuts.
+    """
+
+    kept: int
+    removed_documents: list[int]
+    lost_bytes: int
+    cut_bytes: int
+    hashes: list[str]
+
+
+def publish_shard(args: dict[str, Any]) -> dict[str, Any]:
     """Task: dedup/removed/<shard>.u8 as after the last entry, cuts and annotations if there are.
 
-    Of a shard of an index it is dedup/indexed/<shard>.u8.
+    Of a shard of an index it is dedup/indexed/<shard>.u8. Returns Left.
 
-    args: plans, of the entries that annotate; cuts: whether an entry edited.
+    args: plans, of the entries that annotate; cuts: whether an entry edited; entries: of the
+    recipe.
     """
     plan, shard = load(args["plan"]), args["part"]
     key = plan.shards[shard].key
     removed = np.fromfile(plan.path(f"removed/{key}.u8"), np.uint8)
     indexed = plan.shards[shard].index is not None
-    with atomic_write(plan.work.indexed(key) if indexed else plan.work.removed(key)) as file:
+    out = plan.work.indexed(key) if indexed else plan.work.removed(key)
+    with atomic_write(out) as file:
         file.write(removed.data)
-    cut_bytes = 0
+    lost, cut_bytes, hashes = 0, 0, [content_hash(str(out))]
+    if not indexed:
+        lengths = pq.read_table(plan.work.columns(key), columns=["length"]).column(0).to_numpy()
+        lost = int(lengths[removed != 0].sum())
     if args["cuts"]:
         cuts = read_cuts(plan.path(f"cuts/{key}.i64"), len(removed))
         cuts = without(cuts, removed != 0)
         write_cuts(plan.work.cuts(key), cuts)
         cut_bytes = int(cuts.lengths().sum())
+        hashes.append(content_hash(str(plan.work.cuts(key))))
     if args["plans"]:
         publish_annotations([load(path) for path in args["plans"]], shard)
-    return {"kept": int((removed == 0).sum()), "cut_bytes": cut_bytes}
+    documents = np.bincount(removed, minlength=args["entries"] + 1).tolist()
+    left = Left(documents[0], documents[1:], lost + cut_bytes, cut_bytes, hashes)
+    return dict(msgspec.to_builtins(left))
 
 
 def write_rows(args: dict[str, Any]) -> dict[str, int]:

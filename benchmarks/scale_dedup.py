@@ -1,6 +1,6 @@
 """Cost a document of deduplication against the number of documents, step by step.
 
-python -m benchmarks.scale FOLDER WORKERS CORPUS   deduplicates Corpus (JSON), prints what it cost
+python -m benchmarks.scale_dedup FOLDER WORKERS CORPUS   deduplicates Corpus (JSON), prints what it cost
 """
 
 import importlib
@@ -75,7 +75,7 @@ class Measuring(Engine):
         engine = LocalEngine(self._workers)
         wrapped = [Task(t.key, {"function": function, "args": t.args}, t.weight) for t in tasks]
         step = Step(function.rpartition(":")[2], len(wrapped), 0.0, 0)
-        for outcome in engine.map("benchmarks.scale:measured", wrapped):
+        for outcome in engine.map("benchmarks.scale_dedup:measured", wrapped):
             if outcome.error is None:
                 value, cpu, peak = outcome.value
                 step.cpu += cpu
@@ -190,7 +190,7 @@ def run_apart(corpus: Corpus, workers: int = 2) -> Result:
     """In a process of its own, and a folder that goes with it; the corpus has no root yet."""
     with tempfile.TemporaryDirectory(prefix="dolma-pipe-scale-") as folder:
         given = msgspec.structs.replace(corpus, root=f"{folder}/index")
-        command = [sys.executable, "-m", "benchmarks.scale", folder, str(workers)]
+        command = [sys.executable, "-m", "benchmarks.scale_dedup", folder, str(workers)]
         encoded = msgspec.json.encode(given).decode()
         done = subprocess.run([*command, encoded], capture_output=True, text=True, check=True)
     return msgspec.json.decode(done.stdout, type=Result)
