@@ -141,8 +141,11 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
 
     def lengths(self, shard: int) -> U64:
         """uint64[documents]: bytes of text, as the entry finds it."""
-        whole = np.fromfile(lengths_path(self._signed(shard)), np.uint64)
-        return whole - self.cuts(shard).lengths().astype(np.uint64)
+        return self.whole_lengths(shard) - self.cuts(shard).lengths().astype(np.uint64)
+
+    def whole_lengths(self, shard: int) -> U64:
+        """uint64[documents]: bytes of text, as curation left it."""
+        return np.fromfile(lengths_path(self._signed(shard)), np.uint64)
 
     def keys(self, shard: int) -> U64:
         """uint64[columns, documents], mapped and not read."""

@@ -104,8 +104,7 @@ def publish_shard(args: dict[str, Any]) -> dict[str, Any]:
         file.write(removed.data)
     lost, cut_bytes, hashes = 0, 0, [content_hash(str(out))]
     if not indexed:
-        lengths = pq.read_table(plan.work.columns(key), columns=["length"]).column(0).to_numpy()
-        lost = int(lengths[removed != 0].sum())
+        lost = int(plan.whole_lengths(shard)[removed != 0].sum())
     if args["cuts"]:
         cuts = read_cuts(plan.path(f"cuts/{key}.i64"), len(removed))
         cuts = without(cuts, removed != 0)
