@@ -12,7 +12,7 @@ import xxhash
 
 from dolma_pipe.errors import InputError
 from dolma_pipe.stream import READ, open_binary
-from dolma_pipe.work import Work, write_json
+from dolma_pipe.work import Work, here, json_file, remove, size_of, write_json, write_new
 
 NOT_IN_FINGERPRINTS = ("ablation", "cli", "learn", "mixture", "report", "sample", "train")
 """Parts of the package that no output depends on."""
@@ -55,7 +55,7 @@ def done(work: Work, stage: str, key: str, expected: str) -> Record | None:
         return None
     for place, size in record.outputs.items():
         try:
-            if (work.root / place).stat().st_size != size:
+            if size_of(work.root / place) != size:
                 return None
         except OSError:
             return None
@@ -65,7 +65,7 @@ def done(work: Work, stage: str, key: str, expected: str) -> Record | None:
 def read_record(work: Work, stage: str, key: str) -> Record | None:
     """The record of a task, whatever its fingerprint; None where none can be read."""
     try:
-        return msgspec.json.decode(work.record(stage, key).read_bytes(), type=Record)
+        return msgspec.json.decode(here(work.record(stage, key)).read_bytes(), type=Record)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
         return None
 
@@ -74,20 +74,16 @@ def withdraw_record(work: Work, stage: str, key: str) -> None:
     """Before outputs are written anew: a kill between them and their record must not leave the old
     record valid, since sizes may be equal.
     """
-    work.record(stage, key).unlink(missing_ok=True)
+    remove(work.record(stage, key))
 
 
 def write_record(
     work: Work, stage: str, key: str, expected: str, outputs: Iterable[Path], counts: dict[str, Any]
 ) -> Record:
-    """Commit a task: from now on it is done.
-
-    The outputs are on the disk; of the record a power cut may leave nothing, and the task runs
-    again: to wait for the disk here would hold up all workers, several times a shard.
-    """
-    sizes = {path.relative_to(work.root).as_posix(): path.stat().st_size for path in outputs}
+    """Commit a task: from now on it is done."""
+    sizes = {path.relative_to(work.root).as_posix(): size_of(path) for path in outputs}
     record = Record(expected, sizes, counts)
-    write_json(work.record(stage, key), record, durable=False)
+    write_new(work.record(stage, key), json_file(record))
     return record
 
 
@@ -113,7 +109,9 @@ class InputHashes:
     def __init__(self, work: Work) -> None:
         self._path = work.root / "input-hashes.json"
         try:
-            self._known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, list[str]])
+            self._known = msgspec.json.decode(
+                here(self._path).read_bytes(), type=dict[str, list[str]]
+            )
         except (OSError, msgspec.DecodeError):
             self._known = {}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from dolma_pipe.engine.base import Engine, Outcome, Task
-from dolma_pipe.engine.local import _call
+from dolma_pipe.engine.calling import call
 
 
 class Inline(Engine):
@@ -15,6 +15,6 @@ class Inline(Engine):
 
     def map(self, function: str, tasks: Iterable[Task], **_: Any) -> Iterator[Outcome]:
         for task in tasks:
-            yield _call(function, task, 1)
+            yield call(function, task, 1, "here")
 
     def close(self) -> None: ...

@@ -23,6 +23,7 @@ FLOORS = {
     "curve_mixer": 1,
     "mix_settings": 1,
     "assets": 1,
+    "atomic": 1,
     "attributes": 1,
     "codepoints": 1,
     "columns": 1,

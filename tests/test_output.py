@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dolma_pipe.engine.choice import EngineChoice
 from dolma_pipe.errors import RecipeError, StoreError, UserError
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.prepare import prepared
@@ -270,7 +271,7 @@ def test_documents_and_the_work_directory_lie_elsewhere() -> None:
         Path("mix.yaml").write_text(to(output))
         with (
             pytest.raises(RecipeError, match=reason),
-            prepared(Path("mix.yaml"), Path(work), 1, "local", False, None),  # type: ignore[arg-type]
+            prepared(Path("mix.yaml"), Path(work), EngineChoice(workers=1), False, None),  # type: ignore[arg-type]
         ):
             pass
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from dolma_pipe.engine.choice import EngineChoice
 from dolma_pipe.errors import InputError, RecipeError
 from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.passes.context import Watch
@@ -79,7 +80,7 @@ def curate(
     def change(recipe: Recipe) -> Recipe:
         return adapted(recipe, common)
 
-    with prepared(path, root, workers, "local", False, watch, change) as context:
+    with prepared(path, root, EngineChoice(workers=workers), False, watch, change) as context:
         summary = run(context)
     for key, reason in sorted(summary.failed.items()):
         raise InputError(f"{path}: without shard {key}: {reason}; run again to try it again")

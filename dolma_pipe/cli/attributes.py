@@ -1,6 +1,7 @@
 """`dolma-pipe attributes`: what is known of documents, to dolma and from it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from dolma_pipe.cli.options import (
     work_option,
 )
 from dolma_pipe.cli.run import fail_if_incomplete
+
+if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
 
 FOLDER = click.Path(path_type=Path)
 sources_option = click.option(
@@ -38,8 +42,7 @@ def export(
     name: str | None,
     sources: tuple[str, ...],
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
     force: bool,
 ) -> None:
     """Write DIR/SOURCE/attributes/NAME/ for dolma, tagging first what is not tagged.
@@ -47,7 +50,7 @@ def export(
     Beside them lie the documents, as links to the inputs, and DIR/NAME.mixer.json, with which
     `dolma -c DIR/NAME.mixer.json mix` drops and masks what RECIPE does.
     """
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.exchange import export_attributes
 
         for source, told in export_attributes(context, folder, name, sources).items():
@@ -72,8 +75,7 @@ def import_(
     out: Path,
     name: str | None,
     sources: tuple[str, ...],
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
 ) -> None:
     """Read what dolma's taggers say of the documents of RECIPE into OUT.
 
@@ -81,13 +83,13 @@ def import_(
     uses them as `taggers: [{imported: {name: bench, folder: OUT}}]`.
     """
     from dolma_pipe.cli.progress import watcher
+    from dolma_pipe.engine.choice import new_engine
     from dolma_pipe.passes.context import Context
     from dolma_pipe.passes.exchange import import_attributes
-    from dolma_pipe.passes.prepare import new_engine
     from dolma_pipe.recipe_file import read_sources
     from dolma_pipe.work import Work
 
-    running = new_engine(engine, workers)
+    running = new_engine(engine, out)
     try:
         context = Context(read_sources(recipe), Work(out), running, watcher())
         counts = import_attributes(context, attributes, out, name, sources)

@@ -5,6 +5,7 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,9 @@ from dolma_pipe.cli.options import (
     work_option,
 )
 from dolma_pipe.cli.run import fail_if_incomplete, show
+
+if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
 
 NOT_A_TERMINAL = 100
 """Columns of what is written to a file or a pipe."""
@@ -59,12 +63,11 @@ def run(
     recipe: Path,
     method: str | None,
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
     force: bool,
 ) -> None:
     """Find the duplicates of RECIPE; the word `run` may be left out."""
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.run import deduplicate_only
 
         summary = deduplicate_only(context, method)

@@ -1,6 +1,7 @@
 """`dolma-pipe dedup index`: keep of a run what deduplicating later documents needs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from dolma_pipe.cli.options import (
     recipe_argument,
     work_option,
 )
+
+if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
 
 
 @click.command("index", short_help="Keep what later runs need to deduplicate against this one.")
@@ -31,8 +35,7 @@ def command(
     out: Path,
     new_only: bool,
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
     force: bool,
 ) -> None:
     """Index the documents of RECIPE, so that later recipes deduplicate against them.
@@ -40,7 +43,7 @@ def command(
     A later recipe names the folder in `dedup_index`; neither the texts nor the work directory of
     this one are needed then.
     """
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.dedup_index import index
         from dolma_pipe.passes.prepare import locked
 

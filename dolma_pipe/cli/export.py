@@ -1,6 +1,7 @@
 """`dolma-pipe export`: the cleaned corpus as files that other tools read."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from dolma_pipe.cli.options import (
     work_option,
 )
 from dolma_pipe.cli.run import fail_if_incomplete
+
+if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
 
 
 @click.group("export")
@@ -29,12 +33,11 @@ def documents(
     recipe: Path,
     folder: Path,
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
     force: bool,
 ) -> None:
     """Write the documents that survive stage 4 to DIR, in dolma's layout."""
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.export import export_documents
 
         for source, count in export_documents(context, folder).items():

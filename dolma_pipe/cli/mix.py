@@ -221,7 +221,7 @@ def fit(
     for bits per byte of the tasks. Or TABLE has the weights and LOSSES the losses, joined on their
     column `run`; there no prefix is needed.
     """
-    from dolma_pipe.engine.local import ONE_THREAD
+    from dolma_pipe.engine.calling import ONE_THREAD
 
     os.environ.update(ONE_THREAD)  # before numpy: more threads only slow small matrices down
     from dolma_pipe.errors import RecipeError, WorkError

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
     from dolma_pipe.passes.context import Context
     from dolma_pipe.tokens import TokenArrays
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 TOKEN_BYTES = "token_bytes.u16"
 """In each folder of token arrays."""
@@ -24,27 +24,49 @@ work_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Do again what is done already.")
 
 
-def engine_options(command: Command) -> Command:
-    """--workers and --engine."""
-    command = click.option(
-        "--workers",
-        type=click.IntRange(min=1),
-        help="Worker processes, under 1 GB each plus models [default: one a core]",
-    )(command)
-    return click.option(
-        "--engine", type=click.Choice(["local"]), default="local", help="Where tasks run."
-    )(command)
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--engine, --workers and --address; the command gets all of them as `engine`."""
+
+    @wraps(command)
+    def with_engine(engine: str, workers: int | None, address: str | None, **others: Any) -> Any:
+        from dolma_pipe.engine.choice import EngineChoice
+
+        return command(engine=EngineChoice(engine, workers, address), **others)
+
+    for option in (
+        click.option("--address", help="Of a Ray cluster that runs [default: one on this machine]"),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            help="Worker processes, under 1 GB each plus models [default: one a core]",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "array"]),
+            default="local",
+            show_default=True,
+            help="Where tasks run.",
+        ),
+    ):
+        with_engine = option(with_engine)
+    return with_engine
 
 
 @contextmanager
 def opened(
-    recipe: Path, work: Path | None, workers: int | None, engine: str, force: bool
+    recipe: Path, work: Path | None, engine: "EngineChoice", force: bool
 ) -> Iterator["Context"]:
-    """Everything a run needs, the work directory locked; workers end with the block."""
-    from dolma_pipe.cli.progress import watcher
-    from dolma_pipe.passes.prepare import prepared
+    """Everything a run needs, the work directory locked; workers end with the block.
 
-    with prepared(recipe, work, workers, engine, force, watcher()) as context:
+    A process that only has a share of somebody else's run does it, and the command ends.
+    """
+    from dolma_pipe.cli.progress import watcher
+    from dolma_pipe.engine.choice import served
+    from dolma_pipe.passes.prepare import prepared, root_of
+
+    if served(engine, root_of(recipe, work)):
+        click.get_current_context().exit()
+    with prepared(recipe, work, engine, force, watcher()) as context:
         yield context
 
 

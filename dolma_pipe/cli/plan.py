@@ -1,6 +1,7 @@
 """`dolma-pipe plan`: what the mix will be, before anything of it is written."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from dolma_pipe.cli.options import (
     recipe_argument,
     work_option,
 )
+
+if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
 
 
 @click.command("plan")
@@ -23,8 +27,7 @@ from dolma_pipe.cli.options import (
 def command(
     recipe: Path,
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
     force: bool,
     buckets: bool,
     as_json: bool,
@@ -40,7 +43,7 @@ def command(
     from dolma_pipe.run import plan_only
     from dolma_pipe.work import readable_json
 
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         planned = plan_only(context)
     click.echo(readable_json(planned) if as_json else plan_told(planned, buckets=buckets))
     fail_if_incomplete({key: failure.text for key, failure in context.failed.items()})

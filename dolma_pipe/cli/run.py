@@ -14,6 +14,7 @@ from dolma_pipe.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
     from dolma_pipe.passes.context import Context
     from dolma_pipe.report.summary import Summary
 
@@ -29,7 +30,7 @@ STAGES = ("language", "quality", "content", "dedup", "mix", "tokenize")
 )
 @force_option
 def command(
-    recipe: Path, work: Path | None, workers: int | None, engine: str, stage: str, force: bool
+    recipe: Path, work: Path | None, engine: "EngineChoice", stage: str, force: bool
 ) -> None:
     """Take the documents of RECIPE through all six stages.
 
@@ -37,7 +38,7 @@ def command(
     only what depends on it runs. The same recipe gives the same bytes, whatever the number of
     workers.
     """
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.run import run
 
         summary = run(context, stage)  # type: ignore[arg-type]  # click has checked it

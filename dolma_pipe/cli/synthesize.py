@@ -1,6 +1,7 @@
 """`dolma-pipe synthesize`: tasks below long documents, for long-context training."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from dolma_pipe.cli.options import (
     work_option,
 )
 from dolma_pipe.cli.run import fail_if_incomplete
+
+if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
 
 
 @click.command("synthesize")
@@ -68,8 +72,7 @@ def command(
     max_words: int | None,
     tasks: int,
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
     force: bool,
 ) -> None:
     """Write the long documents of RECIPE with tasks below them to OUT, in dolma's layout.
@@ -79,7 +82,7 @@ def command(
     Every count and excerpt is checked by a second, slower rule. A run that was interrupted goes on
     where it stopped.
     """
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.synthesize import settings_of, synthesize
         from dolma_pipe.report.longtasks import longtasks_table
 

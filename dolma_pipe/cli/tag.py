@@ -1,6 +1,7 @@
 """`dolma-pipe tag`: stages 1 to 3 alone, for one source or all."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from dolma_pipe.cli.options import (
     work_option,
 )
 from dolma_pipe.cli.run import fail_if_incomplete, show
+
+if TYPE_CHECKING:
+    from dolma_pipe.engine.choice import EngineChoice
 
 
 @click.command("tag")
@@ -34,15 +38,14 @@ def command(
     taggers: tuple[str, ...],
     score_all: bool,
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: "EngineChoice",
     force: bool,
 ) -> None:
     """Tag and filter the documents of RECIPE: attributes/ and curated/ in the work directory.
 
     Scores that stand in attributes/ and still hold are used, not made again.
     """
-    with opened(recipe, work, workers, engine, force) as context:
+    with opened(recipe, work, engine, force) as context:
         from dolma_pipe.run import tag
 
         summary = tag(context, sources, taggers, score_all)

@@ -1,32 +1,17 @@
 """The local engine: processes on this machine. A worker killed with -9 does not end the run."""
 
-import importlib
 import os
 import signal
 import threading
-import time
-import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any
 
 from dolma_pipe.engine.base import Engine, Failure, Outcome, Task
-from dolma_pipe.engine.peak import peak_bytes, reset_peak
-from dolma_pipe.errors import UserError
-
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    "RAYON_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-"""One thread a worker: the engine decides how many workers."""
+from dolma_pipe.engine.calling import ONE_THREAD, call
 
 
 class LocalEngine(Engine):
@@ -136,27 +121,4 @@ def _killed(task: Task, attempt: int) -> Outcome:
 
 
 def _call(function: str, task: Task, attempt: int) -> Outcome:
-    """In the worker: whatever the function raises becomes an outcome."""
-    peak_of = reset_peak()
-    started, cpu_started = time.perf_counter(), time.process_time()
-    value: Any = None
-    error: Failure | None = None
-    try:
-        module, name = function.split(":")
-        value = getattr(importlib.import_module(module), name)(task.args)
-    except UserError as user_error:
-        error = Failure("user", str(user_error))
-    except (Exception, SystemExit):  # the border of a task: told, never swallowed
-        error = Failure("bug", traceback.format_exc())
-    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
-    return Outcome(
-        key=task.key,
-        value=value,
-        error=error,
-        attempt=attempt,
-        seconds=seconds,
-        cpu_seconds=cpu_seconds,
-        where=f"pid {os.getpid()}",
-        peak_bytes=peak_bytes(peak_of),
-        peak_of=peak_of,
-    )
+    return call(function, task, attempt, f"pid {os.getpid()}")

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from dolma_pipe.engine.base import Task, succeed
+from dolma_pipe.engine.choice import EngineChoice, new_engine
 from dolma_pipe.errors import InputError, RecipeError
 from dolma_pipe.kernels.jit import F64
 from dolma_pipe.manifest import read_record
@@ -15,7 +16,6 @@ from dolma_pipe.mix_settings import LENGTH, Curve, MixSettings
 from dolma_pipe.mixer import times
 from dolma_pipe.mixture.frozen import Grouping
 from dolma_pipe.passes.mix import source_tasks
-from dolma_pipe.passes.prepare import new_engine
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.stages.mix.divide import reach_of
 from dolma_pipe.stages.mix.documents import SourceTask
@@ -84,7 +84,7 @@ def encoded_stock(
     tasks = source_tasks(recipe, work, recipe.inputs())
     for task in tasks:
         _check_encoded(task)
-    engine = new_engine("local", None)
+    engine = new_engine(EngineChoice(), work.root)
     try:
         asked = [Task(task.name, dict(msgspec.to_builtins(task))) for task in tasks]
         measured = succeed(engine.map("dolma_pipe.stages.mix.supply:measure_source", asked))

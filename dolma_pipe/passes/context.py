@@ -47,16 +47,18 @@ class Context:
     timings: list[dict[str, Any]] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
 
-    def map(self, what: str, function: str, tasks: list[Task], done: int = 0) -> Iterator[Outcome]:
-        """Run tasks under watch; times are noted for timings.json."""
+    def map(
+        self, what: str, function: str, tasks: list[Task], done: int = 0, **needs: Any
+    ) -> Iterator[Outcome]:
+        """Run tasks under watch, with what they need as Engine.map has it; times are noted."""
         self.watch.begin(what, len(tasks) + done, done)
         try:
-            yield from self._outcomes(what, function, tasks)
+            yield from self._outcomes(what, self.engine.map(function, tasks, **needs))
         finally:
             self.watch.end()
 
-    def _outcomes(self, what: str, function: str, tasks: list[Task]) -> Iterator[Outcome]:
-        for outcome in self.engine.map(function, tasks):
+    def _outcomes(self, what: str, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        for outcome in outcomes:
             self.watch.advance()
             self.timings.append(
                 {
@@ -91,13 +93,14 @@ class WatchedEngine(Engine):
         function: str,
         tasks: Iterable[Task],
         *,
-        cpus: int = 1,  # noqa: ARG002  asked of the engine when it schedules by it
-        memory: int | None = None,  # noqa: ARG002
-        gpus: int = 0,  # noqa: ARG002
-        retries: int = 3,  # noqa: ARG002
+        cpus: int = 1,
+        memory: int | None = None,
+        gpus: int = 0,
+        retries: int = 3,
     ) -> Iterator[Outcome]:
-        step = function.partition(":")[2].replace("_", " ")
-        return self._context.map(f"{self._stage}: {step}", function, list(tasks))
+        name = f"{self._stage}: {function.partition(':')[2].replace('_', ' ')}"
+        needs: dict[str, Any] = {"cpus": cpus, "memory": memory, "gpus": gpus, "retries": retries}
+        return self._context.map(name, function, list(tasks), 0, **needs)
 
     def close(self) -> None:
         self._context.engine.close()

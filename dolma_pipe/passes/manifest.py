@@ -9,7 +9,7 @@ from dolma_pipe import __version__
 from dolma_pipe.assets import asset_hash
 from dolma_pipe.manifest import code_fingerprint
 from dolma_pipe.passes.context import Context
-from dolma_pipe.work import write_json
+from dolma_pipe.work import read_bytes, write_json
 
 
 class _Record(msgspec.Struct):
@@ -48,7 +48,7 @@ def _record(context: Context, stage: str, key: str) -> dict[str, Any] | None:
     As text: of thousands of shards nothing is made that is only written again.
     """
     try:
-        record = _decoder.decode(context.work.record(stage, key).read_bytes())
+        record = _decoder.decode(read_bytes(context.work.record(stage, key)))
     except (OSError, msgspec.DecodeError):
         return None
     told: dict[str, Any] = {"fingerprint": record.fingerprint, "outputs": record.outputs}

@@ -1,16 +1,14 @@
 """Before a run: the recipe checked, the assets there, the work directory ours alone."""
 
 import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dolma_pipe.assets import asset_path
-from dolma_pipe.engine.base import Engine
-from dolma_pipe.engine.local import LocalEngine
-from dolma_pipe.errors import RecipeError, UserError, WorkError
+from dolma_pipe.engine.choice import EngineChoice, new_engine
+from dolma_pipe.errors import RecipeError, WorkError
 from dolma_pipe.kernels.jit import is_compiled
 from dolma_pipe.passes.context import Context, Watch
 from dolma_pipe.recipe import Recipe
@@ -28,8 +26,7 @@ LOCK = ".lock"
 def prepared(
     recipe_path: Path,
     work: Path | None,
-    workers: int | None,
-    engine: str,
+    engine: EngineChoice,
     force: bool,
     watch: Watch,
     change: Callable[[Recipe], Recipe] | None = None,
@@ -54,7 +51,7 @@ def prepared(
             watch.say("compiling kernels: only on the first run of this version, a minute or so")
         if recipe.dedup_index:
             check_probes(recipe.dedup_index)
-        running = new_engine(engine, workers)
+        running = new_engine(engine, root)
         context = Context(recipe, Work(root), running, watch, force)
         started = time.perf_counter()
         try:
@@ -68,17 +65,9 @@ def prepared(
         _tidy(context, started)
 
 
-def new_engine(name: str, workers: int | None) -> Engine:
-    """The engine of a name; without a number as many workers as this process may use cores."""
-    if name != "local":
-        raise UserError(f"unknown engine '{name}' (known: local)")
-    return LocalEngine(workers or _cores())
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def root_of(recipe_path: Path, work: Path | None) -> Path:
+    """The work directory of a run: the one that is asked for, or work/NAME."""
+    return work or Path("work") / read_recipe(recipe_path).name
 
 
 def _tidy(context: Context, started: float) -> None:

@@ -3,7 +3,7 @@ and AWS_ENDPOINT_URL in the usual places; botocore tries again with backoff."""
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dolma_pipe.errors import MissingExtra, StoreError, WorkError
 from dolma_pipe.store.base import Content, Stamp, Store
-from dolma_pipe.store.refusals import is_missing, reason
+from dolma_pipe.store.refusals import MEANINGS, is_missing, is_taken, reason
 
 ATTEMPTS = 6
 """With the waits of botocore's standard mode some 15 s until a store counts as dead, unless the
@@ -19,6 +19,8 @@ environment has AWS_MAX_ATTEMPTS or AWS_RETRY_MODE."""
 PIECE = 8 << 20
 """Of a multipart upload; boto3 takes larger ones where 10,000 are not enough."""
 UPLOADS_AT_ONCE = 4
+DELETED_AT_ONCE = 1000
+"""The most that DeleteObjects takes."""
 SHA256 = "sha256"
 """Metadata of each object: what is in it is known without fetching it, whatever its etag is."""
 
@@ -78,6 +80,43 @@ class Bucket(Store):
     def delete(self, name: str) -> None:
         with self._asked(name) as client:
             client.delete_object(Bucket=self._bucket, Key=self._prefix + name)
+
+    def delete_all(self, names: Sequence[str]) -> None:
+        """Remove many files, as many as there are."""
+        for some in (names[i : i + DELETED_AT_ONCE] for i in range(0, len(names), DELETED_AT_ONCE)):
+            objects = [{"Key": self._prefix + name} for name in some]
+            with self._asked(some[0]) as client:
+                answer = client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+                )
+            for refused in answer.get("Errors", ()):
+                told = MEANINGS.get(refused["Code"], refused["Code"])
+                raise StoreError(f"{self.place}/{refused['Key'][len(self._prefix) :]}: {told}")
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Store a small file that is not there yet (If-None-Match: *); False where it is."""
+        from botocore.exceptions import ClientError
+
+        with self._asked(name) as client:
+            try:
+                client.put_object(
+                    Bucket=self._bucket, Key=self._prefix + name, Body=content, IfNoneMatch="*"
+                )
+            except ClientError as error:
+                if not is_taken(error):
+                    raise
+                return False
+        return True
+
+    def read_range(self, name: str, start: int, size: int) -> bytes | None:
+        """Some bytes of a file, fewer at its end; None where it is not there."""
+        if size == 0:
+            return b""
+        with self._asked(name) as client, _or_none() as found:
+            wanted = f"bytes={start}-{start + size - 1}"
+            answer = client.get_object(Bucket=self._bucket, Key=self._prefix + name, Range=wanted)
+            found.append(answer["Body"].read())
+        return found[0] if found else None
 
     def remove_unfinished(self, folder: str) -> None:
         """Uploads in pieces that were never finished: nobody sees them, somebody pays for them.

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dolma_pipe.atomic import TEMPORARY, atomic_write, remove_temporaries
 from dolma_pipe.errors import StoreError, WorkError
 from dolma_pipe.store.base import Content, Stamp, Store
-from dolma_pipe.work import TEMPORARY, atomic_write, remove_temporaries
 
 PIECE = 1 << 20
 

@@ -29,6 +29,11 @@ def is_missing(error: Exception) -> bool:
     return _code(error) in ("404", "NoSuchKey")
 
 
+def is_taken(error: Exception) -> bool:
+    """Whether a conditional write was refused: something is there, or is just being written."""
+    return _code(error) in ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+
+
 def reason(error: Exception) -> str:
     """Why botocore or boto3 has failed."""
     from botocore import exceptions

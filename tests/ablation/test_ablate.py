@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: no model ca
 from dolma_pipe.ablation import settings, training  # noqa: E402
 from dolma_pipe.ablation.settings import Scale  # noqa: E402
 from dolma_pipe.cli.ablate import command  # noqa: E402
+from dolma_pipe.engine.choice import EngineChoice  # noqa: E402
 from dolma_pipe.errors import UserError  # noqa: E402
 from dolma_pipe.passes import prepare  # noqa: E402
 from dolma_pipe.passes.context import Nobody  # noqa: E402
@@ -152,7 +153,7 @@ def arrays_of_good_text() -> Path:
     Path("good.yaml").write_text(
         "name: good\nsources: {good: {documents: good/*.zst}}\n" + tokenize
     )
-    with prepare.prepared(Path("good.yaml"), None, 1, "local", False, Nobody()) as context:
+    with prepare.prepared(Path("good.yaml"), None, EngineChoice(), False, Nobody()) as context:
         run(context)
     return Path("work/good/tokens")
 

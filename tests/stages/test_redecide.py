@@ -17,6 +17,7 @@ import pytest
 
 from dolma_pipe import run as passes
 from dolma_pipe.engine.base import Engine, Outcome, Task
+from dolma_pipe.engine.choice import EngineChoice
 from dolma_pipe.manifest import InputHashes
 from dolma_pipe.passes import prepare
 from dolma_pipe.passes.context import Context, Nobody
@@ -157,7 +158,9 @@ def _told(
     root: Path, work: str, force: bool, act: Callable[[Context], object]
 ) -> dict[str, list[str]]:
     scored(root)
-    with prepare.prepared(root / "mix.yaml", root / work, 1, "local", force, Nobody()) as context:
+    with prepare.prepared(
+        root / "mix.yaml", root / work, EngineChoice(), force, Nobody()
+    ) as context:
         act(context)
     return scored(root)
 

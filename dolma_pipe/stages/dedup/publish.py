@@ -21,7 +21,7 @@ from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, read_group_deci
 from dolma_pipe.stages.dedup.ids import read_ids
 from dolma_pipe.stages.dedup.kept_ids import read_kept_ids
 from dolma_pipe.stages.dedup.plan import Plan, load
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import atomic_write, here
 
 EXCERPT = 160
 """Code points of a text that the report shows."""
@@ -102,7 +102,7 @@ def publish_shard(args: dict[str, Any]) -> dict[str, Any]:
     out = plan.work.indexed(key) if indexed else plan.work.removed(key)
     with atomic_write(out) as file:
         file.write(removed.data)
-    lost, cut_bytes, hashes = 0, 0, [content_hash(str(out))]
+    lost, cut_bytes, hashes = 0, 0, [content_hash(str(here(out)))]
     if not indexed:
         lost = int(plan.whole_lengths(shard)[removed != 0].sum())
     if args["cuts"]:
@@ -110,7 +110,7 @@ def publish_shard(args: dict[str, Any]) -> dict[str, Any]:
         cuts = without(cuts, removed != 0)
         write_cuts(plan.work.cuts(key), cuts)
         cut_bytes = int(cuts.lengths().sum())
-        hashes.append(content_hash(str(plan.work.cuts(key))))
+        hashes.append(content_hash(str(here(plan.work.cuts(key)))))
     if args["plans"]:
         publish_annotations([load(path) for path in args["plans"]], shard)
     documents = np.bincount(removed, minlength=args["entries"] + 1).tolist()

@@ -1,0 +1,54 @@
+"""Which engine runs the tasks, as the command line says it."""
+
+import os
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from dolma_pipe.engine.array import ArrayEngine, member, serve
+from dolma_pipe.engine.base import Engine
+from dolma_pipe.engine.local import LocalEngine
+from dolma_pipe.errors import UserError
+
+EngineName = Literal["local", "array"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+
+
+class EngineChoice(NamedTuple):
+    """workers: processes on this machine, None for one a core. address: of a cluster that runs."""
+
+    name: str = "local"
+    workers: int | None = None
+    address: str | None = None
+
+
+def new_engine(choice: EngineChoice, root: Path) -> Engine:
+    """The engine of a run in the work directory root."""
+    local = LocalEngine(choice.workers or cores())
+    if choice.name == "local":
+        return local
+    if choice.name == "array":
+        me = member()
+        if me.rank:
+            raise UserError(f"rank {me.rank} has no share of this command: start it as one process")
+        return ArrayEngine(me, local, root)
+    raise UserError(f"unknown engine '{choice.name}' (known: {', '.join(ENGINES)})")
+
+
+def served(choice: EngineChoice, root: Path) -> bool:
+    """Do the share of this process of somebody else's run, to its end; False where it is the one
+    that drives the run."""
+    if choice.name != "array" or (me := member()).rank == 0:
+        return False
+    local = LocalEngine(choice.workers or cores())
+    try:
+        serve(me, local, root)
+    finally:
+        local.close()
+    return True
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
