@@ -55,6 +55,11 @@ class Corpus:
     def bytes(self) -> int:
         return size_of(self.texts)
 
+    @property
+    def shards(self) -> int:
+        """Files."""
+        return sum(map(len, self.sources.values()))
+
     def spread(self, megabytes: float) -> list[str]:
         """Documents evenly spread over the corpus, of about so many megabytes together."""
         return self.texts[:: max(1, round(self.bytes / (megabytes * 1e6)))]

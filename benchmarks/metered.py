@@ -20,11 +20,15 @@ import msgspec
 import xxhash
 
 from dolma_pipe.engine.base import Engine, Outcome, Task
+from dolma_pipe.engine.choice import EngineChoice, new_engine
+from dolma_pipe.engine.peak import peak_bytes
 from dolma_pipe.errors import UserError
 from dolma_pipe.passes.context import Context, Nobody
-from dolma_pipe.passes.prepare import new_engine, prepared
+from dolma_pipe.passes.prepare import prepared
 from dolma_pipe.run import run
 from dolma_pipe.work import read_json
+
+STATUS = Path("/proc/self/status")
 
 EVERY = 50
 """Tasks between two looks at the memory of the driver."""
@@ -102,9 +106,9 @@ class Ran(msgspec.Struct):
         return self.driver + sum(step.cpu for step in self.steps)
 
     def fifth(self, last: bool) -> int:
-        """Peak bytes of the driver (PSS) in the first or last fifth of the tasks."""
+        """Peak resident bytes of the driver in the first or last fifth of the tasks."""
         end = self.looks[-1].done
-        within = [k.pss for k in self.looks if (k.done >= 0.8 * end if last else k.done <= end / 5)]
+        within = [k.rss for k in self.looks if (k.done >= 0.8 * end if last else k.done <= end / 5)]
         return max(within)
 
 
@@ -212,8 +216,8 @@ def memory() -> tuple[int, int]:
 
 
 def _peak() -> int:
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most << 10
+    """Without what the parent had when it forked, where the system can tell."""
+    return peak_bytes("task" if STATUS.exists() else "worker")
 
 
 def run_here(request: Request) -> Ran:
@@ -222,7 +226,8 @@ def run_here(request: Request) -> Ran:
     started, cpu = time.perf_counter(), time.process_time()
     work = Path(request.work)
     files: dict[str, Step] = {}
-    with prepared(Path(request.recipe), work, request.workers, request.engine, False, watch) as own:
+    choice = EngineChoice(request.engine, request.workers)
+    with prepared(Path(request.recipe), work, choice, False, watch) as own:
         if request.files:
             watched = Metered(own.engine)
             own.engine, files = watched, watched.steps
@@ -263,7 +268,8 @@ def _steps(context: Context, files: dict[str, Step]) -> list[Step]:
     for function, found in files.items():
         name = function.partition(":")[2].replace("_", " ")
         of = {"curate shard": "curate", "encode shard": "encode", "assemble part": "assemble"}
-        alike = [s for s in steps.values() if s.name == of.get(name) or s.name.endswith(f": {name}")]
+        ends = of.get(name, f": {name}")
+        alike = [step for step in steps.values() if step.name.endswith(ends)]
         if alike:  # of a step of several entries: by their tasks
             tasks = sum(step.tasks for step in alike)
             for step in alike:
@@ -291,7 +297,7 @@ def _size(folder: Path) -> int:
 def idle_here(idle: Idle) -> list[float]:
     """Wall seconds of each round of tasks that do nothing; workers have started."""
     tasks = [Task(str(number), {"number": number}) for number in range(idle.tasks)]
-    engine, rounds = new_engine(idle.engine, idle.workers), []
+    engine, rounds = new_engine(EngineChoice(idle.engine, idle.workers), Path()), []
     try:
         for given in [tasks[: 8 * idle.workers], *[tasks] * idle.rounds]:
             started = time.perf_counter()

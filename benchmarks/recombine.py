@@ -17,6 +17,7 @@ import zstandard
 
 from benchmarks.corpus import Corpus
 from dolma_pipe.engine.base import Engine, Task, succeed
+from dolma_pipe.errors import InputError
 from dolma_pipe.work import atomic_write
 
 SHORTEST, LONGEST = 30, 200
@@ -80,7 +81,10 @@ def sentences(texts: Iterable[str]) -> list[str]:
 
 
 def write_pools(corpus: Corpus, folder: Path) -> dict[str, Path]:
-    """The sentences of each source, a file each; sources with few are left out."""
+    """The sentences of each source, a file each; sources with few are left out.
+
+    Raises InputError where none has enough.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     pools = {}
     for source in corpus.sources:
@@ -89,6 +93,8 @@ def write_pools(corpus: Corpus, folder: Path) -> dict[str, Path]:
             pools[source] = folder / f"{source}.json"
             kept = found[:: max(1, len(found) // POOL)]
             pools[source].write_bytes(msgspec.json.encode(kept))
+    if not pools:
+        raise InputError(f"{corpus.folder}: no source has {FEWEST:,} sentences to recombine")
     return pools
 
 

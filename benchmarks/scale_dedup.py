@@ -1,6 +1,6 @@
 """Cost a document of deduplication against the number of documents, step by step.
 
-python -m benchmarks.scale_dedup FOLDER WORKERS CORPUS   deduplicates Corpus (JSON), prints what it cost
+python -m benchmarks.scale_dedup FOLDER WORKERS CORPUS   deduplicates Corpus (JSON), prints costs
 """
 
 import importlib
@@ -149,6 +149,12 @@ def told(results: Sequence[Result], hostile: Mapping[str, Result]) -> str:
         f"### deduplication, cost against documents\n\n{INTRODUCTION}\n{table(head, rows)}\n\n"
         f"Hostile corpora:\n\n{table(columns, more)}\n"
     )
+
+
+def measured_all() -> str:
+    """Every size and every hostile corpus: the section of RESULTS.md."""
+    hostile = {name: run_apart(corpus) for name, corpus in HOSTILE.items()}
+    return told(list(growing()), hostile)
 
 
 def _row(result: Result) -> list[str]:
