@@ -198,20 +198,16 @@ def _near_copies(size: float, documents: float, near: NearCopies) -> Line:
 
 
 def told(bills: Sequence[Bill], prices: Prices = Prices()) -> str:  # noqa: B008  frozen
-    """Stages as rows, sizes as columns, then what they have in common."""
-    heads = [f"{b.tokens / T:g}T tokens" for b in bills]
-    stages = []
-    for place, line in enumerate(bills[0].lines):
-        cells = [_cells(b.lines[place]) for b in bills]
-        stages.append([line.name, *(cell for row in cells for cell in row)])
-    total = [
-        (b.sum("hours"), b.sum("read"), b.sum("written"), b.sum("gets"), b.sum("puts"))
-        for b in bills
-    ]
-    stages.append(["**all**", *(cell for row in total for cell in _figures(*row))])
-    columns = ("core-h", "TB read", "TB written", "GET", "PUT")
-    head = ["stage", *(f"{name}: {column}" for name in heads for column in columns)]
-    return f"{table(head, stages)}\n\n{table(['', *heads], _common(bills, prices))}"
+    """The stages of each size, then what they have in common side by side."""
+    columns = ("core-hours", "TB read", "TB written", "GET", "PUT")
+    fields = ("hours", "read", "written", "gets", "puts")
+    tables = []
+    for one in bills:
+        rows = [[n.name, *_figures(*(getattr(n, field) for field in fields))] for n in one.lines]
+        rows.append(["**all**", *_figures(*map(one.sum, fields))])
+        tables.append(table((f"{one.tokens / T:g}T tokens", *columns), rows))
+    heads = [f"{one.tokens / T:g}T tokens" for one in bills]
+    return "\n\n".join([*tables, table(["", *heads], _common(bills, prices))])
 
 
 def _common(bills: Sequence[Bill], prices: Prices) -> list[list[str]]:
@@ -262,10 +258,6 @@ def _common(bills: Sequence[Bill], prices: Prices) -> list[list[str]]:
         ),
     ]
     return rows
-
-
-def _cells(line: Line) -> list[str]:
-    return _figures(line.hours, line.read, line.written, line.gets, line.puts)
 
 
 def _figures(hours: float, read: float, written: float, gets: float, puts: float) -> list[str]:

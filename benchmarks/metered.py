@@ -37,8 +37,8 @@ FOLDERS = ("curated", "attributes", "dedup", "encoded", "mix", "tokens", "record
 
 
 class Request(msgspec.Struct, frozen=True):
-    """files: whether every step tells its bytes and files; it costs a tenth of a millisecond a
-    task."""
+    """files: whether every step tells its bytes, and its files in the folder of the work directory;
+    it costs a tenth of a millisecond a task."""
 
     recipe: str
     work: str
@@ -117,17 +117,19 @@ class NotMeasured(Exception):
 
 
 class Metered(Engine):
-    """Another engine, whose tasks tell bytes and files."""
+    """Another engine, whose tasks tell bytes, and files below a folder."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine = engine
+        self._folder = str(folder)
         self.steps: dict[str, Step] = {}
 
     def slots(self) -> int:
         return self._engine.slots()
 
     def map(self, function: str, tasks: Iterable[Task], **given: Any) -> Iterator[Outcome]:
-        wrapped = [Task(t.key, {"function": function, "args": t.args}, t.weight) for t in tasks]
+        common = {"function": function, "folder": self._folder}
+        wrapped = [Task(t.key, {**common, "args": t.args}, t.weight) for t in tasks]
         step = self.steps.setdefault(function, Step(function))
         for outcome in self._engine.map("benchmarks.metered:metered", wrapped, **given):
             if outcome.error is None:
@@ -145,7 +147,8 @@ def metered(args: dict[str, Any]) -> tuple[Any, int, int, int, int]:
     """Task: another task; bytes read and written, files opened and made."""
     module, _, name = args["function"].partition(":")
     function = getattr(importlib.import_module(module), name)
-    counts, before, files = _opens(), _moved(), tuple(_opens())
+    counts = _opens(args["folder"])
+    before, files = _moved(), tuple(counts)
     value = function(args["args"])
     after = _moved()
     return (
@@ -169,14 +172,12 @@ def _moved() -> tuple[int, int]:
 
 
 @cache
-def _opens() -> list[int]:
-    """Counts of data files opened and made in this process, from now on."""
+def _opens(folder: str) -> list[int]:
+    """Counts of files below a folder that this process opens and makes, from now on."""
     counts = [0, 0]
 
     def count(event: str, args: tuple[Any, ...]) -> None:
-        if event != "open" or not isinstance(args[0], str | Path):
-            return
-        if not str(args[0]).startswith(("/proc", sys.prefix)) and ".py" not in str(args[0]):
+        if event == "open" and str(args[0]).startswith(folder):
             counts[bool(args[2] & (os.O_WRONLY | os.O_RDWR))] += 1
 
     sys.addaudithook(count)
@@ -229,7 +230,7 @@ def run_here(request: Request) -> Ran:
     choice = EngineChoice(request.engine, request.workers)
     with prepared(Path(request.recipe), work, choice, False, watch) as own:
         if request.files:
-            watched = Metered(own.engine)
+            watched = Metered(own.engine, work.parent)
             own.engine, files = watched, watched.steps
         summary = run(own)
     wall, driver = time.perf_counter() - started, time.process_time() - cpu

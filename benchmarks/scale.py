@@ -194,7 +194,7 @@ def constants_of(ran: Ran, start: Ran, shards: int, base: int, each: float) -> C
         stages[name] = Stage(
             name,
             so_far.cpu + max(step.cpu - (had.cpu if had else 0), 0),
-            so_far.read + step.read,
+            so_far.read + max(step.read - (had.read if had else 0), 0),
             so_far.written + step.written,
             so_far.opened + (step.opened if many else 0),
             so_far.made + (step.made if many else 0),

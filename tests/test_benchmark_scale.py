@@ -104,7 +104,7 @@ def test_a_task_tells_its_bytes_and_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a" * 5000)
     args = {"from": str(tmp_path / "a"), "to": str(tmp_path / "b")}
     value, read, written, opened, made = metered(
-        {"function": "tests.test_benchmark_scale:writes", "args": args}
+        {"function": "tests.test_benchmark_scale:writes", "args": args, "folder": str(tmp_path)}
     )
     assert (value, opened, made) == (10_000, 1, 1)
     assert written == 10_000
@@ -131,8 +131,8 @@ def test_memory_of_the_driver_is_compared_between_fifths() -> None:
 
 
 def test_constants_are_without_start_up() -> None:
-    start = ran(steps=[Step("curate", 2, 3.0)])
-    steps = [Step("curate", 4, 10.0, 5, 100, 50, 8, 12), Step("dedup 1 exact: group equal", 1, 2.0)]
+    start = ran(steps=[Step("curate", 2, 3.0, read=40)])
+    steps = [Step("curate", 4, 10.0, 5, 140, 50, 8, 12), Step("dedup 1 exact: group equal", 1, 2.0)]
     steps[1].written = steps[1].opened = 9
     steps.append(Step("dedup: publish shard", 4, 1.0, 3, 1, 2, 3, 4))
     found = constants_of(ran(driver=3.0, steps=steps), start, 4, 200, 25.0)
