@@ -17,6 +17,7 @@ from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.shard import BATCH_BYTES
 from dolma_pipe.stream import ByteStream, Damaged, read_lines
+from dolma_pipe.work import address, here
 
 
 class Texts(NamedTuple):
@@ -41,11 +42,13 @@ _decode = msgspec.json.Decoder(_Text).decode
 def read_curated_lines(path: Path | str) -> Iterator[bytes]:
     """The lines of a curated shard, row by row. Raises WorkError where it is damaged."""
     try:
-        for line in read_lines(ByteStream(str(path)), sys.maxsize):
+        for line in read_lines(ByteStream(str(here(path))), sys.maxsize):
             assert line.content is not None  # nothing is longer than that
             yield line.content
     except Damaged as damage:
-        raise WorkError(f"{path} is damaged ({damage}): remove it and run again") from None
+        raise WorkError(
+            f"{address(Path(path))} is damaged ({damage}): remove it and run again"
+        ) from None
 
 
 def read_texts(
@@ -72,7 +75,7 @@ def read_texts(
         if row is None:
             return
     if row is not None:
-        raise WorkError(f"{path} has no row {row}: remove it and run again")
+        raise WorkError(f"{address(Path(path))} has no row {row}: remove it and run again")
 
 
 def _texts(rows: I64, held: list[bytes], cuts: Cuts | None, messages: bool) -> Texts:

@@ -8,6 +8,7 @@ import msgspec
 
 from dolma_pipe.entries import METHODS, Entry
 from dolma_pipe.errors import RecipeError, WorkError
+from dolma_pipe.work import address, files_below, read_bytes
 
 FORMAT = 1
 """Of the files. What keys and sets hold is watched over by Description.probes."""
@@ -81,21 +82,31 @@ def settled_entries(entries: Sequence[Entry]) -> int:
 def read_index(root: str) -> Description:
     """Raises WorkError where there is no whole index."""
     files = IndexFiles(root)
+    told = address(files.root)
     try:
-        encoded = files.description.read_bytes()
+        encoded = read_bytes(files.description)
         made_by = msgspec.json.decode(encoded, type=dict[str, Any])
         if made_by.get("format") != FORMAT:
-            raise WorkError(f"{root} is an index of another format: make it again")
+            raise WorkError(f"{told} is an index of another format: make it again")
         described = msgspec.json.decode(encoded, type=Description)
-        for name, size in described.files.items():
-            if (files.root / name).stat().st_size != size:
-                raise WorkError(f"{root} is damaged: {name} has not the size it had")
-    except FileNotFoundError as error:
-        missing = str(error.filename).removeprefix(f"{root}/")
-        raise WorkError(f"{root} is no finished index: {missing} is missing") from None
+        _check_files(files, described)
+    except FileNotFoundError:
+        missing = files.description.name
+        raise WorkError(f"{told} is no finished index: {missing} is missing") from None
     except (OSError, msgspec.DecodeError) as error:
-        raise WorkError(f"{root} cannot be read as an index: {error}") from None
+        raise WorkError(f"{told} cannot be read as an index: {error}") from None
     return described
+
+
+def _check_files(files: IndexFiles, described: Description) -> None:
+    """All of them are there, as long as they were. Raises WorkError."""
+    there = files_below(files.root)
+    for name, size in described.files.items():
+        found = there.get(files.root / name)
+        if found is None:
+            raise WorkError(f"{address(files.root)} is no finished index: {name} is missing")
+        if found != size:
+            raise WorkError(f"{address(files.root)} is damaged: {name} has not the size it had")
 
 
 def check_indexable(entries: Sequence[Entry]) -> None:

@@ -2,8 +2,10 @@
 that hold them."""
 
 import hashlib
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,23 @@ import xxhash
 
 from dolma_pipe.errors import InputError
 from dolma_pipe.stream import READ, open_binary
-from dolma_pipe.work import Work, here, json_file, remove, size_of, write_json, write_new
+from dolma_pipe.work import (
+    AT_ONCE,
+    Work,
+    files_below,
+    is_remote,
+    json_file,
+    read_all,
+    read_bytes,
+    remove_all,
+    size_of,
+    sizes_below,
+    write_json,
+    write_new,
+)
+
+FEW = 32
+"""Outputs of a task on an object store: of more, folders are listed, not each asked for."""
 
 NOT_IN_FINGERPRINTS = ("ablation", "cli", "learn", "mixture", "report", "sample", "train")
 """Parts of the package that no output depends on."""
@@ -65,26 +83,125 @@ def done(work: Work, stage: str, key: str, expected: str) -> Record | None:
 def read_record(work: Work, stage: str, key: str) -> Record | None:
     """The record of a task, whatever its fingerprint; None where none can be read."""
     try:
-        return msgspec.json.decode(here(work.record(stage, key)).read_bytes(), type=Record)
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return _decoded(read_bytes(work.record(stage, key)))
+    except OSError:
         return None
 
 
-def withdraw_record(work: Work, stage: str, key: str) -> None:
-    """Before outputs are written anew: a kill between them and their record must not leave the old
-    record valid, since sizes may be equal.
-    """
-    remove(work.record(stage, key))
+def _decoded(content: bytes | None) -> Record | None:
+    if content is None:
+        return None
+    try:
+        return msgspec.json.decode(content, type=Record)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
 
 
 def write_record(
     work: Work, stage: str, key: str, expected: str, outputs: Iterable[Path], counts: dict[str, Any]
 ) -> Record:
-    """Commit a task: from now on it is done."""
-    sizes = {path.relative_to(work.root).as_posix(): size_of(path) for path in outputs}
-    record = Record(expected, sizes, counts)
+    """Commit a task: from now on it is done. Its record was withdrawn before its outputs were
+    written. Raises WorkError where somebody else has written another meanwhile."""
+    record = Record(expected, _sizes(work, list(outputs)), counts)
     write_new(work.record(stage, key), json_file(record))
     return record
+
+
+def _sizes(work: Work, outputs: list[Path]) -> dict[str, int]:
+    places = [path.relative_to(work.root) for path in outputs]
+    if not is_remote(work.root) or len(outputs) <= FEW:
+        return {place.as_posix(): size_of(work.root / place) for place in places}
+    sizes: dict[str, int] = {}
+    for top in dict.fromkeys(place.parts[0] for place in places):
+        inside = [place for place in places if place.parts[0] == top]
+        found = sizes_below(work.root / top, [work.root / place for place in inside])
+        sizes |= {place.as_posix(): size for place, size in zip(inside, found, strict=True)}
+    return sizes
+
+
+Write = Callable[[str, str, str, Iterable[Path], dict[str, Any]], object]
+"""write_record without the work directory."""
+
+
+class Records:
+    """The records of a work directory for who runs in it, alone: on an object store they are listed
+    and fetched once, many at a time, and written in the background. For Work directories here, each
+    is read when it is asked for.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._remote = is_remote(work.root)
+        self._read: dict[str, dict[Path, bytes]] = {}
+        self._sizes: dict[tuple[str, str], dict[Path, int]] = {}
+        self._written: dict[Path, bytes] = {}
+
+    def read(self, stage: str, key: str) -> Record | None:
+        """As read_record."""
+        if not self._remote:
+            return read_record(self._work, stage, key)
+        path = self._work.record(stage, key)
+        return _decoded(self._written.get(path) or self._all(stage).get(path))
+
+    def done(self, stage: str, key: str, expected: str) -> Record | None:
+        """As done."""
+        if not self._remote:
+            return done(self._work, stage, key, expected)
+        record = self.read(stage, key)
+        if record is None or record.fingerprint != expected:
+            return None
+        stands = self._work.record(stage, key) in self._written or self._in_full(stage, record)
+        return record if stands else None
+
+    def withdraw(self, stage: str, keys: Iterable[str]) -> None:
+        """Before outputs are written anew: a kill between them and their records must not leave old
+        records valid, since sizes may be equal.
+        """
+        paths = [self._work.record(stage, key) for key in keys]
+        remove_all(paths)
+        for path in paths:
+            self._read.get(stage, {}).pop(path, None)
+            self._written.pop(path, None)
+
+    @contextmanager
+    def writing(self) -> Iterator[Write]:
+        """What commits tasks; all of them are committed when the block ends well."""
+        if not self._remote:
+            yield partial(write_record, self._work)
+            return
+        waiting: list[Future[None]] = []
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+
+            def later(*record: Any) -> None:
+                while waiting and waiting[0].done():
+                    waiting.pop(0).result()  # what a store refuses once it will refuse again
+                waiting.append(pool.submit(self._write, *record))
+
+            yield later
+            for future in waiting:
+                future.result()
+
+    def _write(
+        self, stage: str, key: str, expected: str, outputs: Iterable[Path], counts: dict[str, Any]
+    ) -> None:
+        record = write_record(self._work, stage, key, expected, outputs, counts)
+        self._written[self._work.record(stage, key)] = json_file(record)
+
+    def _all(self, stage: str) -> dict[Path, bytes]:
+        if stage not in self._read:
+            self._read[stage] = read_all(files_below(self._work.root / "records" / stage))
+        return self._read[stage]
+
+    def _in_full(self, stage: str, record: Record) -> bool:
+        """Whether its outputs stand there; folders are listed once a stage, so that a stage sees
+        what those before it have written."""
+        for place, size in record.outputs.items():
+            top = place.split("/")[0]
+            if (stage, top) not in self._sizes:
+                self._sizes[stage, top] = files_below(self._work.root / top)
+            if self._sizes[stage, top].get(self._work.root / place) != size:
+                return False
+        return True
 
 
 def content_hash(uri: str) -> str:
@@ -109,9 +226,7 @@ class InputHashes:
     def __init__(self, work: Work) -> None:
         self._path = work.root / "input-hashes.json"
         try:
-            self._known = msgspec.json.decode(
-                here(self._path).read_bytes(), type=dict[str, list[str]]
-            )
+            self._known = msgspec.json.decode(read_bytes(self._path), type=dict[str, list[str]])
         except (OSError, msgspec.DecodeError):
             self._known = {}
 

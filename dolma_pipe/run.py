@@ -34,7 +34,7 @@ def run(context: Context, until: Stage = "tokenize") -> Summary:
     if until in FILTER_STAGES:
         context = replace(context, recipe=context.recipe.up_to(until))
     summary = _passes(context, STAGES.index(until))
-    remove_leftovers(context.recipe, context.work)
+    remove_leftovers(context.recipe, context.work, context.records)
     write_run_manifest(context)
     return _reported(context, summary)
 

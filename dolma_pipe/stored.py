@@ -15,6 +15,7 @@ from dolma_pipe.columns import Settled, from_arrow
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import F64, I64, Bool
 from dolma_pipe.tagger import Kind, Spans
+from dolma_pipe.work import address, here
 
 BASE = ("line", "id", "bytes", "dropped_by", "scored")
 """Columns that are not a tagger's."""
@@ -105,9 +106,9 @@ class AttributeFile:
         taggers = self.description.taggers
         self._places = {name: k for k, tagger in enumerate(taggers) for name in tagger.columns}
         if missing := {*BASE, *self._places} - set(schema.names):
-            raise Unusable(f"{path} has no column {min(missing)}: tag again")
+            raise Unusable(f"{address(path)} has no column {min(missing)}: tag again")
         if self._rows != self.description.lines - self.description.quarantined or not groups:
-            raise Unusable(f"{path} has not the rows that it tells of: tag again")
+            raise Unusable(f"{address(path)} has not the rows that it tells of: tag again")
         self.columns: dict[str, Kind] = {
             name: _kind(schema.field(name).type) for name in sorted(self._places)
         }
@@ -124,7 +125,7 @@ class AttributeFile:
         wanted = [*BASE, *(self.columns if columns is None else dict.fromkeys(columns))]
         with self._open() as file:
             if self._told_by(file) != self._told or file.metadata.num_rows != self._rows:
-                raise Unusable(f"{self.path} was written anew just now: ask again")
+                raise Unusable(f"{address(self.path)} was written anew just now: ask again")
             for number in range(file.num_row_groups):
                 rows = file.read_row_group(number, columns=wanted, use_threads=False)
                 yield Group(self.path, rows, self._places)
@@ -132,7 +133,7 @@ class AttributeFile:
     @contextmanager
     def _open(self) -> Iterator[pq.ParquetFile]:
         with _reading(self.path):
-            file = pq.ParquetFile(self.path, page_checksum_verification=True)
+            file = pq.ParquetFile(here(self.path), page_checksum_verification=True)
         with file, _reading(self.path):
             yield file
 
@@ -146,10 +147,10 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise Unusable(f"{path} is not there") from error
+        raise Unusable(f"{address(path)} is not there") from error
     except (OSError, ValueError, pa.ArrowException, msgspec.DecodeError) as error:
         told = next(iter(str(error).splitlines()), "damaged")
-        raise Unusable(f"cannot read {path} ({told}): tag again") from error
+        raise Unusable(f"cannot read {address(path)} ({told}): tag again") from error
 
 
 def _kind(kind: pa.DataType) -> Kind:

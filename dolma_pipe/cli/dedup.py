@@ -69,10 +69,11 @@ def run(
     """Find the duplicates of RECIPE; the word `run` may be left out."""
     with opened(recipe, work, engine, force) as context:
         from dolma_pipe.run import deduplicate_only
+        from dolma_pipe.work import address
 
         summary = deduplicate_only(context, method)
         show(context, summary)
-        told = f"--work {work}" if work else str(recipe)
+        told = f"--work {address(work)}" if work else str(recipe)
         click.echo(f"dedup      dolma-pipe dedup report {told}")
     fail_if_incomplete(summary.failed)
 
@@ -105,7 +106,7 @@ def report(
     from dolma_pipe.errors import UserError
     from dolma_pipe.recipe_file import read_recipe
     from dolma_pipe.report.dedup import read_report
-    from dolma_pipe.work import Work
+    from dolma_pipe.work import Work, here
 
     if recipe is None and work is None:
         raise click.UsageError("give the RECIPE, or its work directory with --work")
@@ -114,8 +115,9 @@ def report(
         checked = read_recipe(recipe)
         work = work or Path("work") / checked.name
     elif work is not None:
-        with suppress(UserError):  # its inputs may have gone: then tokens are not estimated
-            checked = read_recipe(work / "recipe.yaml")
+        with suppress(UserError, FileNotFoundError):
+            # its inputs may have gone: then tokens are not estimated
+            checked = read_recipe(here(work / "recipe.yaml"))
     assert work is not None
     found = read_report(Work(work), checked, method, entry)
     columns = shutil.get_terminal_size((NOT_A_TERMINAL, 24)).columns

@@ -9,6 +9,7 @@ from dolma_pipe.cli.options import (
     engine_options,
     force_option,
     opened,
+    place,
     recipe_argument,
     work_option,
 )
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 @click.command("index", short_help="Keep what later runs need to deduplicate against this one.")
 @recipe_argument
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="The folder of the index."
+    "--out",
+    required=True,
+    type=place,
+    metavar="PATH",
+    help="Folder of the index, or s3://bucket/prefix.",
 )
 @click.option(
     "--new-only",
@@ -45,13 +50,14 @@ def command(
     """
     with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.dedup_index import index
-        from dolma_pipe.passes.prepare import locked
+        from dolma_pipe.passes.locks import locked
+        from dolma_pipe.work import address
 
         with locked(out, "index", "--out"):
             told = index(context, recipe, out, new_only=new_only)
         counts = told.counts
         each = counts["bytes"] / max(1, counts["documents"])
         click.echo(
-            f"index: {out}, {counts['documents']:,} documents, {counts['bytes'] / 1e6:,.1f} MB,"
-            f" {each:,.0f} bytes a document"
+            f"index: {address(out)}, {counts['documents']:,} documents,"
+            f" {counts['bytes'] / 1e6:,.1f} MB, {each:,.0f} bytes a document"
         )

@@ -9,6 +9,7 @@ from dolma_pipe.cli.options import (
     engine_options,
     force_option,
     opened,
+    place,
     recipe_argument,
     work_option,
 )
@@ -25,7 +26,7 @@ def command() -> None:
 
 @command.command("documents")
 @recipe_argument
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=place)
 @work_option
 @engine_options
 @force_option
@@ -39,7 +40,8 @@ def documents(
     """Write the documents that survive stage 4 to DIR, in dolma's layout."""
     with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.export import export_documents
+        from dolma_pipe.work import address
 
         for source, count in export_documents(context, folder).items():
-            click.echo(f"{source}: {count:,} documents in {folder / source / 'documents'}")
+            click.echo(f"{source}: {count:,} documents in {address(folder / source / 'documents')}")
     fail_if_incomplete({key: failure.text for key, failure in context.failed.items()})

@@ -18,8 +18,25 @@ TOKEN_BYTES = "token_bytes.u16"
 """In each folder of token arrays."""
 
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
+
+
+def place(value: str) -> Path:
+    """A folder, or s3://bucket/prefix, which is a Path from then on, too.
+
+    Raises RecipeError for an address that nothing can be written to.
+    """
+    if "://" in value:
+        from dolma_pipe.store import check_place
+
+        check_place(value)
+    return Path(value)
+
+
 work_option = click.option(
-    "--work", type=click.Path(path_type=Path), help="Work directory [default: work/NAME]"
+    "--work",
+    type=place,
+    metavar="PATH",
+    help="Work directory, or s3://bucket/prefix [default: work/NAME]",
 )
 force_option = click.option("--force", is_flag=True, help="Do again what is done already.")
 
@@ -42,7 +59,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--engine",
-            type=click.Choice(["local", "array"]),
+            type=click.Choice(["local", "ray", "array"]),
             default="local",
             show_default=True,
             help="Where tasks run.",

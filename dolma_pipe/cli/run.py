@@ -50,12 +50,13 @@ def show(context: "Context", summary: "Summary") -> None:
     """The table, and where to look."""
     from dolma_pipe.report.summary import pass_times
     from dolma_pipe.report.table import told
+    from dolma_pipe.work import address
 
     click.echo(told(summary, pass_times(context, summary)))
-    root = context.work.root
-    click.echo(f"\nreport     {root / 'report.json'}")
-    if (root / "quarantine").exists() and any(row.quarantined for row in summary.intake):
-        click.echo(f"quarantine {root / 'quarantine'}")
+    root = address(context.work.root)
+    click.echo(f"\nreport     {root}/report.json")
+    if any(row.quarantined for row in summary.intake):
+        click.echo(f"quarantine {root}/quarantine")
     if summary.mix:
         tokenize = context.recipe.tokenize
         place = (tokenize.output if tokenize else None) or root

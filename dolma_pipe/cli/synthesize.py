@@ -9,6 +9,7 @@ from dolma_pipe.cli.options import (
     engine_options,
     force_option,
     opened,
+    place,
     recipe_argument,
     work_option,
 )
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("synthesize")
 @recipe_argument
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=place)
 @click.option("--source", "sources", multiple=True, help="Only this source; may be given again.")
 @click.option(
     "--task",

@@ -6,6 +6,7 @@ from sys import intern
 from typing import Any, Protocol
 
 from dolma_pipe.engine.base import Engine, Failure, Outcome, Task
+from dolma_pipe.manifest import Records
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.work import Work
 
@@ -46,6 +47,10 @@ class Context:
     force: bool = False
     timings: list[dict[str, Any]] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
+    records: Records = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.records = Records(self.work)
 
     def map(
         self, what: str, function: str, tasks: list[Task], done: int = 0, **needs: Any

@@ -17,13 +17,11 @@ from dolma_pipe.inputs import Input
 from dolma_pipe.manifest import (
     InputHashes,
     Record,
+    Records,
+    Write,
     code_fingerprint,
-    done,
     fingerprint,
-    read_record,
     stamp_of,
-    withdraw_record,
-    write_record,
 )
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curated import CuratedInput
@@ -31,7 +29,7 @@ from dolma_pipe.passes.sign import record_signatures
 from dolma_pipe.recipe import Recipe, Source, TaggerUse
 from dolma_pipe.stages.filter import CurateTask, Scores, refuse_changed
 from dolma_pipe.stages.outputs import Curated
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, address
 
 DEFAULT_BAD_LINES = 10
 DEFAULT_BAD_SHARE = 0.001
@@ -97,15 +95,15 @@ def tagger_fingerprint(use: TaggerUse) -> str:
     return fingerprint(code_fingerprint(), use.prefix, use.found.digest, use.settings, assets)
 
 
-def curated_record(work: Work, key: str, expected: str) -> Record | None:
+def curated_record(records: Records, key: str, expected: str) -> Record | None:
     """The record of a shard that need not be curated again, or None.
 
     The size of its attributes depends on which scores an earlier run has left in them: they have a
     record of their own, outside of the promise of same bytes.
     """
-    if done(work, "attributes", key, expected) is None:
+    if records.done("attributes", key, expected) is None:
         return None
-    return done(work, "curate", key, expected)
+    return records.done("curate", key, expected)
 
 
 class _Run:
@@ -139,11 +137,11 @@ class _Run:
 
     def finished(self, source: Source, shard: Input) -> CuratedInput | None:
         """The shard as it was curated by these settings, or None."""
-        work = self.context.work
-        if self.context.force or read_record(work, "curate", shard.key) is None:
+        records = self.context.records
+        if self.context.force or records.read("curate", shard.key) is None:
             return None
         expected = fingerprint(self.settings[source.name], self.hashes.get(shard.uri))
-        record = curated_record(work, shard.key, expected)
+        record = curated_record(records, shard.key, expected)
         if record is None:
             return None
         return CuratedInput(shard, expected, msgspec.convert(record.counts, Curated))
@@ -152,7 +150,7 @@ class _Run:
         """All that a worker has to know; what shards have in common is held once."""
         reading = source.read_as(shard)
         common = self._common(source, reading)
-        recorded = read_record(self.context.work, "curate", shard.key) is not None
+        recorded = self.context.records.read("curate", shard.key) is not None
         own = {
             "key": shard.key,
             "uri": shard.uri,
@@ -192,35 +190,38 @@ class _Run:
         context = self.context
         shards = {shard.key: shard for shard in context.recipe.inputs()}
         stamps = {task.key: stamp_of(shards[task.key].uri) for task in tasks}
-        for task in tasks:
-            for stage in ("curate", "attributes", "sign"):
-                withdraw_record(context.work, stage, task.key)
+        for stage in ("curate", "attributes", "sign"):
+            context.records.withdraw(stage, stamps)
         finished = {}
         scores = Scores()
         function = "dolma_pipe.stages.filter:curate_shard"
-        for outcome in context.map("curate", function, tasks, already):
-            shard = shards[outcome.key]
-            refuse_changed(self.assets)
-            if outcome.error is not None:
-                if outcome.error.kind == "bug":
-                    raise_failure(outcome.key, outcome.error)
-                context.failed[outcome.key] = outcome.error
-                continue
-            context.timings[-1]["scores"] = outcome.value["scores"]
-            scores = _sum(scores, msgspec.convert(outcome.value["scores"], Scores))
-            finished[shard.key] = self._commit(shard, stamps[shard.key], outcome.value["counts"])
+        with context.records.writing() as write:
+            for outcome in context.map("curate", function, tasks, already):
+                shard = shards[outcome.key]
+                refuse_changed(self.assets)
+                if outcome.error is not None:
+                    if outcome.error.kind == "bug":
+                        raise_failure(outcome.key, outcome.error)
+                    context.failed[outcome.key] = outcome.error
+                    continue
+                context.timings[-1]["scores"] = outcome.value["scores"]
+                scores = _sum(scores, msgspec.convert(outcome.value["scores"], Scores))
+                told = outcome.value["counts"]
+                finished[shard.key] = self._commit(write, shard, stamps[shard.key], told)
         if any(scores.reused.values()):
             context.watch.say(_told(scores))
         return finished
 
-    def _commit(self, shard: Input, stamp: str | None, told: dict[str, Any]) -> CuratedInput:
+    def _commit(
+        self, write: Write, shard: Input, stamp: str | None, told: dict[str, Any]
+    ) -> CuratedInput:
         work, counts = self.context.work, msgspec.convert(told, Curated)
         self.hashes.put(shard.uri, stamp, counts.content_hash)
         made_by = fingerprint(self.settings[shard.source], counts.content_hash)
-        write_record(work, "attributes", shard.key, made_by, [work.attributes(shard.key)], {})
-        write_record(work, "curate", shard.key, made_by, _files(work, shard.key), told)
+        write("attributes", shard.key, made_by, [work.attributes(shard.key)], {})
+        write("curate", shard.key, made_by, _files(work, shard.key), told)
         curated = CuratedInput(shard, made_by, counts)
-        record_signatures(self.context, curated)
+        record_signatures(self.context, write, curated)
         return curated
 
 
@@ -260,7 +261,7 @@ def _check_bad(context: Context, curated: list[CuratedInput]) -> None:
         reason, count = reasons.most_common(1)[0]
         raise InputError(
             f"{bad} of {lines} lines are bad, max_bad allows {allowed}: "
-            f"most often '{reason}' ({count}); see {context.work.root / 'quarantine'}"
+            f"most often '{reason}' ({count}); see {address(context.work.root / 'quarantine')}"
         )
 
 

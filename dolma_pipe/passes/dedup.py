@@ -1,35 +1,29 @@
 """Pass 2: the whole corpus through the entries of the dedup section, unless nothing has changed."""
 
-import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from dolma_pipe.assets import asset_hash
 from dolma_pipe.dedup_index import read_index
+from dolma_pipe.engine.base import Task, succeed
 from dolma_pipe.entries import Decontaminate, Semantic
 from dolma_pipe.evaluations import evaluation_hashes
 from dolma_pipe.kernels.jit import I64
-from dolma_pipe.manifest import (
-    code_fingerprint,
-    done,
-    fingerprint,
-    withdraw_record,
-    write_record,
-)
+from dolma_pipe.manifest import code_fingerprint, fingerprint
 from dolma_pipe.passes.context import Context, WatchedEngine
 from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.passes.phases import write_dedup_times
 from dolma_pipe.passes.sign import sign
 from dolma_pipe.stages.dedup import deduplicate as deduplicate_shards
 from dolma_pipe.stages.dedup.plan import CuratedShard
-from dolma_pipe.stages.dedup.publish import Left
 from dolma_pipe.stages.dedup.vectors import vectors_path
-from dolma_pipe.work import Work
+from dolma_pipe.stages.survivors import Left, left_path
+from dolma_pipe.work import Work, read_json, remove_all, remove_tree, write_json
 
 
 class Survivors(NamedTuple):
@@ -80,14 +74,13 @@ def deduplicate(
         method,
         [read_index(root).fingerprint for root in context.recipe.dedup_index],
     )
-    record = None if context.force else done(work, "dedup", "all", expected)
-    if record is None:
-        withdraw_record(work, "dedup", "all")
+    if context.force or context.records.done("dedup", "all", expected) is None:
+        context.records.withdraw("dedup", ["all"])
         indexed = indexed_shards(context.recipe.dedup_index)
         for of_some_recipes in ("cuts", "annotations", "indexed"):
-            shutil.rmtree(work.dedup / of_some_recipes, ignore_errors=True)
-        for of_some_recipes in ("index_changes.parquet", "contamination.parquet"):
-            (work.dedup / of_some_recipes).unlink(missing_ok=True)
+            remove_tree(work.dedup / of_some_recipes)
+        of_some = ("index_changes.parquet", "contamination.parquet")
+        remove_all(work.dedup / name for name in of_some)
         started, before = time.perf_counter(), len(context.timings)
         sign(context, curated)
         summary = deduplicate_shards(
@@ -105,14 +98,16 @@ def deduplicate(
         outputs += [work.cuts(key) for key in keys if edited]
         outputs += [work.annotations(key) for key in keys if annotated]
         outputs += _embeddings(context, curated, method)
-        outputs += [work.dedup / "report.json", work.dedup / "removed.parquet"]
+        outputs += [work.dedup / "report.json", work.dedup / "removed.parquet", left_path(work)]
         if any(isinstance(entry, Decontaminate) for entry in active):
             outputs.append(work.dedup / "contamination.parquet")
+        write_json(left_path(work), _counted(context, curated, edited=edited))
         seconds = time.perf_counter() - started
         write_dedup_times(work, expected, seconds, context.timings[before:])
-        record = write_record(work, "dedup", "all", expected, outputs, summary)
-    left = msgspec.convert(record.counts["shards"], dict[str, Left])
-    shards = [_survivors(work, item, left[item.shard.key], edited=edited) for item in curated]
+        with context.records.writing() as write:
+            write("dedup", "all", expected, outputs, summary)
+    left = msgspec.convert(read_json(left_path(work)), dict[str, Left])
+    shards = [_survivors(work, item, left[item.shard.key]) for item in curated]
     return Deduplicated(shards, [entry.method for entry in entries])
 
 
@@ -142,14 +137,25 @@ def _embeddings(context: Context, curated: list[CuratedInput], method: str | Non
     ]
 
 
-def _survivors(work: Work, curated: CuratedInput, left: Left, *, edited: bool) -> Survivors:
+def _counted(context: Context, curated: list[CuratedInput], *, edited: bool) -> dict[str, Any]:
+    """Left by key."""
+    given = {"work": str(context.work.root), "entries": len(context.recipe.dedup), "edited": edited}
+    tasks = [
+        Task(item.shard.key, {**given, "key": item.shard.key}, item.counts.kept) for item in curated
+    ]
+    function = "dolma_pipe.stages.survivors:count_survivors"
+    return succeed(WatchedEngine(context, "dedup").map(function, tasks))
+
+
+def _survivors(work: Work, curated: CuratedInput, left: Left) -> Survivors:
     key = curated.shard.key
+    made_of = [curated.counts.survivors_hash, left.removed, *([left.cuts] if left.cuts else [])]
     return Survivors(
         curated,
-        fingerprint(curated.counts.survivors_hash, *left.hashes),
+        fingerprint(*made_of),
         work.removed(key),
-        work.cuts(key) if edited else None,
-        np.array(left.removed_documents, np.int64),
+        work.cuts(key) if left.cuts else None,
+        np.array(left.documents, np.int64),
         left.lost_bytes,
         left.cut_bytes,
     )

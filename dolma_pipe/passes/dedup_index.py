@@ -4,11 +4,13 @@ from pathlib import Path
 
 from dolma_pipe.dedup_index import Description, check_indexable, read_index
 from dolma_pipe.errors import RecipeError, UserError, WorkError
-from dolma_pipe.manifest import fingerprint, read_record
+from dolma_pipe.manifest import fingerprint
 from dolma_pipe.passes.context import Context, WatchedEngine
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.dedup import curated_shard, deduplicate, indexed_shards
 from dolma_pipe.stages.dedup.index import write_index
+from dolma_pipe.store import is_within
+from dolma_pipe.work import address
 
 
 def index(context: Context, path: Path, out: Path, *, new_only: bool = False) -> Description:
@@ -25,14 +27,15 @@ def index(context: Context, path: Path, out: Path, *, new_only: bool = False) ->
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
     if any(Path(root).resolve() == out.resolve() for root in recipe.dedup_index):
-        raise RecipeError(f"--out {out} is an index that the recipe reads: choose another folder")
-    if out.resolve().is_relative_to(work.root.resolve()):
-        raise WorkError(f"--out {out} lies in the work directory {work.root}")
+        told = f"--out {address(out)} is an index that the recipe reads"
+        raise RecipeError(f"{told}: choose another folder")
+    if is_within(address(out), address(work.root)):
+        raise WorkError(f"--out {address(out)} lies in the work directory {address(work.root)}")
     curated = curate(context)
     deduplicate(context, curated)
     if context.failed:
         raise UserError(f"no index: {len(context.failed)} shards failed, see the report of `run`")
-    record = read_record(work, "dedup", "all")
+    record = context.records.read("dedup", "all")
     assert record is not None  # deduplicate() has written it
     expected = fingerprint(record.fingerprint, new_only)
     described = _finished(out)

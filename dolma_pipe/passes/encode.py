@@ -8,7 +8,7 @@ import msgspec
 
 from dolma_pipe.assets import asset_hash
 from dolma_pipe.engine.base import Task, succeed
-from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
+from dolma_pipe.manifest import code_fingerprint, fingerprint
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.dedup import Deduplicated, Survivors
 from dolma_pipe.tokenizer import load_template
@@ -45,7 +45,7 @@ def encode(context: Context, deduplicated: Deduplicated) -> list[EncodedInput]:
         task = _task(context, survivors)
         depends = [task.args["eos"], tokenizer, survivors.fingerprint, task.args["chat"]]
         expected[key] = fingerprint(code_fingerprint(), *depends)
-        record = done(context.work, "encode", key, expected[key])
+        record = context.records.done("encode", key, expected[key])
         if record is None or context.force:
             tasks.append(task)
         else:
@@ -53,16 +53,15 @@ def encode(context: Context, deduplicated: Deduplicated) -> list[EncodedInput]:
     function = "dolma_pipe.stages.tokenize:encode_shard"
     outcomes = []
     chats = {task.key for task in tasks if task.args["chat"]}
-    for task in tasks:
-        withdraw_record(context.work, "encode", task.key)
-    for outcome in context.map("encode", function, tasks, len(counts)):
-        if outcome.error is None:  # commit what is done, also where another shard fails
-            counts[outcome.key] = outcome.value
-            outputs = _outputs(context.work, outcome.key, chat=outcome.key in chats)
-            write_record(
-                context.work, "encode", outcome.key, expected[outcome.key], outputs, outcome.value
-            )
-        outcomes.append(outcome)
+    context.records.withdraw("encode", (task.key for task in tasks))
+    with context.records.writing() as write:
+        for outcome in context.map("encode", function, tasks, len(counts)):
+            key = outcome.key
+            if outcome.error is None:  # commit what is done, also where another shard fails
+                counts[key] = outcome.value
+                outputs = _outputs(context.work, key, chat=key in chats)
+                write("encode", key, expected[key], outputs, outcome.value)
+            outcomes.append(outcome)
     succeed(outcomes)
     return [_encoded(survivors, expected, counts) for survivors in deduplicated.shards]
 

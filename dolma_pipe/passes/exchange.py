@@ -17,7 +17,7 @@ from dolma_pipe.recipe import Source
 from dolma_pipe.stages.export_attributes import ExportTask, mask_names
 from dolma_pipe.stages.import_attributes import BASE, ImportTask
 from dolma_pipe.stages.reread import reread
-from dolma_pipe.work import atomic_write, remove_temporaries, write_json
+from dolma_pipe.work import address, atomic_write, is_remote, remove_temporaries, write_json
 
 DOCUMENTS_MARK = f"{MARK}-documents"
 """Stands beside documents/, which a mixer takes whole."""
@@ -48,6 +48,8 @@ def export_attributes(
     """
     experiment = experiment_name(name or variable_name(context.recipe.name))
     sources = context.recipe.chosen(names)
+    if is_remote(folder):
+        raise WorkError(f"{address(folder)}: links to documents need a folder on this machine")
     curate(context, [source.name for source in sources])
     tasks = [
         _export_task(context, source, shard, folder, experiment)

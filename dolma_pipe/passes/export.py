@@ -8,7 +8,7 @@ from dolma_pipe.errors import WorkError
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.dedup import Survivors, deduplicate
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import address, atomic_write, exists, files_below, remove_all
 
 MARK = ".dolma-pipe-export"
 """An empty file that says whose the exported documents or attributes beside it are."""
@@ -59,9 +59,10 @@ def output_of(folder: Path, survivors: Survivors) -> Path:
 
 def _refuse_others(folder: Path, sources: list[str], outputs: dict[str, Path]) -> None:
     """A folder without our mark must be new; of an earlier export, what is no more goes away."""
-    there = [p for s in sources for p in (folder / s / "documents").glob("*") if p.is_file()]
-    if there and not (folder / MARK).exists():
-        raise WorkError(f"{there[0]} was not exported by this command: choose another directory")
-    for path in there:
-        if path not in outputs.values():
-            path.unlink()
+    places = [folder / source / "documents" for source in sources]
+    there = [path for place in places for path in files_below(place) if path.parent == place]
+    if there and not exists(folder / MARK):
+        told = address(there[0])
+        raise WorkError(f"{told} was not exported by this command: choose another directory")
+    ours = set(outputs.values())
+    remove_all(path for path in there if path not in ours)

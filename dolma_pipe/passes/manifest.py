@@ -7,20 +7,9 @@ import msgspec
 
 from dolma_pipe import __version__
 from dolma_pipe.assets import asset_hash
-from dolma_pipe.manifest import code_fingerprint
+from dolma_pipe.manifest import Record, code_fingerprint
 from dolma_pipe.passes.context import Context
-from dolma_pipe.work import read_bytes, write_json
-
-
-class _Record(msgspec.Struct):
-    """manifest.Record with its parts as they stand in the file."""
-
-    fingerprint: str
-    outputs: msgspec.Raw
-    counts: msgspec.Raw
-
-
-_decoder = msgspec.json.Decoder(_Record)
+from dolma_pipe.work import write_json
 
 
 def write_run_manifest(context: Context) -> None:
@@ -43,13 +32,9 @@ def write_run_manifest(context: Context) -> None:
 
 
 def _record(context: Context, stage: str, key: str) -> dict[str, Any] | None:
-    """Fingerprint, outputs and, of a shard, counts: dedup's whole report stands in its own file.
-
-    As text: of thousands of shards nothing is made that is only written again.
-    """
-    try:
-        record = _decoder.decode(read_bytes(context.work.record(stage, key)))
-    except (OSError, msgspec.DecodeError):
+    """Fingerprint, outputs and, of a shard, counts: dedup's whole report stands in its own file."""
+    record: Record | None = context.records.read(stage, key)
+    if record is None:
         return None
     told: dict[str, Any] = {"fingerprint": record.fingerprint, "outputs": record.outputs}
     return told if key == "all" else {**told, "counts": record.counts}

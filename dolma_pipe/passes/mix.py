@@ -1,7 +1,6 @@
 """Pass 3, second half: plan the mix from exact token counts, assemble tokens/. Changing only the
 mix starts here."""
 
-import shutil
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 from dolma_pipe.engine.base import Task, raise_failure, succeed
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.inputs import Input
-from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
+from dolma_pipe.manifest import code_fingerprint, fingerprint
 from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.mixing import mixers_used
 from dolma_pipe.passes.context import Context
@@ -23,11 +22,11 @@ from dolma_pipe.stages.assemble import assembly_tasks, finish_tokens, withdraw_m
 from dolma_pipe.stages.mix import plan_mix
 from dolma_pipe.stages.mix.documents import Shard, SourceTask
 from dolma_pipe.stages.mix.plan import Plan, copies_path, order_path, plan_path, read_plan
-from dolma_pipe.stages.publish import published, receipts
+from dolma_pipe.stages.publish import clear_parts, published, receipts
 from dolma_pipe.store import Store, open_store
 from dolma_pipe.tokenizer import load_template
 from dolma_pipe.tokens import BESIDE, MANIFEST, TokenShard
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, address
 
 
 def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -> Plan:
@@ -52,16 +51,17 @@ def mix(context: Context, encoded: list[EncodedInput], counts: dict[str, Any]) -
     expected = made if output is None else fingerprint(made, output)
     if not context.force and _stands(context, expected, made):
         return read_plan(work)
-    withdraw_record(work, "mix", "all")
+    context.records.withdraw("mix", ["all"])
     planned = plan(context, encoded)
-    store = open_store(output or str(work.root))
+    store = open_store(output or address(work.root))
     withdraw_manifests(store)
     parts = _assembled(context, store, made)
-    shutil.rmtree(work.spool, ignore_errors=True)
+    clear_parts(work)
     chat = load_template(recipe.tokenize.chat) if recipe.chats() else None
     finish_tokens(work.root, recipe.tokenize, parts, fingerprint=made, counts=counts, chat=chat)
     outputs = _outputs(context, planned, encoded, parts)
-    write_record(work, "mix", "all", expected, outputs, {})
+    with context.records.writing() as write:
+        write("mix", "all", expected, outputs, {})
     return planned
 
 
@@ -69,7 +69,7 @@ def _stands(context: Context, expected: str, made: str) -> bool:
     """Whether the record holds, and what went to another place stands there as it was put."""
     assert context.recipe.tokenize is not None
     work, output = context.work, context.recipe.tokenize.output
-    record = done(work, "mix", "all", expected)
+    record = context.records.done("mix", "all", expected)
     if record is None or output is None:
         return record is not None
     keys = receipts(record.outputs)
@@ -84,7 +84,7 @@ def _assembled(context: Context, store: Store, made: str) -> dict[str, Any]:
     tasks = assembly_tasks(work.root, tokenize, made, chats=context.recipe.chats())
     if tokenize.output is None:
         return succeed(context.map("assemble", function, tasks))
-    shutil.rmtree(work.spool, ignore_errors=True)
+    clear_parts(work)
     kept = {} if context.force else published(work, store, [task.key for task in tasks], made)
     left = [task for task in tasks if task.key not in kept]
     for outcome in context.map("assemble", function, left, len(kept)):

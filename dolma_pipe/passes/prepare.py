@@ -1,6 +1,5 @@
 """Before a run: the recipe checked, the assets there, the work directory ours alone."""
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,15 +10,20 @@ from dolma_pipe.engine.choice import EngineChoice, new_engine
 from dolma_pipe.errors import RecipeError, WorkError
 from dolma_pipe.kernels.jit import is_compiled
 from dolma_pipe.passes.context import Context, Watch
+from dolma_pipe.passes.locks import locked
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.stages.dedup.index import check_probes
 from dolma_pipe.stages.publish import FOLDERS
 from dolma_pipe.store import is_within
 from dolma_pipe.tokenizer import load_tokenizer
-from dolma_pipe.work import Work, atomic_write, remove_temporaries, write_json
-
-LOCK = ".lock"
+from dolma_pipe.work import (
+    Work,
+    address,
+    atomic_write,
+    clear_unfinished,
+    write_json,
+)
 
 
 @contextmanager
@@ -39,8 +43,8 @@ def prepared(
     recipe = change(recipe) if change else recipe
     root = work or Path("work") / recipe.name
     _refuse_own_output(recipe, root)
-    with locked(root):
-        remove_temporaries(root)
+    with locked(root, say=watch.say) as lock:
+        clear_unfinished(root)
         for asset in recipe.assets():
             asset_path(asset)
         recipe.check_assets()
@@ -58,11 +62,13 @@ def prepared(
             yield context
         except BaseException:
             running.close()
-            with suppress(WorkError):  # the disk may be full: the first error is the one to tell
-                _tidy(context, started)
+            if lock.is_ours():
+                with suppress(WorkError):  # the disk may be full: the first error is told
+                    _tidy(context, started)
             raise
         running.close()
-        _tidy(context, started)
+        if lock.is_ours():
+            _tidy(context, started)
 
 
 def root_of(recipe_path: Path, work: Path | None) -> Path:
@@ -72,7 +78,7 @@ def root_of(recipe_path: Path, work: Path | None) -> Path:
 
 def _tidy(context: Context, started: float) -> None:
     root = context.work.root
-    remove_temporaries(root)
+    clear_unfinished(root)
     seconds = round(time.perf_counter() - started, 3)
     write_json(root / "timings.json", {"seconds": seconds, "tasks": context.timings})
 
@@ -84,41 +90,19 @@ def _copy(source: Path, target: Path) -> None:
 
 def _refuse_own_output(recipe: Recipe, root: Path) -> None:
     """What a run writes must not be what the next one reads."""
-    inside = root.resolve()
+    work = address(root)
     for shard in recipe.inputs():
-        if "://" not in shard.uri and Path(shard.uri).resolve().is_relative_to(inside):
+        if is_within(shard.uri, work):
             raise RecipeError(
-                f"sources.{shard.source}.documents: {shard.uri} lies in the work directory {root}"
+                f"sources.{shard.source}.documents: {shard.uri} lies in the work directory {work}"
             )
     output = recipe.tokenize.output if recipe.tokenize else None
     if output is None:
         return
-    if is_within(output, str(root)):
+    if is_within(output, work):
         raise RecipeError(
-            f"tokenize.output: {output} lies in the work directory {root}, where tokens/ are anyway"
+            f"tokenize.output: {output} lies in the work directory {work}, where tokens/ are anyway"
         )
     for folder in FOLDERS:
-        if is_within(str(root), f"{output}/{folder}"):
-            raise RecipeError(f"tokenize.output: the work directory {root} lies in {folder}/ of it")
-
-
-@contextmanager
-def locked(root: Path, kind: str = "work directory", option: str = "--work") -> Iterator[None]:
-    """Two runs in one work directory would undo each other's files; a folder of somebody else's
-    would lose its own. kind, option: what the folder is for, and what names it.
-    """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if not (root / LOCK).exists() and any(root.iterdir()):
-            raise WorkError(
-                f"{root} is not empty and no {kind} of ours: choose another with {option}"
-            )
-        lock = (root / LOCK).open("wb")
-    except OSError as error:
-        raise WorkError(f"cannot use {kind} {root}: {error.strerror or error}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise WorkError(f"another run uses the {kind} {root}") from None
-        yield
+        if is_within(work, f"{output}/{folder}"):
+            raise RecipeError(f"tokenize.output: the work directory {work} lies in {folder}/ of it")

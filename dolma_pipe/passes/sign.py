@@ -7,7 +7,7 @@ import msgspec
 
 from dolma_pipe.engine.base import Task, succeed
 from dolma_pipe.entries import Entry
-from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
+from dolma_pipe.manifest import Write, code_fingerprint, fingerprint
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.stages.dedup.sign import (
@@ -24,7 +24,7 @@ def sign(context: Context, curated: list[CuratedInput]) -> None:
     stale = {
         item.shard.key: item
         for item in curated
-        if done(context.work, "sign", item.shard.key, _expected(context, item)) is None
+        if context.records.done("sign", item.shard.key, _expected(context, item)) is None
     }
     tasks = [
         Task(key, msgspec.to_builtins(_task(context, item)), item.counts.kept_bytes)
@@ -33,13 +33,13 @@ def sign(context: Context, curated: list[CuratedInput]) -> None:
     if not tasks:
         return
     function = "dolma_pipe.stages.sign:sign_shard"
-    for key in stale:
-        withdraw_record(context.work, "sign", key)
-    for key in succeed(context.map("sign", function, tasks, len(curated) - len(tasks))):
-        record_signatures(context, stale[key])
+    context.records.withdraw("sign", stale)
+    with context.records.writing() as write:
+        for key in succeed(context.map("sign", function, tasks, len(curated) - len(tasks))):
+            record_signatures(context, write, stale[key])
 
 
-def record_signatures(context: Context, item: CuratedInput) -> None:
+def record_signatures(context: Context, write: Write, item: CuratedInput) -> None:
     """Commit the signatures of a shard, which have just been written."""
     if not context.recipe.dedup:
         return
@@ -49,7 +49,7 @@ def record_signatures(context: Context, item: CuratedInput) -> None:
         if entry.concerns(shard.source):
             outputs.append(keys_path(prefix, number))
             outputs += [ranks_path(prefix, number)] if entry.policy != "first" else []
-    write_record(context.work, "sign", shard.key, _expected(context, item), outputs, {})
+    write("sign", shard.key, _expected(context, item), outputs, {})
 
 
 def _task(context: Context, item: CuratedInput) -> SignTask:

@@ -9,15 +9,16 @@ from dolma_pipe.engine.base import Outcome, Task, succeed
 from dolma_pipe.errors import RecipeError, UserError, WorkError
 from dolma_pipe.longtasks.task import Kind
 from dolma_pipe.longtasks.wording import Wording
-from dolma_pipe.manifest import code_fingerprint, done, fingerprint, withdraw_record, write_record
+from dolma_pipe.manifest import Records, code_fingerprint, fingerprint
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.dedup import Survivors, deduplicate
 from dolma_pipe.passes.export import output_of, survivors_of
-from dolma_pipe.passes.prepare import locked
+from dolma_pipe.passes.locks import locked
 from dolma_pipe.shelf import blamed, find, load
 from dolma_pipe.stages.synthesize import Settings, Synthesized
-from dolma_pipe.work import Work, remove_temporaries
+from dolma_pipe.store import is_within
+from dolma_pipe.work import Work, address, clear_unfinished, files_below, remove_all
 
 STAGE = "synthesize"
 FUNCTION = "dolma_pipe.stages.synthesize:synthesize_shard"
@@ -64,7 +65,7 @@ def synthesize(
         if survivors.curated.shard.source in sources
     ]
     with locked(out, "output folder", "OUT"):
-        remove_temporaries(out)
+        clear_unfinished(out)
         _remove_others(out, sources, shards)
         made = _shards(context, Work(out), settings, shards)
     return {
@@ -82,11 +83,12 @@ def _shards(
     finished: dict[str, Synthesized] = {}
     tasks: list[Task] = []
     made_by: dict[str, str] = {}
+    records = Records(work)
     for survivors in shards:
         shard = survivors.curated.shard
         asked = [survivors.fingerprint, msgspec.to_builtins(settings)]
         made_by[shard.key] = fingerprint(code_fingerprint(), asked)
-        record = done(work, STAGE, shard.key, made_by[shard.key])
+        record = records.done(STAGE, shard.key, made_by[shard.key])
         if record is not None and not context.force:
             finished[shard.key] = msgspec.convert(record.counts, Synthesized)
             continue
@@ -96,34 +98,35 @@ def _shards(
             "source": shard.source,
             "settings": msgspec.to_builtins(settings),
         }
-        withdraw_record(work, STAGE, shard.key)
         tasks.append(Task(shard.key, args, survivors.curated.counts.kept_bytes))
     outputs = {s.curated.shard.key: output_of(work.root, s) for s in shards}
 
+    records.withdraw(STAGE, (task.key for task in tasks))
+
     def committed() -> Iterable[Outcome]:
-        for outcome in context.map(STAGE, FUNCTION, tasks, len(finished)):
-            if outcome.error is None:
-                key = outcome.key
-                write_record(work, STAGE, key, made_by[key], [outputs[key]], outcome.value)
-            yield outcome
+        with records.writing() as write:
+            for outcome in context.map(STAGE, FUNCTION, tasks, len(finished)):
+                if outcome.error is None:
+                    key = outcome.key
+                    write(STAGE, key, made_by[key], [outputs[key]], outcome.value)
+                yield outcome
 
     values = succeed(committed())
     return finished | {key: msgspec.convert(value, Synthesized) for key, value in values.items()}
 
 
 def _refuse_work(context: Context, out: Path) -> None:
-    work = context.work.root.resolve()
-    if out.resolve().is_relative_to(work) or work.is_relative_to(out.resolve()):
-        raise WorkError(f"{out} and the work directory {context.work.root} lie in each other")
+    given, work = address(out), address(context.work.root)
+    if is_within(given, work) or is_within(work, given):
+        raise WorkError(f"{given} and the work directory {work} lie in each other")
 
 
 def _remove_others(out: Path, sources: list[str], shards: list[Survivors]) -> None:
     """Of an earlier run, shards that its source has no more."""
     outputs = {output_of(out, survivors) for survivors in shards}
     for source in sources:
-        for path in (out / source / "documents").rglob("*.jsonl.zst"):
-            if path not in outputs:
-                path.unlink()
+        there = files_below(out / source / "documents")
+        remove_all(p for p in there if p.name.endswith(".jsonl.zst") and p not in outputs)
 
 
 def _total(counts: Iterable[Synthesized]) -> Synthesized:

@@ -27,7 +27,7 @@ from dolma_pipe.report.difference import (
 )
 from dolma_pipe.report.layout import counted, shortened
 from dolma_pipe.report.terminal import harmless
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, size_of
 
 INDENT = "    "
 KEPT_LINES = 3
@@ -176,7 +176,7 @@ def _with_cuts(text: bytes, stretches: list[tuple[int, int]]) -> list[Piece]:
 
 def _without_cuts(work: Work, place: Place, text: bytes) -> bytes:
     key, row = place
-    cuts = read_cuts(work.cuts(key), work.removed(key).stat().st_size)
+    cuts = read_cuts(work.cuts(key), size_of(work.removed(key)))
     left, done = [], 0
     for k in range(cuts.offsets[row], cuts.offsets[row + 1]):
         left.append(text[done : cuts.starts[k]])

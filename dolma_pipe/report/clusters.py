@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from dolma_pipe.curated import read_texts
 from dolma_pipe.cuts import read_cuts
 from dolma_pipe.kernels.jit import I64
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, exists, files_below, here, size_of
 
 COPIES = 3
 """Of a cluster, the least similar: where an entry errs, it shows there."""
@@ -93,7 +93,7 @@ def removed_alone(work: Work, entry: int, count: int) -> list[Member]:
 
 def _removed(work: Work, entry: int, columns: list[str]) -> Iterator[pa.Table]:
     """Rows of removed.parquet of one entry, some at a time."""
-    file = pq.ParquetFile(work.dedup / "removed.parquet")
+    file = pq.ParquetFile(here(work.dedup / "removed.parquet"))
     for batch in file.iter_batches(batch_size=ROWS, columns=["entry", *columns]):
         rows = pa.Table.from_batches([batch])
         for name in ("kept_shard", "removed_shard"):
@@ -176,7 +176,7 @@ def largest_cuts(work: Work, count: int) -> list[Cut]:
     """Documents that lost most to all entries together."""
     found: list[Cut] = []
     for key in _keys(work.dedup / "cuts", ".i64"):
-        cuts = read_cuts(work.cuts(key), work.removed(key).stat().st_size)
+        cuts = read_cuts(work.cuts(key), size_of(work.removed(key)))
         lengths = cuts.lengths()
         rows = np.argsort(-lengths, kind="stable")[:count]
         for row in rows[lengths[rows] > 0].tolist():
@@ -195,15 +195,15 @@ def _annotations(work: Work, entry: int, verdict: str) -> Iterator[tuple[str, pa
     """Rows of one entry and verdict, shard by shard."""
     for key in _keys(work.dedup / "annotations", ".parquet"):
         rows = pq.read_table(
-            work.annotations(key), filters=[("entry", "=", entry), ("verdict", "=", verdict)]
+            here(work.annotations(key)), filters=[("entry", "=", entry), ("verdict", "=", verdict)]
         )
         if len(rows):
             yield key, rows
 
 
 def _keys(folder: Path, ending: str) -> list[str]:
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob(f"*{ending}"))
-    return sorted(name.removesuffix(ending) for name in found)
+    found = (path.relative_to(folder).as_posix() for path in files_below(folder))
+    return sorted(name.removesuffix(ending) for name in found if name.endswith(ending))
 
 
 def texts_at(work: Work, places: Iterable[Place]) -> dict[Place, bytes]:
@@ -214,7 +214,7 @@ def texts_at(work: Work, places: Iterable[Place]) -> dict[Place, bytes]:
         by_shard.setdefault(key, set()).add(row)
     found: dict[Place, bytes] = {}
     for key, wanted in by_shard.items():
-        if work.indexed(key).exists():
+        if exists(work.indexed(key)):
             continue
         rows: I64 = np.array(sorted(wanted), np.int64)
         for texts in read_texts(work.curated(key), rows):

@@ -14,7 +14,7 @@ from dolma_pipe.report.cluster_texts import cluster_texts, cut_texts
 from dolma_pipe.report.dedup_table import cut_tokens, dedup_table, removed_tokens
 from dolma_pipe.report.dedup_tokens import token_rates
 from dolma_pipe.settings import nearest
-from dolma_pipe.work import Work, read_json
+from dolma_pipe.work import Work, address, exists, read_json
 
 
 class DedupReport:
@@ -40,7 +40,8 @@ class DedupReport:
     def table(self, width: int) -> str:
         rates = token_rates(self._work, self._keys, self._recipe)
         times = read_dedup_times(self._work)
-        return dedup_table(self._report, str(self._work.root), rates, times, self._entries, width)
+        root = address(self._work.root)
+        return dedup_table(self._report, root, rates, times, self._entries, width)
 
     def json(self) -> str:
         """The report, with estimated tokens and what its run took."""
@@ -84,22 +85,22 @@ def read_report(
 
     Raises WorkError where there is none, UserError for an unknown entry.
     """
-    path = work.dedup / "report.json"
-    if not path.exists():
-        raise WorkError(f"nothing is deduplicated in {work.root}: run dolma-pipe dedup RECIPE")
+    path, root = work.dedup / "report.json", address(work.root)
+    if not exists(path):
+        raise WorkError(f"nothing is deduplicated in {root}: run dolma-pipe dedup RECIPE")
     if read_record(work, "dedup", "all") is None:
-        raise WorkError(f"deduplication in {work.root} has not ended: run it again")
+        raise WorkError(f"deduplication in {root} has not ended: run it again")
     report = read_json(path)
     entries = report["entries"]
     methods = list(dict.fromkeys(one["method"] for one in entries))
     numbers = [one["entry"] for one in entries]
     if method is not None and method not in methods:
-        raise UserError(f"{path} has no entry '{method}'{nearest(method, methods)}")
+        raise UserError(f"{address(path)} has no entry '{method}'{nearest(method, methods)}")
     if entry is not None and entry not in numbers:
         known = ", ".join(map(str, numbers))
-        raise UserError(f"{path} has no entry {entry} (known: {known})")
+        raise UserError(f"{address(path)} has no entry {entry} (known: {known})")
     chosen = [one for one in entries if method in (None, one["method"])]
     chosen = [one for one in chosen if entry in (None, one["entry"])]
     if not chosen:
-        raise UserError(f"entry {entry} of {path} is no {method}")
+        raise UserError(f"entry {entry} of {address(path)} is no {method}")
     return DedupReport(work, recipe, report, chosen)

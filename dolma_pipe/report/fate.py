@@ -17,7 +17,7 @@ from dolma_pipe.manifest import read_record
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.stages.mix.documents import read_arrow
 from dolma_pipe.stages.mix.plan import copies_path
-from dolma_pipe.work import Work, read_json
+from dolma_pipe.work import Work, exists, here, read_json, size_of
 
 AROUND = 30
 """Code points before and after a stretch that are shown."""
@@ -106,7 +106,7 @@ def _removed(work: Work, table: Path, key: str, name: str) -> tuple[Duplicate | 
 
 def _matching(table: Path, name: str) -> Iterator[pa.RecordBatch]:
     """Rows of removed.parquet in which this id removed or kept something."""
-    for rows in pq.ParquetFile(table).iter_batches(batch_size=1 << 16):
+    for rows in pq.ParquetFile(here(table)).iter_batches(batch_size=1 << 16):
         wanted = pa.scalar(name, pa.large_string())
         hits = pc.or_kleene(
             pc.equal(rows.column("removed_id"), wanted), pc.equal(rows.column("kept_id"), wanted)
@@ -117,17 +117,17 @@ def _matching(table: Path, name: str) -> Iterator[pa.RecordBatch]:
 
 def _row(work: Work, key: str, line: int) -> int | None:
     """Its row in the curated shard, if it came so far."""
-    if not work.columns(key).exists():
+    if not exists(work.columns(key)):
         return None
-    lines = pq.read_table(work.columns(key), columns=["line"]).column("line").to_numpy()
+    lines = pq.read_table(here(work.columns(key)), columns=["line"]).column("line").to_numpy()
     hits = np.flatnonzero(lines == line)
     return int(hits[0]) if len(hits) else None
 
 
 def _cuts(work: Work, key: str, row: int) -> list[Stretch]:
-    if not work.cuts(key).exists():
+    if not exists(work.cuts(key)):
         return []
-    cuts = read_cuts(work.cuts(key), work.removed(key).stat().st_size).of(np.array([row]))
+    cuts = read_cuts(work.cuts(key), size_of(work.removed(key))).of(np.array([row]))
     if not len(cuts.starts):
         return []
     [texts] = read_texts(work.curated(key), np.array([row]))
@@ -146,10 +146,11 @@ def stretch_of(text: bytes, start: int, end: int) -> Stretch:
 
 
 def _notes(recipe: Recipe, work: Work, key: str, row: int) -> list[Note]:
-    if not work.annotations(key).exists():
+    if not exists(work.annotations(key)):
         return []
     notes = []
-    for told in pq.read_table(work.annotations(key), filters=[("row", "=", row)]).to_pylist():
+    path = here(work.annotations(key))
+    for told in pq.read_table(path, filters=[("row", "=", row)]).to_pylist():
         source, first = _first(recipe, work, told["cluster"])
         notes.append(
             Note(
@@ -169,7 +170,7 @@ def _notes(recipe: Recipe, work: Work, key: str, row: int) -> list[Note]:
 
 def _first(recipe: Recipe, work: Work, cluster: int | None) -> tuple[str | None, str | None]:
     """Source and id of the first of a cluster, from its number: index of the shard << 32 | row."""
-    keys = [shard.key for shard in recipe.inputs() if work.removed(shard.key).exists()]
+    keys = [shard.key for shard in recipe.inputs() if exists(work.removed(shard.key))]
     places = [
         (shard.key, IndexFiles(root).ids(shard.key))
         for root in recipe.dedup_index
@@ -178,7 +179,7 @@ def _first(recipe: Recipe, work: Work, cluster: int | None) -> tuple[str | None,
     if cluster is None or cluster >> 32 >= len(places):
         return None, None
     (key, path), row = places[cluster >> 32], cluster & 0xFFFFFFFF
-    ids = pq.read_table(path, columns=["id"]).column("id")
+    ids = pq.read_table(here(path), columns=["id"]).column("id")
     return key.partition("/")[0], ids[row].as_py() if row < len(ids) else None
 
 
@@ -186,9 +187,9 @@ def _copies(work: Work, key: str, line: int) -> int | None:
     """How often it stands in tokens/, HELD_OUT for one in held_out/; None where it was not encoded,
     or no mix is planned."""
     documents = Path(f"{work.encoded(key)}.docs.arrow")
-    if not documents.exists() or not copies_path(work, key).exists():
+    if not exists(documents) or not exists(copies_path(work, key)):
         return None
     lines = read_arrow(str(documents)).column("line").to_numpy()
-    copies = np.fromfile(copies_path(work, key), np.uint16)
+    copies = np.fromfile(here(copies_path(work, key)), np.uint16)
     hits = np.flatnonzero(lines == line)
     return int(copies[hits[0]]) if len(hits) and len(copies) == len(lines) else None

@@ -8,7 +8,7 @@ from dolma_pipe.inputs import Input
 from dolma_pipe.passes.curate import tagger_fingerprint
 from dolma_pipe.recipe import Source
 from dolma_pipe.stored import AttributeFile
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, address, all_here, files_below
 
 
 class TaggedShard(NamedTuple):
@@ -22,13 +22,14 @@ class TaggedShard(NamedTuple):
 
 def tagged_shards(work: Work, sources: tuple[Source, ...]) -> Iterator[TaggedShard]:
     """Every shard that has attributes, in the order of the recipe."""
+    there = files_below(work.root / "attributes")
     for source in sources:
         fingerprints: dict[str, str] = {}
-        for shard in source.inputs:
-            path = work.attributes(shard.key)
-            if path.exists():
-                fingerprints = fingerprints or _fingerprints(source)
-                yield TaggedShard(source, shard, AttributeFile(path), fingerprints)
+        paths = {work.attributes(shard.key): shard for shard in source.inputs}
+        tagged = [path for path in paths if path in there]
+        for path, _ in zip(tagged, all_here(tagged), strict=True):
+            fingerprints = fingerprints or _fingerprints(source)
+            yield TaggedShard(source, paths[path], AttributeFile(path), fingerprints)
 
 
 def outdated(tagged: TaggedShard) -> set[str]:
@@ -53,4 +54,4 @@ def _fingerprints(source: Source) -> dict[str, str]:
 
 def nothing_tagged(recipe_path: object, work: Work) -> WorkError:
     """The one line for who asks too early."""
-    return WorkError(f"nothing is tagged in {work.root}: run dolma-pipe tag {recipe_path}")
+    return WorkError(f"nothing is tagged in {address(work.root)}: run dolma-pipe tag {recipe_path}")

@@ -22,7 +22,7 @@ from dolma_pipe.report.tagged import (
 from dolma_pipe.settings import nearest
 from dolma_pipe.stages.reread import reader_of, reread
 from dolma_pipe.stored import Group
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, address
 
 Side = Literal["min", "max"]
 EXAMPLES = 3
@@ -126,7 +126,7 @@ def sweep_rule(
     known = {name for s in shards for name, kind in s.stored.columns.items() if kind == "number"}
     if column not in known:
         raise RecipeError(
-            f"no number called {column} is stored in {work.root}{nearest(column, known)}"
+            f"no number called {column} is stored in {address(work.root)}{nearest(column, known)}"
         )
     side = side or _side(column, sources)
     tagged = {s.shard.key for s in shards}

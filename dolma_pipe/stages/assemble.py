@@ -13,7 +13,7 @@ from dolma_pipe.engine.base import Task
 from dolma_pipe.stages.encoded import EncodedShards
 from dolma_pipe.stages.mix.documents import Shard
 from dolma_pipe.stages.mix.plan import PartPlan, Plan, SourcePlan, order_path, read_plan
-from dolma_pipe.stages.publish import FOLDERS, Receipt, clear_spool, publish_part
+from dolma_pipe.stages.publish import FOLDERS, Receipt, publish_part, spooled
 from dolma_pipe.store import Stamp, Store, open_store
 from dolma_pipe.tokenizer import Tokenizer, TokenizeSettings, load_tokenizer
 from dolma_pipe.tokens import (
@@ -33,7 +33,7 @@ from dolma_pipe.tokens import (
     source_of,
     write_tokens,
 )
-from dolma_pipe.work import Work, json_file, write_json
+from dolma_pipe.work import Work, address, json_file, write_json
 
 
 class PartTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,11 +101,9 @@ def assemble_part(args: dict[str, Any]) -> dict[str, Any]:
     work, key = Work(task.root), f"{task.folder}/{task.source}/{task.part.name}"
     if task.output is None:
         return _written(task, work.root / key)
-    try:
-        entry = _written(task, work.spool / key)
-        publish_part(work, task.output, key, task.fingerprint, entry)
-    finally:
-        clear_spool(work, key)
+    with spooled(work, key) as folder:
+        entry = _written(task, folder / key)
+        publish_part(work, folder, task.output, key, task.fingerprint, entry)
     return entry
 
 
@@ -143,7 +141,7 @@ def finish_tokens(
     work = Work(root)
     plan = read_plan(work)
     tokenizer = load_tokenizer(settings.tokenizer, settings.eos)
-    store = open_store(settings.output or str(root))
+    store = open_store(settings.output or address(root))
     receipts = work if settings.output else None
     finish = _Finish(store, receipts, plan, tokenizer, parts, fingerprint, counts, chat)
     if any(source.held_out.documents for source in plan.sources):

@@ -16,10 +16,11 @@ from dolma_pipe.stages.mapped import Mapped
 from dolma_pipe.stages.mix.documents import Shard
 from dolma_pipe.stages.mix.plan import PartPlan
 from dolma_pipe.tokens import LOSS, Tokens
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, all_here, here
 
 DOCUMENTS_AT_ONCE = 1 << 16
 TOKENS_AT_ONCE = 1 << 23
+_ENDINGS = (".offsets.u64", ".docs.arrow")
 
 
 class Copies(NamedTuple):
@@ -35,8 +36,8 @@ class Copies(NamedTuple):
 class _Shard:
     """An encoded shard, mapped."""
 
-    def __init__(self, prefix: Path, src: str) -> None:
-        self._files = Mapped(f"{prefix}.offsets.u64"), Mapped(f"{prefix}.docs.arrow")
+    def __init__(self, offsets: Path, documents: Path, src: str) -> None:
+        self._files = Mapped(str(offsets)), Mapped(str(documents))
         self.offsets: npt.NDArray[np.uint64] = self._files[0].as_array(np.dtype("<u8"))
         self.documents = self._files[1].as_table()
         self.src = src
@@ -55,10 +56,11 @@ class EncodedShards:
         self._shards = shards
         self._dtype = dtype
         self._open: dict[int, _Shard] = {}
+        self._files: dict[tuple[int, str], Path] = {}
 
     def copies(self, order: Path, part: PartPlan) -> Iterator[Copies]:
         """What a file is made of, in its order, some million tokens at a time."""
-        pairs = np.memmap(order, "<u4", "r").reshape(-1, 2)[part.start :][: part.documents]
+        pairs = np.memmap(here(order), "<u4", "r").reshape(-1, 2)[part.start :][: part.documents]
         for first in range(0, len(pairs), DOCUMENTS_AT_ONCE):
             some = pairs[first : first + DOCUMENTS_AT_ONCE].astype(np.int64)
             copies = self._located(some[:, 0], some[:, 1])
@@ -85,10 +87,10 @@ class EncodedShards:
         size = dtype.itemsize
         places = (np.cumsum(lengths) - lengths) * size
         view = values.data.cast("B")
+        self._fetch(copies.shards, ending)
         for number, chosen in _by_shard(copies.shards):
             starts, sizes = copies.starts[chosen] * size, lengths[chosen] * size
-            path = Path(f"{self._work.encoded(self._shards[number].key)}{ending}")
-            _read(path, view, places[chosen], starts, sizes)
+            _read(self._files[number, ending], view, places[chosen], starts, sizes)
         return values
 
     def rows(self, copies: Copies, start: int) -> bytes:
@@ -118,6 +120,7 @@ class EncodedShards:
 
     def _located(self, shards: I64, rows: I64) -> Copies:
         starts, ends = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        self._fetch(shards, *_ENDINGS)
         for number, chosen in _by_shard(shards):
             offsets = self._shard(number).offsets
             starts[chosen], ends[chosen] = offsets[rows[chosen]], offsets[rows[chosen] + 1]
@@ -125,9 +128,16 @@ class EncodedShards:
 
     def _shard(self, number: int) -> _Shard:
         if number not in self._open:
-            shard = self._shards[number]
-            self._open[number] = _Shard(self._work.encoded(shard.key), shard.src)
+            offsets, documents = (self._files[number, ending] for ending in _ENDINGS)
+            self._open[number] = _Shard(offsets, documents, self._shards[number].src)
         return self._open[number]
+
+    def _fetch(self, shards: I64, *endings: str) -> None:
+        """Have files of these shards on this machine, until the task ends."""
+        wanted = [(number, ending) for number in np.unique(shards).tolist() for ending in endings]
+        new = [file for file in wanted if file not in self._files]
+        paths = [Path(f"{self._work.encoded(self._shards[n].key)}{ending}") for n, ending in new]
+        self._files |= zip(new, all_here(paths), strict=True)
 
     def release(self) -> None:
         """Give the memory back that reading took; nothing that was read holds on to it."""

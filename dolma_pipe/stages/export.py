@@ -12,6 +12,7 @@ from dolma_pipe.cuts import Cuts, no_cuts, read_cuts
 from dolma_pipe.document import parse, with_fields
 from dolma_pipe.kernels.jit import U8
 from dolma_pipe.shard import write_shard
+from dolma_pipe.work import here
 
 
 def export_shard(args: dict[str, Any]) -> dict[str, int]:
@@ -33,7 +34,7 @@ def survivors_of(args: dict[str, Any]) -> Iterator[bytes]:
     documents = args["documents"]
     removed: U8 = np.zeros(documents, np.uint8)
     if args["removed"]:
-        removed = np.fromfile(args["removed"], np.uint8)
+        removed = np.fromfile(here(args["removed"]), np.uint8)
     cuts = read_cuts(args["cuts"], documents) if args["cuts"] else no_cuts(documents)
     yield from _lines(args["curated"], removed, cuts, messages=args["messages"])
 

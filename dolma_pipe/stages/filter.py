@@ -30,7 +30,7 @@ from dolma_pipe.stages.dedup.sign import Signatures
 from dolma_pipe.stages.memory import Memory, scored_by
 from dolma_pipe.stages.outputs import Curated, Outputs
 from dolma_pipe.stored import AttributeFile, Group, Unusable
-from dolma_pipe.work import Work, atomic_write
+from dolma_pipe.work import Work, atomic_write, exists, here
 
 
 class CurateTask(msgspec.Struct, frozen=True):
@@ -157,8 +157,8 @@ class _Curation:
         path = self.work.quarantine(self.task.key)
         if (
             description.read_by != self.task.read_by
-            or not path.is_file()
-            or content_hash(str(path)) != description.quarantine
+            or not exists(path)
+            or content_hash(str(here(path))) != description.quarantine
             or (self.task.content or content_hash(self.task.uri)) != description.input
         ):
             raise Unusable(path)

@@ -20,7 +20,7 @@ from dolma_pipe.kernels.jit import I64
 from dolma_pipe.stages.reread import Reread, reader_of
 from dolma_pipe.stream import ByteStream, Damaged, read_lines
 from dolma_pipe.tagger import Spans
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import atomic_write, here
 
 BASE = ("line", "id", "bytes", "found")
 """Columns of our files that are no attributes."""
@@ -79,7 +79,7 @@ def import_attributes(args: dict[str, Any]) -> dict[str, Any]:
             f"{task.file} has no document of shard {task.given.shard.key}: not its attributes"
         )
     counts = {"documents": documents, "missing": documents - found, "unknown": unknown}
-    with Path(task.out).open("rb") as file:
+    with here(task.out).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {**counts, "joined": joined, "partial": sorted(partial), "sha256": digest}
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dolma_pipe.kernels.jit import U8
+from dolma_pipe.work import here
 
 _LIBC = ctypes.CDLL(None)
 
@@ -18,7 +19,7 @@ class Mapped:
     """A file in place. Holds no file descriptor, as np.memmap would."""
 
     def __init__(self, path: str) -> None:
-        with pa.memory_map(path) as file:
+        with pa.memory_map(str(here(path))) as file:
             self._buffer = file.read_buffer()
         self.bytes: U8 = np.frombuffer(self._buffer, np.uint8)
 

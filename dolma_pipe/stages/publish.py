@@ -5,7 +5,10 @@ that was killed goes on behind the last one.
 """
 
 import io
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,7 +16,7 @@ import msgspec
 from dolma_pipe.errors import StoreError
 from dolma_pipe.store import Stamp, Store, open_store
 from dolma_pipe.tokens import ENDINGS, LOSS
-from dolma_pipe.work import Work, json_file, write_json
+from dolma_pipe.work import Work, is_remote, json_file, read_all, scratch, write_json
 
 FOLDERS = ("tokens", "held_out")
 OWNER = "dolma-pipe-output.json"
@@ -55,21 +58,36 @@ def claim(place: str, recipe: str) -> None:
         store.remove_unfinished(folder)
 
 
-def publish_part(work: Work, place: str, key: str, fingerprint: str, entry: dict[str, Any]) -> None:
-    """Put a part of token arrays from the spool into the store, and write its receipt."""
+def publish_part(
+    work: Work, folder: Path, place: str, key: str, fingerprint: str, entry: dict[str, Any]
+) -> None:
+    """Put a part of token arrays from a folder into the store, and write its receipt."""
     store = open_store(place)
     stamps = {}
     for ending in (*ENDINGS, LOSS) if "loss_sha256" in entry else ENDINGS:
-        with (work.spool / f"{key}{ending}").open("rb") as file:
+        with (folder / f"{key}{ending}").open("rb") as file:
             stamps[f"{key}{ending}"] = store.put(file, f"{key}{ending}")
     receipt = Receipt(fingerprint=fingerprint, files=stamps, entry=entry)
     write_json(work.published(key), receipt)
 
 
-def clear_spool(work: Work, key: str) -> None:
-    """Remove a part from the spool, whatever of it is there."""
-    for ending in (*ENDINGS, LOSS):
-        (work.spool / f"{key}{ending}").unlink(missing_ok=True)
+@contextmanager
+def spooled(work: Work, key: str) -> Iterator[Path]:
+    """A folder on this machine for the files of a part, which go with the block."""
+    if is_remote(work.root):
+        yield scratch()
+        return
+    try:
+        yield work.spool
+    finally:
+        for ending in (*ENDINGS, LOSS):
+            (work.spool / f"{key}{ending}").unlink(missing_ok=True)
+
+
+def clear_parts(work: Work) -> None:
+    """Remove what killed workers left of parts."""
+    if not is_remote(work.root):
+        shutil.rmtree(work.spool, ignore_errors=True)
 
 
 def published(
@@ -77,9 +95,11 @@ def published(
 ) -> dict[str, dict[str, Any]]:
     """Which of these stand in the store as they were put there for this mix: key -> entry."""
     there = {name: stamp for folder in FOLDERS for name, stamp in store.list(folder).items()}
+    paths = {key: work.published(key) for key in keys}
+    contents = read_all(paths.values())
     found = {}
-    for key in keys:
-        receipt = _receipt(work, key)
+    for key, path in paths.items():
+        receipt = _receipt(contents.get(path))
         if receipt is None or receipt.fingerprint != fingerprint:
             continue
         if all(there.get(name) == stamp for name, stamp in receipt.files.items()):
@@ -93,8 +113,8 @@ def receipts(outputs: Iterable[str]) -> list[str]:
     return [name[len(head) : -len(tail)] for name in outputs if name.startswith(head)]
 
 
-def _receipt(work: Work, key: str) -> Receipt | None:
+def _receipt(content: bytes | None) -> Receipt | None:
     try:
-        return msgspec.json.decode(work.published(key).read_bytes(), type=Receipt)
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return msgspec.json.decode(content or b"", type=Receipt)
+    except (msgspec.DecodeError, msgspec.ValidationError):
         return None

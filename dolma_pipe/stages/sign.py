@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from dolma_pipe.entries import Entry
 from dolma_pipe.shard import ShardReader
 from dolma_pipe.stages.dedup.sign import Signatures
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, here
 
 
 class SignTask(msgspec.Struct, frozen=True):
@@ -27,10 +27,11 @@ def sign_shard(args: dict[str, Any]) -> dict[str, Any]:
     """Task function: the same files that curation would have written."""
     task = msgspec.convert(args, SignTask)
     work = Work(task.work)
-    columns = pq.read_table(work.columns(task.key))
+    columns = pq.read_table(here(work.columns(task.key)))
     signatures = Signatures(task.entries, task.source, work.dedup)
     first = 0
-    reader = ShardReader(work.curated(task.key), source=task.source, max_document_bytes=sys.maxsize)
+    curated = here(work.curated(task.key))
+    reader = ShardReader(curated, source=task.source, max_document_bytes=sys.maxsize)
     for batch in reader:
         rows = columns.slice(first, len(batch))
         numeric = {

@@ -21,7 +21,7 @@ from dolma_pipe.kernels.terminated import terminate
 from dolma_pipe.tokenizer import ChatEncoder, EncoderFailed, Ids, Tokenizer, load_tokenizer
 from dolma_pipe.tokenizer.probe import DIFFERS, told
 from dolma_pipe.tokens import LOSS, ChatTemplate, Tokens
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import atomic_write, here
 
 CHECKED_BYTES = 4 << 10
 CHECKED_DOCUMENTS = 4
@@ -80,11 +80,11 @@ def _strings(column: pa.ChunkedArray) -> Iterator[str]:
 
 
 def _survivors(args: dict[str, Any]) -> _Rows:
-    table = pq.read_table(args["columns"], columns=["id", "line"])
+    table = pq.read_table(here(args["columns"]), columns=["id", "line"])
     rows: I64 = np.arange(len(table), dtype=np.int64)
     cuts = read_cuts(args["cuts"], len(table)) if args.get("cuts") else None
     if args.get("removed"):
-        removed = np.fromfile(args["removed"], np.uint8)
+        removed = np.fromfile(here(args["removed"]), np.uint8)
         if len(removed) != len(table):
             raise WorkError(f"{args['removed']}: {len(removed)} rows, {len(table)} expected")
         rows = np.flatnonzero(removed == 0)

@@ -1,7 +1,8 @@
 """Files of a work directory, wherever it lies: read, written, listed and removed by path."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,10 @@ from dolma_pipe.work import spool
 
 REMOTE = "s3:"
 """First part of a path on an object store: Path("s3://bucket/run").parts[0]."""
+AT_ONCE = 32
+"""Requests for small files at the same time, where many are wanted."""
+FETCHED_AT_ONCE = 4
+"""Of larger ones, each of which boto3 fetches in several pieces at the same time."""
 
 
 def is_remote(path: Path | str) -> bool:
@@ -38,14 +43,43 @@ def here(path: Path | str) -> Path:
     return spool.fetched(bucket, name)
 
 
-def read_bytes(path: Path) -> bytes:
-    """All of a small file. Raises FileNotFoundError where there is none."""
+def all_here(paths: Iterable[Path]) -> Iterator[Path]:
+    """As `here`, one after the other, while the next ones are fetched."""
+    paths = list(paths)
+    if not any(map(is_remote, paths)):
+        yield from paths
+        return
+    with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
+        yield from pool.map(here, paths)
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """All of a small file, of an object without a copy here.
+
+    Raises FileNotFoundError where there is none.
+    """
+    path = Path(path)
     if not is_remote(path):
         return path.read_bytes()
     bucket, name = _placed(path)
     if (content := bucket.read(name)) is None:
         raise FileNotFoundError(f"{address(path)} is not there")
     return content
+
+
+def read_all(paths: Iterable[Path]) -> dict[Path, bytes]:
+    """Small files, those of them that are there; objects many at a time."""
+
+    def read(path: Path) -> tuple[Path, bytes] | None:
+        with suppress(FileNotFoundError):
+            return path, read_bytes(path)
+        return None
+
+    paths = list(paths)
+    if not any(map(is_remote, paths)):
+        return dict(filter(None, map(read, paths)))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(filter(None, pool.map(read, paths)))
 
 
 def read_range(path: Path, start: int, size: int) -> bytes:
@@ -107,6 +141,19 @@ def size_of(path: Path) -> int:
     return stamp.size
 
 
+def sizes_below(folder: Path, paths: Sequence[Path]) -> list[int]:
+    """Bytes of files below a folder, which is listed once where they are objects.
+
+    Raises FileNotFoundError where one is not there.
+    """
+    if not is_remote(folder):
+        return [path.stat().st_size for path in paths]
+    there = files_below(folder)
+    if missing := next((path for path in paths if path not in there), None):
+        raise FileNotFoundError(f"{address(missing)} is not there")
+    return [there[path] for path in paths]
+
+
 def exists(path: Path) -> bool:
     """Whether there is a file."""
     try:
@@ -147,6 +194,26 @@ def remove_tree(folder: Path) -> None:
         return
     bucket, name = _placed(folder)
     bucket.delete_all(list(bucket.list(name)))
+
+
+def remove_all(paths: Iterable[Path]) -> None:
+    """Remove files that are there, objects in few requests; all of them on the same store."""
+    paths = list(paths)
+    if not any(map(is_remote, paths)):
+        for path in paths:
+            path.unlink(missing_ok=True)
+    elif paths:
+        placed = [_placed(path) for path in paths]
+        placed[0][0].delete_all([name for _, name in placed])
+
+
+def clear_unfinished(root: Path) -> None:
+    """Clear away what killed writers left; only for who holds the folder alone."""
+    if not is_remote(root):
+        atomic.remove_temporaries(root)
+        return
+    bucket, name = _placed(root)
+    bucket.remove_unfinished(name)
 
 
 def _placed(path: Path) -> tuple[Bucket, str]:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from dolma_pipe.errors import WorkError
-from dolma_pipe.work.files import atomic_write, here
+from dolma_pipe.work.files import address, atomic_write, read_bytes
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -28,6 +28,6 @@ def readable_json(value: Any) -> str:
 def read_json(path: Path) -> Any:
     """The value of a JSON file; WorkError where it is not one."""
     try:
-        return msgspec.json.decode(here(path).read_bytes())
+        return msgspec.json.decode(read_bytes(path))
     except (OSError, msgspec.DecodeError) as error:
-        raise WorkError(f"cannot read {path}: {error}") from error
+        raise WorkError(f"cannot read {address(path)}: {error}") from error

@@ -37,7 +37,7 @@ def index_of(items: list[slow.Item], **given: object) -> Index:
         entry = Decontaminate(evaluations={"set": str(path)}, **settings)  # type: ignore[arg-type]
         plan = Plan(root, 1, 0, entry, (), late=True, edited=False, partition_bytes=1)
         save(plan)
-        args = {"plan": str(plan.path("plan.json")), "part": 0}
+        args = {"plan": str(plan.file), "part": 0}
         build_index(args)
         finish_index({**args, "shards": [], "documents": 0})
         return load_index(plan)

@@ -92,6 +92,6 @@ def test_a_plan_is_read_once_until_it_is_replaced(tmp_path: Path) -> None:
     for documents in (3, 4):
         plan = plan_of(tmp_path, [documents])
         save(plan)
-        path = str(plan.path("plan.json"))
+        path = str(plan.file)
         assert load(path).shards[0].documents == documents
         assert load(path) is load(path)

@@ -19,7 +19,14 @@ from typing import Any
 from dolma_pipe.engine.base import Engine
 from dolma_pipe.entries import Decontaminate, Entry
 from dolma_pipe.stages.dedup.methods import FINDERS
-from dolma_pipe.stages.dedup.plan import CuratedShard, Plan, Steps, clear_scratch, save
+from dolma_pipe.stages.dedup.plan import (
+    COMPONENTS_BYTES,
+    CuratedShard,
+    Plan,
+    Steps,
+    clear_scratch,
+    save,
+)
 from dolma_pipe.stages.dedup.report import Entered, entry_report, named_documents
 from dolma_pipe.stages.dedup.sign import signed_while_curating
 from dolma_pipe.work import Work, write_json
@@ -35,13 +42,14 @@ def deduplicate(
     engine: Engine,
     method: str | None = None,
     partition_bytes: int = PARTITION_BYTES,
+    components_bytes: int = COMPONENTS_BYTES,
 ) -> dict[str, Any]:
     """Run the entries over the curated shards, whose order numbers the documents.
 
     method: only the entries of this method (one at least); the others keep their numbers and their
     signatures. Writes dedup/removed/, dedup/removed.parquet and dedup/report.json, and returns the
-    report, with what is left of each curated shard (publish.Left) as `shards`. partition_bytes
-    changes the size of tasks, never a result.
+    report. partition_bytes and components_bytes (memory of the one task that finds components;
+    beyond it they are found in rounds over partitions) change the size of tasks, never a result.
     """
     clear_scratch(work)
     early = [number for number, _ in signed_while_curating(entries)]
@@ -57,6 +65,7 @@ def deduplicate(
                 late=number not in early,
                 edited=any(one.plan.entry.changes_text for one in entered),
                 partition_bytes=partition_bytes,
+                components_bytes=components_bytes,
             )
             entered.append(_enter(engine, plan))
     report = _publish(work, engine, entered, len(entries))
@@ -83,20 +92,19 @@ def _publish(work: Work, engine: Engine, entered: list[Entered], entries: int) -
     published = steps.over_shards(
         "publish:publish_shard",
         shards,
-        plans=[str(one.plan.path("plan.json")) for one in noted],
+        plans=[str(one.plan.file) for one in noted],
         cuts=any(one.plan.entry.changes_text for one in entered),
-        entries=entries,
     )
-    plans = [str(one.plan.path("plan.json")) for one in removing]
+    plans = [str(one.plan.file) for one in removing]
     for one in removing:
         Steps(engine, one.plan).over_parts("publish:write_rows", len(one.plan.groups))
     steps.over_parts("publish:publish_table", 1, plans=plans)
-    both = list(zip(entered[-1].plan.shards, published, strict=True))
+    both = zip(entered[-1].plan.shards, published, strict=True)
     indexed = [(shard, count) for shard, count in both if shard.index is not None]
     changes = steps.over_parts("publish:publish_changes", 1) if indexed else []
     searched = [one.plan for one in entered if isinstance(one.plan.entry, Decontaminate)]
     if searched:
-        plans = [str(plan.path("plan.json")) for plan in searched]
+        plans = [str(plan.file) for plan in searched]
         steps.over_parts("contamination:publish_contamination", 1, plans=plans)
     report = {
         "documents": sum(shard.documents for shard in entered[-1].plan.shards),
@@ -110,8 +118,7 @@ def _publish(work: Work, engine: Engine, entered: list[Entered], entries: int) -
         "entries": [entry_report(one, _excerpts(steps, one)) for one in entered],
     }
     write_json(work.dedup / "report.json", report)
-    left = {shard.key: count for shard, count in both if shard.index is None}
-    return report | {"shards": left}
+    return report
 
 
 def _excerpts(steps: Steps, entered: Entered) -> dict[str, Any]:

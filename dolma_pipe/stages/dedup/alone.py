@@ -9,7 +9,7 @@ import numpy as np
 from dolma_pipe.kernels.jit import F64, I64
 from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, write_decisions
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import all_here, atomic_write
 
 RECORD = 200
 """Bytes that a decision takes while it is written."""
@@ -36,7 +36,10 @@ def decide_part(args: dict[str, Any]) -> dict[str, Any]:
     """Task: decisions/<part>.cells of some shards. args: step, how many parts there are."""
     plan, part = load(args["plan"]), args["part"]
     paths = [_path(plan, shard) for shard in plan.taking_part()[part :: args["step"]]]
-    records = [np.empty(0, np.uint64), *(np.fromfile(path, np.uint64) for path in paths)]
+    records = [
+        np.empty(0, np.uint64),
+        *(np.fromfile(path, np.uint64) for path in all_here(paths)),
+    ]
     documents, shares = np.ascontiguousarray(np.concatenate(records).reshape(-1, 2).T)
     nobody = np.full(len(documents), NOBODY)
     decisions = Decisions(documents, nobody, shares.view(np.float64), documents)

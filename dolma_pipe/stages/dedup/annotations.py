@@ -11,7 +11,7 @@ from dolma_pipe.kernels.jit import I64, U64, Bool
 from dolma_pipe.stages.dedup.decisions import NOBODY, Heads, Placed
 from dolma_pipe.stages.dedup.ids import read_ids
 from dolma_pipe.stages.dedup.plan import Plan
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import atomic_write, here
 
 STRETCHES = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64())]))
 ANNOTATIONS = pa.schema(
@@ -74,7 +74,7 @@ def write_annotations(plan: Plan, shard: int, placed: Placed, heads: Heads, cuts
 
 def publish_annotations(plans: list[Plan], shard: int) -> None:
     """dedup/annotations/<shard>.parquet: those of all entries that annotate, in their order."""
-    tables = [pq.read_table(_path(plan, shard)) for plan in plans]
+    tables = [pq.read_table(here(_path(plan, shard))) for plan in plans]
     with atomic_write(plans[0].work.annotations(plans[0].shards[shard].key)) as file:
         pq.write_table(pa.concat_tables(tables), file)
 

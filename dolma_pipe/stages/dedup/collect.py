@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U64
-from dolma_pipe.stages.dedup.cells import read_cell, write_cells
+from dolma_pipe.stages.dedup.candidates import read_table
+from dolma_pipe.stages.dedup.cells import read_cell_of_all, write_cells
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.stages.dedup.sets import read_sets
 from dolma_pipe.stages.dedup.spool import Spool
@@ -40,7 +41,7 @@ def collect_shard(args: dict[str, Any]) -> dict[str, int]:
     then the members. With a threshold of 0 the sets are empty.
     """
     plan, shard = load(args["plan"]), args["part"]
-    table = read_cell(plan.path("candidates.cells"), shard).reshape(-1, 3)
+    table = read_table(plan, shard)
     if not len(table):
         return {"blocks": 0}
     blocks = _Blocks(plan, shard, args["partitions"])
@@ -69,7 +70,7 @@ class _Blocks:
         self._written = 0
 
     def add(self, table: U64, sets: list[U64]) -> None:
-        """table: as in candidates.cells."""
+        """table: as from read_table."""
         self._tables.append(table)
         self._sets += sets
         self._words += sum(map(len, sets))
@@ -107,13 +108,15 @@ def read_candidates(plan: Plan, partition: int, blocks: list[int]) -> Candidates
     """
     tables = [np.empty((0, 4), np.uint64)]
     with Spool(plan.path("gathered"), HELD_WORDS) as gathered:
-        for shard, count in zip(plan.taking_part(), blocks, strict=True):
-            for block in range(count):
-                path = plan.path(f"sets/{plan.shards[shard].key}.{block}.cells")
-                cell = read_cell(path, partition)
-                end = 1 + 4 * int(cell[0])
-                tables.append(cell[1:end].reshape(-1, 4))
-                gathered.add(cell[end:])
+        paths = (
+            plan.path(f"sets/{plan.shards[shard].key}.{block}.cells")
+            for shard, count in zip(plan.taking_part(), blocks, strict=True)
+            for block in range(count)
+        )
+        for cell in read_cell_of_all(paths, partition):
+            end = 1 + 4 * int(cell[0])
+            tables.append(cell[1:end].reshape(-1, 4))
+            gathered.add(cell[end:])
         values = gathered.all()
     documents, components, ranks, sizes = np.concatenate(tables).T
     offsets = np.concatenate([[0], np.cumsum(sizes.astype(np.int64))])

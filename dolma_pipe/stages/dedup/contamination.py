@@ -20,7 +20,7 @@ from dolma_pipe.stages.dedup.evaluation_index import ItemTexts, make_index
 from dolma_pipe.stages.dedup.found import Found, total
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import all_here, atomic_write, here
 
 SHOWN = 300
 """Code points of a stretch and of an item that the table has."""
@@ -98,8 +98,7 @@ def conclude(args: dict[str, Any]) -> dict[str, Any]:
     plan = load(args["plan"])
     summaries = {told["evaluation"]: _Summary(told) for told in args["sets"]}
     numbers, scores = [np.empty(0, np.int64)], [np.empty(0)]
-    for shard in plan.taking_part():
-        table = _read_matches(plan, shard)
+    for shard, table in _read_matches(plan):
         removed = table.filter(table.column("removed"))
         numbers.append(removed.column("row").to_numpy() + plan.firsts[shard])
         scores.append(removed.column("score").to_numpy())
@@ -120,8 +119,7 @@ def publish_contamination(args: dict[str, Any]) -> dict[str, int]:
     path = load(args["plan"]).work.dedup / "contamination.parquet"
     with atomic_write(path) as file, pq.ParquetWriter(file, CONTAMINATION) as writer:
         for plan in map(load, args["plans"]):
-            for shard in plan.taking_part():
-                table = _read_matches(plan, shard)
+            for _, table in _read_matches(plan):
                 if table.num_rows:
                     writer.write_table(table)
                 rows += table.num_rows
@@ -169,7 +167,7 @@ def _write_matches(plan: Plan, shard: int, rows: list[dict[str, Any]]) -> None:
     wanted = pa.array([row["row"] for row in rows], pa.int64())
     ids = pa.array([], pa.large_string())
     if rows:
-        ids = pq.read_table(plan.work.columns(key), columns=["id"]).column("id").take(wanted)
+        ids = pq.read_table(here(plan.work.columns(key)), columns=["id"]).column("id").take(wanted)
     named = {"entry": plan.number, "source": source, "shard": key, "id": None}
     table = pa.Table.from_pylist([{**named, **row} for row in rows], CONTAMINATION)
     place = CONTAMINATION.get_field_index("id")
@@ -178,8 +176,11 @@ def _write_matches(plan: Plan, shard: int, rows: list[dict[str, Any]]) -> None:
         pq.write_table(table, file)
 
 
-def _read_matches(plan: Plan, shard: int) -> pa.Table:
-    return pq.read_table(_matches(plan, shard))
+def _read_matches(plan: Plan) -> Iterator[tuple[int, pa.Table]]:
+    """Of every shard that takes part."""
+    shards = plan.taking_part()
+    paths = all_here(_matches(plan, shard) for shard in shards)
+    return zip(shards, map(pq.read_table, paths), strict=True)
 
 
 def _matches(plan: Plan, shard: int) -> Path:

@@ -16,7 +16,7 @@ from dolma_pipe.stages.dedup.banding import Banding
 from dolma_pipe.stages.dedup.cells import read_all_cells
 from dolma_pipe.stages.dedup.decisions import NOBODY
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import all_here, atomic_write
 
 SAMPLE = 4000
 """Pairs of an entry, of different kept documents: those of one share its signature's luck."""
@@ -77,8 +77,9 @@ def count_bands(args: dict[str, Any]) -> dict[str, Any]:
     """Task: shared bands of the sample of all parts. args: files of pairs; rows of a band."""
     plan = load(args["plan"])
     pairs = np.empty((0, 4), np.uint64)
-    for part in range(args["files"]):
-        more = np.fromfile(plan.path(f"pairs/{part}.u64"), np.uint64).reshape(-1, 4)
+    paths = (plan.path(f"pairs/{part}.u64") for part in range(args["files"]))
+    for path in all_here(paths):
+        more = np.fromfile(path, np.uint64).reshape(-1, 4)
         pairs = _smallest(np.concatenate([pairs, more]))
     ones, others = _keys(plan, pairs[:, 1]), _keys(plan, pairs[:, 2])
     shared = (ones == others) & (ones != 0)

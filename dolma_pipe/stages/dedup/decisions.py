@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import F64, I64, U64
+from dolma_pipe.stages.dedup.ahead import ahead
 from dolma_pipe.stages.dedup.cells import read_cell, read_cells, write_grouped
 from dolma_pipe.stages.dedup.kept_ids import write_kept_ids
 from dolma_pipe.stages.dedup.plan import Plan, load
@@ -104,7 +105,7 @@ def _places(groups: I64, counts: I64) -> I64:
 def gather_group(args: dict[str, Any]) -> None:
     """Task: in-order/<group>.decisions.cells and .heads.cells, a cell a shard, from all parts.
 
-    In the order of documents; and kept-ids/<group>.arrow (kept_ids.py). args: decided, the number
+    In the order of documents; and kept-ids/<group>.cells (kept_ids.py). args: decided, the number
     of parts.
     """
     plan, group = load(args["plan"]), args["part"]
@@ -125,7 +126,7 @@ def gather_group(args: dict[str, Any]) -> None:
 
 def _of_all_parts(plan: Plan, what: str, group: int, parts: int, width: int) -> U64:
     paths = [plan.path(f"{what}/{part}.cells") for part in range(parts)]
-    cells = [read_cells(path, *plan.groups[group]) for path in paths]
+    cells = ahead(lambda path: read_cells(path, *plan.groups[group]), paths)
     return np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, width)
 
 

@@ -34,7 +34,7 @@ from dolma_pipe.kernels.evaluation_index import (
 from dolma_pipe.kernels.jit import I64, U64, Bool
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import all_here, atomic_write, here
 
 PARTS = ("question", "answer", "passage")
 EVERY = "every_question"
@@ -108,8 +108,8 @@ def finish_index(args: dict[str, Any]) -> dict[str, int]:
     entry = plan.entry
     assert isinstance(entry, Decontaminate)
     grams, counts = read_array(plan, "grams"), np.zeros(len(read_array(plan, "grams")), np.int64)
-    for shard in args["shards"]:
-        pairs = np.fromfile(_counts(plan, shard), np.int64).reshape(-1, 2)
+    for path in all_here(_counts(plan, shard) for shard in args["shards"]):
+        pairs = np.fromfile(path, np.int64).reshape(-1, 2)
         counts[pairs[:, 0]] += pairs[:, 1]
     share = entry.drop_common or 0.0
     common = counts > max(FEW, share * args["documents"])
@@ -319,4 +319,4 @@ def write_array(plan: Plan, name: str, values: npt.NDArray[Any]) -> None:
 
 def read_array(plan: Plan, name: str) -> Any:
     """Mapped; without the subclass, which kernels would be compiled for anew."""
-    return np.asarray(np.load(_path(plan, name), mmap_mode="r"))
+    return np.asarray(np.load(here(_path(plan, name)), mmap_mode="r"))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U64, Bool
-from dolma_pipe.stages.dedup.cells import read_cell
+from dolma_pipe.stages.dedup.cells import read_cell_of_all
 from dolma_pipe.stages.dedup.decisions import NO_DECISIONS, Decisions, write_decisions
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.work import atomic_write
@@ -56,7 +56,8 @@ def group_similar(args: dict[str, Any]) -> dict[str, int]:
 def cell_of_all(plan: Plan, part: int, width: int) -> U64:
     """uint64[records, width]: this part of every shard, in the order of the shards."""
     names = [plan.shards[shard].key for shard in plan.taking_part()]
-    cells = [read_cell(plan.path(f"shuffled/{name}.cells"), part) for name in names]
+    paths = (plan.path(f"shuffled/{name}.cells") for name in names)
+    cells = list(read_cell_of_all(paths, part))
     records, end = np.empty(sum(map(len, cells)), np.uint64), 0
     for i, cell in enumerate(cells):
         records[end : end + len(cell)], cells[i] = cell, cell[:0].copy()  # never all twice

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,17 @@ from dolma_pipe.stages.dedup.plan import CuratedShard
 from dolma_pipe.stages.dedup.sets import shingle_sets
 from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
 from dolma_pipe.stages.dedup.stored_sets import write_sets
-from dolma_pipe.work import Work, atomic_write, write_json
+from dolma_pipe.work import (
+    Work,
+    atomic_write,
+    files_below,
+    here,
+    is_remote,
+    remove,
+    remove_all,
+    sizes_below,
+    write_json,
+)
 
 PROBE = (
     "The quick brown fox isn't lazy: 1,234.5 dogs; naïve Ünïcödé, 中文字符 ไทย и так далее. " * 3
@@ -60,7 +71,7 @@ def write_index(
     fingerprint: what the index is to be known by. The description is written last.
     """
     files = IndexFiles(out)
-    files.description.unlink(missing_ok=True)
+    remove(files.description)
     tasks = [
         Task(
             shard.key,
@@ -71,7 +82,10 @@ def write_index(
     ]
     values = succeed(engine.map(f"{__name__}:index_shard", tasks))
     written = [path for shard in shards for path in _files(files, shard, entries)]
-    sizes = {path.relative_to(out).as_posix(): path.stat().st_size for path in written}
+    sizes = {
+        path.relative_to(out).as_posix(): size
+        for path, size in zip(written, sizes_below(out, written), strict=True)
+    }
     counts = {
         name: sum(values[shard.key][name] for shard in shards)
         for name in ("documents", "removed", "documents_with_sets", "set_values")
@@ -106,7 +120,7 @@ def index_shard(args: dict[str, Any]) -> dict[str, int]:
         _link(source, target)
     decided = work.removed(shard.key) if old is None else work.indexed(shard.key)
     _link(decided, out.removed(shard.key))
-    removed = np.fromfile(decided, np.uint8)
+    removed = np.fromfile(here(decided), np.uint8)
     counts = {"documents": len(removed), "removed": int((removed != 0).sum())}
     if old is None:
         return {**counts, **_read_texts(task, removed)}
@@ -121,7 +135,7 @@ def _read_texts(task: IndexTask, removed: U8) -> dict[str, int]:
     work, shard, out = Work(task.work), task.shard, IndexFiles(task.out)
     ids = pa.chunked_array([], pa.large_string())
     if shard.documents:
-        ids = pq.read_table(work.columns(shard.key), columns=["id"]).column("id")
+        ids = pq.read_table(here(work.columns(shard.key)), columns=["id"]).column("id")
     with atomic_write(out.ids(shard.key)) as file:
         pq.write_table(pa.table({"id": ids}), file, compression="zstd")
     lasting: Bool = (removed == 0) | (removed > settled_entries(task.entries))
@@ -129,7 +143,8 @@ def _read_texts(task: IndexTask, removed: U8) -> dict[str, int]:
     for number in _with_sets(shard, task.entries):
         entry = task.entries[number - 1]
         assert isinstance(entry, MinHash)  # the only method that both verifies and has an index
-        keys: U64 = np.fromfile(keys_path(work.signatures(shard.key), number), np.uint64)
+        path = here(keys_path(work.signatures(shard.key), number))
+        keys: U64 = np.fromfile(path, np.uint64)
         signed = keys.reshape(key_columns(entry), -1).any(axis=0)
         rows = np.flatnonzero(lasting & signed)
         texts = read_texts(work.curated(shard.key), rows)
@@ -189,18 +204,19 @@ def _files(files: IndexFiles, shard: CuratedShard, entries: Sequence[Entry]) -> 
 
 def _link(source: Path, target: Path) -> None:
     """The same file under another name where the disk can do that: ours are never written into."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        os.link(source, target)
-    except OSError:
-        with source.open("rb") as old, atomic_write(target) as file:
-            shutil.copyfileobj(old, file)
+    source = here(source)
+    if not is_remote(target):
+        with suppress(OSError):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            os.link(source, target)
+            return
+    with source.open("rb") as old, atomic_write(target) as file:
+        shutil.copyfileobj(old, file)
 
 
 def _remove_others(files: IndexFiles, wanted: set[Path]) -> None:
     """What an earlier index left in the folder."""
     folders = ("signatures", "sets", "ids", "removed")
-    for path in [path for folder in folders for path in (files.root / folder).rglob("*")]:
-        if path.is_file() and path not in wanted:
-            path.unlink()
+    found = [path for folder in folders for path in files_below(files.root / folder)]
+    remove_all([path for path in found if path not in wanted])

@@ -1,16 +1,18 @@
 """Ids of kept documents, brought to the documents that went for them: from group to group.
 
-kept-ids/<group>.arrow has a record batch a group of shards: (removed, id), the id of the document
-of `group` for which a document of that group went.
+kept-ids/<group>.cells has a cell a group of shards: a record batch of (removed, id), the id of the
+document of `group` for which a document of that group went; an empty cell where there is none.
 """
+
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 
 from dolma_pipe.kernels.jit import U64
+from dolma_pipe.stages.dedup.cells import read_cell_of_all, write_cells
 from dolma_pipe.stages.dedup.ids import read_ids
 from dolma_pipe.stages.dedup.plan import Plan
-from dolma_pipe.work import atomic_write
 
 SCHEMA = pa.schema([("removed", pa.uint64()), ("id", pa.large_string())])
 
@@ -26,22 +28,31 @@ def write_kept_ids(plan: Plan, group: int, pairs: U64) -> None:
     target = plan.group_of(plan.shard_of(pairs[:, 1]))
     order = np.argsort(target, kind="stable")
     ends = np.searchsorted(target[order], np.arange(len(plan.groups)), side="right").tolist()
-    path = plan.path(f"kept-ids/{group}.arrow")
-    with atomic_write(path, durable=False) as file, pa.ipc.new_file(file, SCHEMA) as writer:
-        for first, end in zip([0, *ends], ends, strict=False):
-            some = order[first:end]
-            columns = [pa.array(pairs[some, 1]), of_kept.take(pa.array(some))]
-            writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
+    cells = [
+        _encoded(pa.array(pairs[some, 1]), of_kept.take(pa.array(some)))
+        for some in (order[first:end] for first, end in pairwise([0, *ends]))
+    ]
+    sizes = np.array([len(cell) for cell in cells], np.int64)
+    write_cells(plan.path(f"kept-ids/{group}.cells"), sizes, cells)
+
+
+def _encoded(removed: pa.Array, ids: pa.Array) -> U64:
+    """As a message of Arrow, which fills whole words."""
+    if not len(removed):
+        return np.empty(0, np.uint64)
+    batch = pa.record_batch([removed, ids], schema=SCHEMA)
+    return np.frombuffer(batch.serialize(), np.uint64)
 
 
 def read_kept_ids(plan: Plan, group: int, removed: U64) -> pa.Array:
     """large_string[removed]: null for one that went for no other. removed: all of the group."""
-    tables = [SCHEMA.empty_table()]
-    for of_kept in range(len(plan.groups)):
-        with pa.OSFile(str(plan.path(f"kept-ids/{of_kept}.arrow"))) as file:
-            batch = pa.ipc.open_file(file).get_batch(group)
-            tables.append(pa.Table.from_batches([batch]))
-    found = pa.concat_tables(tables).combine_chunks()
+    paths = (plan.path(f"kept-ids/{of_kept}.cells") for of_kept in range(len(plan.groups)))
+    batches = [
+        pa.ipc.read_record_batch(pa.py_buffer(cell), SCHEMA)
+        for cell in read_cell_of_all(paths, group)
+        if len(cell)
+    ]
+    found = pa.Table.from_batches(batches, SCHEMA).combine_chunks()
     known = found.column("removed").to_numpy()
     order = np.argsort(known)
     places = np.searchsorted(known, removed, sorter=order)

@@ -12,6 +12,7 @@ from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
 from dolma_pipe.stages.dedup.sign import keys_path, ranks_path, write_words
 from dolma_pipe.stages.dedup.survivors import survivor_ranks
+from dolma_pipe.work import here
 
 
 def sign_if_late(steps: Steps, plan: Plan) -> None:
@@ -35,7 +36,7 @@ def write_ranks(plan: Plan, shard: int) -> None:
     if plan.entry.policy == "first":
         return
     named = [plan.entry.column] if plan.entry.column else []
-    path = plan.work.columns(plan.shards[shard].key)
+    path = here(plan.work.columns(plan.shards[shard].key))
     there = [name for name in ("created", *named) if name in pq.read_schema(path).names]
     table = pq.read_table(path, columns=there)
     columns: dict[str, F64] = {

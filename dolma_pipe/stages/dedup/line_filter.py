@@ -19,8 +19,10 @@ from dolma_pipe.kernels.bloom import (
     positions_a_hash,
 )
 from dolma_pipe.kernels.jit import I64, U64, Bool
+from dolma_pipe.stages.dedup.ahead import ahead
 from dolma_pipe.stages.dedup.cells import write_cells
 from dolma_pipe.stages.dedup.found import total
+from dolma_pipe.stages.dedup.hashes import read_stretch
 from dolma_pipe.stages.dedup.plan import Plan, load
 
 HASHES_A_FILTER = 1 << 17
@@ -69,13 +71,12 @@ def filter_part(args: dict[str, Any]) -> dict[str, int]:
     numbers = filters_of(layout, part)
     blocks = list(_in_corpus_order(plan, args["blocks"]))
     items = np.zeros(len(numbers), np.int64)
-    for _, path in blocks:
-        items += _counts(read_stretch(path, layout, numbers), layout, numbers)
+    for hashes in _stretches(blocks, layout, numbers):
+        items += _counts(hashes, layout, numbers)
     filters = filters_for(layout.level, numbers.start, items, plan.entry.false_positives)
     sample = _Sample(layout)
     words: list[list[U64]] = [[np.empty(0, np.uint64)] for _ in plan.shards]
-    for shard, path in blocks:
-        hashes = read_stretch(path, layout, numbers)
+    for (shard, _), hashes in zip(blocks, _stretches(blocks, layout, numbers), strict=True):
         seen = look_up_and_add(filters, hashes)
         sample.add(hashes, seen)
         words[shard].append(_packed(seen))
@@ -94,20 +95,14 @@ def _in_corpus_order(plan: Plan, blocks: Sequence[int]) -> Iterator[tuple[int, P
 
 
 def block_path(plan: Plan, shard: int, block: int) -> Path:
-    """uint64: the distinct hashes of a block of units, ascending."""
-    return plan.path(f"units/{plan.shards[shard].key}.{block}.u64")
+    """The distinct hashes of a block of units, as in hashes.py."""
+    return plan.path(f"units/{plan.shards[shard].key}.{block}.cells")
 
 
-def read_stretch(path: Path, layout: Layout, numbers: range) -> U64:
-    """The hashes of a block that belong to these filters; only they are read."""
-    if path.stat().st_size == 0:
-        return np.empty(0, np.uint64)
-    hashes = np.memmap(path, np.uint64, "r")
-    [start] = np.searchsorted(hashes, borders_of(layout, numbers[:1]))
-    end = len(hashes)
-    if numbers.stop < 1 << layout.level:
-        [end] = np.searchsorted(hashes, borders_of(layout, range(numbers.stop, numbers.stop + 1)))
-    return np.array(hashes[start:end])
+def _stretches(blocks: Sequence[tuple[int, Path]], layout: Layout, numbers: range) -> Iterator[U64]:
+    """The hashes of each block that belong to these filters; only they are read."""
+    first, end = (number << (64 - layout.level) for number in (numbers.start, numbers.stop))
+    return ahead(lambda path: read_stretch(path, first, end)[1], [path for _, path in blocks])
 
 
 def _counts(hashes: U64, layout: Layout, numbers: range) -> I64:

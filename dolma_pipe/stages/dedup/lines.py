@@ -17,8 +17,9 @@ from dolma_pipe.entries import Lines
 from dolma_pipe.kernels.jit import F64, I64, U64, Bool
 from dolma_pipe.kernels.lines import Units, cut_units, find_units, hash_units
 from dolma_pipe.stages.dedup.alone import decide_alone, write_alone
-from dolma_pipe.stages.dedup.cells import read_cell
+from dolma_pipe.stages.dedup.cells import read_cell_of_all
 from dolma_pipe.stages.dedup.found import Found, total
+from dolma_pipe.stages.dedup.hashes import write_hashes
 from dolma_pipe.stages.dedup.line_filter import (
     Layout,
     block_path,
@@ -30,7 +31,6 @@ from dolma_pipe.stages.dedup.line_filter import (
 )
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.work import atomic_write
 
 BLOCK_UNITS = 2 << 20
 """Units, of some 40 bytes each, that a task holds; within them repeats are found exactly."""
@@ -69,14 +69,13 @@ def find_repeated_units(steps: Steps, plan: Plan) -> Found:
 
 
 def hash_shard(args: dict[str, Any]) -> dict[str, int]:
-    """Task: units/<shard>.<block>.u64, the distinct hashes of a block in ascending order."""
+    """Task: units/<shard>.<block>.cells, the distinct hashes of a block in ascending order."""
     plan, shard = load(args["plan"]), args["part"]
     counts = dict.fromkeys(HASHED, 0) | {"blocks": 0}
     for block in _read_blocks(plan, shard):
         hashes = block.units.hashes
         values, _ = _distinct(hashes)
-        with atomic_write(block_path(plan, shard, counts["blocks"]), durable=False) as file:
-            file.write(values.data)
+        write_hashes(block_path(plan, shard, counts["blocks"]), values)
         counted = int(np.count_nonzero(hashes))
         counts["units"] += len(hashes)
         counts["counted_units"] += counted
@@ -164,7 +163,7 @@ class _Bits:
 
     def __init__(self, plan: Plan, shard: int, layout: Layout) -> None:
         paths = [plan.path(f"seen/{part}.cells") for part in range(layout.parts)]
-        self._words = [read_cell(path, shard) for path in paths]
+        self._words = list(read_cell_of_all(paths, shard))
         self._firsts = [borders_of(layout, filters_of(layout, p)[:1]) for p in range(layout.parts)]
 
     def of(self, values: U64) -> Bool:

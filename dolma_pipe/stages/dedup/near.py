@@ -2,7 +2,7 @@
 
 shuffle     a task a shard: (fingerprint, document) into a cell a block table and key prefix
 group       a task a cell: edges between fingerprints within the radius
-components  one task, as for MinHash
+components  as for MinHash
 gather      a task a shard: fingerprints of the candidates, a cell a partition of components
 decide      a task a partition: greedily, a document goes only for a kept one within the radius
 """
@@ -17,7 +17,9 @@ from dolma_pipe.entries import SimHash
 from dolma_pipe.kernels.hamming import decide_components, join_near
 from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.stages.dedup.blocks import BITS, tables_for
-from dolma_pipe.stages.dedup.cells import read_cell, write_cells, write_grouped
+from dolma_pipe.stages.dedup.candidates import read_table
+from dolma_pipe.stages.dedup.cells import read_cell_of_all, write_cells, write_grouped
+from dolma_pipe.stages.dedup.components import connect
 from dolma_pipe.stages.dedup.decisions import Decisions, write_decisions
 from dolma_pipe.stages.dedup.found import Found, total
 from dolma_pipe.stages.dedup.group import cell_of_all, runs
@@ -46,9 +48,7 @@ def find_near(steps: Steps, plan: Plan) -> Found:
         "near:group_near", len(tables.masks) * partitions, partitions=partitions
     )
     documents = max(1, plan.partition_bytes // DECIDING)
-    [components] = steps.over_parts(
-        "components:find_components", 1, edge_parts=len(edges), documents_a_partition=documents
-    )
+    components = connect(steps, plan, [one["edges"] for one in edges], documents)
     parts = components.pop("partitions")
     decided: list[dict[str, Any]] = []
     if parts:
@@ -136,7 +136,7 @@ def gather_fingerprints(args: dict[str, Any]) -> None:
     args: partitions.
     """
     plan, shard = load(args["plan"]), args["part"]
-    table = read_cell(plan.path("candidates.cells"), shard).reshape(-1, 3)
+    table = read_table(plan, shard)
     rows = (table[:, 0] - np.uint64(plan.firsts[shard])).astype(np.int64)
     [fingerprints], ranks = plan.keys(shard), plan.ranks(shard)
     records = np.stack([table[:, 0], table[:, 1], ranks[rows], fingerprints[rows]], axis=1)
@@ -149,7 +149,8 @@ def decide_near(args: dict[str, Any]) -> dict[str, Any]:
     plan, part = load(args["plan"]), args["part"]
     assert isinstance(plan.entry, SimHash)
     names = [plan.shards[shard].key for shard in plan.taking_part()]
-    cells = [read_cell(plan.path(f"gathered/{name}.cells"), part) for name in names]
+    paths = (plan.path(f"gathered/{name}.cells") for name in names)
+    cells = list(read_cell_of_all(paths, part))
     documents, components, ranks, fingerprints = np.concatenate(cells).reshape(-1, 4).T
     order = plan.survivor_order(documents, ranks, components)
     documents, components, fingerprints = documents[order], components[order], fingerprints[order]

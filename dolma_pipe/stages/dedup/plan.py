@@ -1,6 +1,5 @@
 """The plan of one dedup entry: settings, shards, partitions; every task reads it from a file."""
 
-import shutil
 from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import xxhash
 
 from dolma_pipe.cuts import Cuts, no_cuts, read_cuts
 from dolma_pipe.dedup_index import IndexFiles
@@ -16,10 +16,13 @@ from dolma_pipe.entries import Entry
 from dolma_pipe.kernels.jit import I64, U8, U64
 from dolma_pipe.stages.dedup.keys import key_columns
 from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
-from dolma_pipe.work import Work, write_json
+from dolma_pipe.work import Work, here, read_bytes, remove_tree, write_json
 
 GROUP = 1 << 20
 """Documents of shards that one task gathers decisions for."""
+
+COMPONENTS_BYTES = 4 << 30
+"""Memory of the one task that finds components; where it would need more there are rounds."""
 
 
 class CuratedShard(msgspec.Struct, frozen=True):
@@ -41,7 +44,8 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     Documents carry dense numbers: the documents of the shards before, plus the row. number: of the
     entry, from 1; before: of the entry that ran before, 0 for none. late: its keys are not those
     that were made while curating. edited: an entry before it took stretches out of texts.
-    partition_bytes: what one task may hold of records, or of shingles.
+    partition_bytes: what one task may hold of records, or of shingles. components_bytes: what one
+    task may hold to find all components.
     """
 
     root: str
@@ -52,10 +56,16 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
     late: bool
     edited: bool
     partition_bytes: int
+    components_bytes: int = COMPONENTS_BYTES
 
     @cached_property
     def work(self) -> Work:
         return Work(self.root)
+
+    @cached_property
+    def file(self) -> Path:
+        """Where tasks find it; no other plan has this name, so that they may remember it."""
+        return self.path(f"plan-{xxhash.xxh3_64_hexdigest(msgspec.json.encode(self))}.json")
 
     @cached_property
     def firsts(self) -> I64:
@@ -126,7 +136,7 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         """uint8[documents]: entries before this one that removed a document, 0 for none."""
         if self.before == 0:
             return np.zeros(self.shards[shard].documents, np.uint8)
-        return np.fromfile(self._state("removed", shard, ".u8"), np.uint8)
+        return np.fromfile(here(self._state("removed", shard, ".u8")), np.uint8)
 
     def cuts(self, shard: int) -> Cuts:
         """What entries before this one took out of the texts."""
@@ -141,25 +151,23 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
 
     def lengths(self, shard: int) -> U64:
         """uint64[documents]: bytes of text, as the entry finds it."""
-        return self.whole_lengths(shard) - self.cuts(shard).lengths().astype(np.uint64)
-
-    def whole_lengths(self, shard: int) -> U64:
-        """uint64[documents]: bytes of text, as curation left it."""
-        return np.fromfile(lengths_path(self._signed(shard)), np.uint64)
+        whole = np.fromfile(here(lengths_path(self._signed(shard))), np.uint64)
+        return whole - self.cuts(shard).lengths().astype(np.uint64)
 
     def keys(self, shard: int) -> U64:
         """uint64[columns, documents], mapped and not read."""
         documents = self.shards[shard].documents
         if documents == 0:
             return np.zeros((key_columns(self.entry), 0), np.uint64)
-        mapped = np.memmap(keys_path(self.signatures(shard), self.number), np.uint64, "r")
+        path = here(keys_path(self.signatures(shard), self.number))
+        mapped = np.memmap(path, np.uint64, "r")
         return mapped.reshape(-1, documents)
 
     def ranks(self, shard: int) -> U64:
         """uint64[documents]: the smallest stays; ties go by document number."""
         if self.entry.policy == "first":
             return np.zeros(self.shards[shard].documents, np.uint64)
-        return np.fromfile(ranks_path(self.signatures(shard), self.number), np.uint64)
+        return np.fromfile(here(ranks_path(self.signatures(shard), self.number)), np.uint64)
 
     def signatures(self, shard: int) -> Path:
         """Prefix of the files with the keys and ranks of this entry."""
@@ -184,24 +192,18 @@ def scratch(work: Work) -> Path:
 
 def clear_scratch(work: Work) -> None:
     """Remove what an earlier run left, or this one made."""
-    if scratch(work).exists():
-        shutil.rmtree(scratch(work))
+    remove_tree(scratch(work))
 
 
 def save(plan: Plan) -> None:
     """Where tasks find it."""
-    write_json(plan.path("plan.json"), plan)
-
-
-def load(path: str) -> Plan:
-    """The plan that a task was given, parsed once a process: it names all shards."""
-    stat = Path(path).stat()
-    return _loaded(path, (stat.st_ino, stat.st_mtime_ns, stat.st_size))
+    write_json(plan.file, plan)
 
 
 @lru_cache(maxsize=8)
-def _loaded(path: str, version: tuple[int, ...]) -> Plan:  # noqa: ARG001  a plan may be replaced
-    return msgspec.json.decode(Path(path).read_bytes(), type=Plan)
+def load(path: str) -> Plan:
+    """The plan that a task was given, read once a process: it names all shards."""
+    return msgspec.json.decode(read_bytes(path), type=Plan)
 
 
 class Steps:
@@ -224,7 +226,7 @@ class Steps:
     def _run(
         self, function: str, named: list[tuple[str, int, int]], args: dict[str, Any]
     ) -> list[Any]:
-        common = {"plan": str(self._plan.path("plan.json")), **args}
+        common = {"plan": str(self._plan.file), **args}
         values = succeed(self._engine.map(f"{__package__}.{function}", _tasks(named, common)))
         return [values[key] for key, _, _ in named]
 

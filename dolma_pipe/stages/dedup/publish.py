@@ -5,7 +5,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,13 +14,12 @@ from dolma_pipe.cuts import read_cuts, without, write_cuts
 from dolma_pipe.dedup_index import IndexFiles
 from dolma_pipe.document import parse
 from dolma_pipe.kernels.jit import U64, Bool
-from dolma_pipe.manifest import content_hash
 from dolma_pipe.stages.dedup.annotations import located, publish_annotations
 from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, read_group_decisions
 from dolma_pipe.stages.dedup.ids import read_ids
 from dolma_pipe.stages.dedup.kept_ids import read_kept_ids
 from dolma_pipe.stages.dedup.plan import Plan, load
-from dolma_pipe.work import atomic_write, here
+from dolma_pipe.work import all_here, atomic_write, here
 
 EXCERPT = 160
 """Code points of a text that the report shows."""
@@ -73,49 +71,28 @@ CHANGES = pa.schema(
 of one over all documents."""
 
 
-class Left(msgspec.Struct, frozen=True):
-    """What deduplication left of a curated shard.
-
-    removed_documents: by entry of the recipe. lost_bytes: of text, with removed documents and in
-    cuts; cut_bytes: those in cuts. hashes: of the files that say which documents and cuts.
-    """
-
-    kept: int
-    removed_documents: list[int]
-    lost_bytes: int
-    cut_bytes: int
-    hashes: list[str]
-
-
-def publish_shard(args: dict[str, Any]) -> dict[str, Any]:
+def publish_shard(args: dict[str, Any]) -> dict[str, int]:
     """Task: dedup/removed/<shard>.u8 as after the last entry, cuts and annotations if there are.
 
-    Of a shard of an index it is dedup/indexed/<shard>.u8. Returns Left.
+    Of a shard of an index it is dedup/indexed/<shard>.u8.
 
-    args: plans, of the entries that annotate; cuts: whether an entry edited; entries: of the
-    recipe.
+    args: plans, of the entries that annotate; cuts: whether an entry edited.
     """
     plan, shard = load(args["plan"]), args["part"]
     key = plan.shards[shard].key
-    removed = np.fromfile(plan.path(f"removed/{key}.u8"), np.uint8)
+    removed = np.fromfile(here(plan.path(f"removed/{key}.u8")), np.uint8)
     indexed = plan.shards[shard].index is not None
-    out = plan.work.indexed(key) if indexed else plan.work.removed(key)
-    with atomic_write(out) as file:
+    with atomic_write(plan.work.indexed(key) if indexed else plan.work.removed(key)) as file:
         file.write(removed.data)
-    lost, cut_bytes, hashes = 0, 0, [content_hash(str(here(out)))]
-    if not indexed:
-        lost = int(plan.whole_lengths(shard)[removed != 0].sum())
+    cut_bytes = 0
     if args["cuts"]:
         cuts = read_cuts(plan.path(f"cuts/{key}.i64"), len(removed))
         cuts = without(cuts, removed != 0)
         write_cuts(plan.work.cuts(key), cuts)
         cut_bytes = int(cuts.lengths().sum())
-        hashes.append(content_hash(str(here(plan.work.cuts(key)))))
     if args["plans"]:
         publish_annotations([load(path) for path in args["plans"]], shard)
-    documents = np.bincount(removed, minlength=args["entries"] + 1).tolist()
-    left = Left(documents[0], documents[1:], lost + cut_bytes, cut_bytes, hashes)
-    return dict(msgspec.to_builtins(left))
+    return {"kept": int((removed == 0).sum()), "cut_bytes": cut_bytes}
 
 
 def write_rows(args: dict[str, Any]) -> dict[str, int]:
@@ -154,8 +131,9 @@ def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], *, durable
 
 def _all_rows(plans: list[Plan]) -> Iterator[pa.Table]:
     for plan in plans:
-        for group in range(len(plan.groups)):
-            with pq.ParquetFile(plan.path(f"rows/{group}.parquet")) as file:
+        paths = (plan.path(f"rows/{group}.parquet") for group in range(len(plan.groups)))
+        for path in all_here(paths):
+            with pq.ParquetFile(path) as file:
                 for i in range(file.num_row_groups):
                     yield file.read_row_group(i)
 
@@ -195,15 +173,15 @@ def publish_changes(args: dict[str, Any]) -> dict[str, int]:
     indexed = (i for i, shard in enumerate(plan.shards) if shard.index is not None)
     tables = (_changes(plan, shard) for shard in indexed)
     changed = _write(path, CHANGES, tables, durable=True)
-    after = pq.read_table(path, columns=["after"]).column("after").to_numpy()
+    after = pq.read_table(here(path), columns=["after"]).column("after").to_numpy()
     return {"changed": changed, "gone": int(np.count_nonzero(after))}
 
 
 def _changes(plan: Plan, shard: int) -> pa.Table:
     of = plan.shards[shard]
     assert of.index is not None
-    before = np.fromfile(IndexFiles(of.index).removed(of.key), np.uint8)
-    after = np.fromfile(plan.path(f"removed/{of.key}.u8"), np.uint8)
+    before = np.fromfile(here(IndexFiles(of.index).removed(of.key)), np.uint8)
+    after = np.fromfile(here(plan.path(f"removed/{of.key}.u8")), np.uint8)
     changed = np.flatnonzero((before == 0) != (after == 0))
     columns = [
         pa.repeat(pa.scalar(name, NAME.value_type), len(changed)).dictionary_encode()

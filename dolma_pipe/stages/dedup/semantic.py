@@ -18,14 +18,15 @@ from dolma_pipe.stages.dedup.clusters import (
     nearest_of,
 )
 from dolma_pipe.stages.dedup.collect import read_candidates
+from dolma_pipe.stages.dedup.components import connect
 from dolma_pipe.stages.dedup.decisions import Decisions, write_decisions
 from dolma_pipe.stages.dedup.found import Found, total
 from dolma_pipe.stages.dedup.group import cell_of_all, runs
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
 from dolma_pipe.stages.dedup.shuffle import COUNTS
-from dolma_pipe.stages.dedup.vectors import read_vectors, words_of
+from dolma_pipe.stages.dedup.vectors import dimensions_of, read_vectors, words_of
 from dolma_pipe.stages.keyed import keyed
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import atomic_write, here
 
 BLOCK = 4096
 """Vectors that a task looks at together."""
@@ -45,12 +46,8 @@ def find_alike(steps: Steps, plan: Plan) -> Found:
     parts = max(1, min(found["centroids"], plan.partitions(record * entry.probes)))
     steps.over_shards("semantic:assign_shard", shards, partitions=parts)
     joined = steps.over_parts("semantic:join_clusters", parts)
-    [components] = steps.over_parts(
-        "components:find_components",
-        1,
-        edge_parts=parts,
-        documents_a_partition=max(1, plan.partition_bytes // record),
-    )
+    documents = max(1, plan.partition_bytes // record)
+    components = connect(steps, plan, [one["edges"] for one in joined], documents)
     partitions = components.pop("partitions")
     decided: list[dict[str, Any]] = []
     if partitions:
@@ -96,7 +93,9 @@ def assign_shard(args: dict[str, Any]) -> None:
     plan, shard, partitions = load(args["plan"]), args["part"], args["partitions"]
     assert isinstance(plan.entry, Semantic)
     vectors = read_vectors(plan, shard)
-    centroids = np.fromfile(plan.path("centroids.i16"), np.int16).reshape(-1, vectors.shape[1])
+    centroids = np.fromfile(here(plan.path("centroids.i16")), np.int16).reshape(
+        -1, vectors.shape[1]
+    )
     rows = np.flatnonzero(vectors.any(axis=1))
     blocks = [rows[first : first + BLOCK] for first in range(0, len(rows), BLOCK)]
     none: I32 = np.empty((0, min(plan.entry.probes, len(centroids))), np.int32)
@@ -135,15 +134,16 @@ def join_clusters(args: dict[str, Any]) -> dict[str, int]:
         documents = records[members, 1]
         edges.append(np.stack([documents[firsts[other]], documents[other]], axis=1))
         compared += pairs
+    found = np.concatenate(edges)
     with atomic_write(plan.path(f"edges/{part}.u64"), durable=False) as file:
-        file.write(np.concatenate(edges).data)
-    return {"compared": compared, "largest": int(sizes.max(initial=0))}
+        file.write(found.data)
+    return {"edges": len(found), "compared": compared, "largest": int(sizes.max(initial=0))}
 
 
 def _width(plan: Plan) -> int:
     """Words of a record."""
     shards = plan.taking_part()
-    return 2 + (words_of(read_vectors(plan, shards[0])[:0]).shape[1] if shards else 0)
+    return 2 + (-(-dimensions_of(plan, shards[0]) // 4) if shards else 0)
 
 
 def decide_partition(args: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from dolma_pipe.entries import MinHash
 from dolma_pipe.stages.dedup.banding import Banding, banding_of
+from dolma_pipe.stages.dedup.components import connect
 from dolma_pipe.stages.dedup.curve import measure_curve
 from dolma_pipe.stages.dedup.found import Found, total
 from dolma_pipe.stages.dedup.late import sign_if_late
@@ -32,12 +33,8 @@ def find_similar(steps: Steps, plan: Plan, banding: Banding, threshold: float) -
     shuffled = steps.over_shards("shuffle:shuffle_shard", plan.taking_part(), partitions=partitions)
     counts: dict[str, Any] = total(shuffled, COUNTS)
     edges = steps.over_parts("group:group_similar", banding.bands * partitions)
-    [components] = steps.over_parts(
-        "components:find_components",
-        1,
-        edge_parts=len(edges),
-        documents_a_partition=_documents_a_partition(counts, plan.partition_bytes),
-    )
+    documents = _documents_a_partition(counts, plan.partition_bytes)
+    components = connect(steps, plan, [one["edges"] for one in edges], documents)
     parts = components.pop("partitions")
     decided: list[dict[str, Any]] = []
     if parts:

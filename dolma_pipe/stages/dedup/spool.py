@@ -9,13 +9,15 @@ import numpy as np
 
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import U64
+from dolma_pipe.work import is_remote, scratch
 
 
 class Spool:
     """Holds `held` words (8 bytes each) at most; the file has no name, and so goes with us."""
 
     def __init__(self, folder: Path | None, held: int) -> None:
-        """folder: of the file, made when there is one; the system's own for None."""
+        """folder: of the file, made when there is one; the system's own for None, this machine's
+        spool for one on an object store."""
         self._folder = folder
         self._held = held
         self._parts: list[U64] = []
@@ -58,6 +60,7 @@ class Spool:
         try:
             if self._file is None:
                 if self._folder is not None:
+                    self._folder = scratch() if is_remote(self._folder) else self._folder
                     self._folder.mkdir(parents=True, exist_ok=True)
                 self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (closed on exit)
             for part in self._parts:

@@ -15,7 +15,7 @@ import zstandard
 
 from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.shard import BATCH_BYTES
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import atomic_write, read_range, size_of
 
 BLOCK = 1 << 16
 """Values that are read at once."""
@@ -45,26 +45,25 @@ def write_sets(path: Path, rows: I64, sets: Iterable[U64], documents: int) -> in
 
 def read_stored(path: Path, rows: I64) -> Iterator[list[U64]]:
     """The sets of these rows (ascending), some megabytes at a time."""
-    with path.open("rb") as file:
-        starts, offsets = _read_footer(file)
-        number, block = -1, np.empty(0, np.uint64)
-        held: list[U64] = []
-        size = 0
-        for row in rows.tolist():
-            first, end = int(offsets[row]), int(offsets[row + 1])
-            pieces = [np.empty(0, np.uint64)]
-            for wanted in range(first // BLOCK, -(-end // BLOCK)):
-                if wanted != number:
-                    number, block = wanted, _read_block(file, starts, wanted)
-                base = wanted * BLOCK
-                pieces.append(block[max(first - base, 0) : end - base])
-            held.append(np.concatenate(pieces))
-            size += 8 * (end - first)
-            if size >= BATCH_BYTES:
-                yield held
-                held, size = [], 0
-        if held:
+    starts, offsets = _read_footer(path)
+    number, block = -1, np.empty(0, np.uint64)
+    held: list[U64] = []
+    size = 0
+    for row in rows.tolist():
+        first, end = int(offsets[row]), int(offsets[row + 1])
+        pieces = [np.empty(0, np.uint64)]
+        for wanted in range(first // BLOCK, -(-end // BLOCK)):
+            if wanted != number:
+                number, block = wanted, _read_block(path, starts, wanted)
+            base = wanted * BLOCK
+            pieces.append(block[max(first - base, 0) : end - base])
+        held.append(np.concatenate(pieces))
+        size += 8 * (end - first)
+        if size >= BATCH_BYTES:
             yield held
+            held, size = [], 0
+    if held:
+        yield held
 
 
 def _write_blocks(file: IO[bytes], values: U64, start: int) -> list[int]:
@@ -77,18 +76,16 @@ def _write_blocks(file: IO[bytes], values: U64, start: int) -> list[int]:
     return ends
 
 
-def _read_block(file: IO[bytes], starts: I64, number: int) -> U64:
-    file.seek(int(starts[number]))
-    encoded = file.read(int(starts[number + 1] - starts[number]))
+def _read_block(path: Path, starts: I64, number: int) -> U64:
+    encoded = read_range(path, int(starts[number]), int(starts[number + 1] - starts[number]))
     planes = np.frombuffer(zstandard.decompress(encoded), np.uint8).reshape(8, -1)
     values: U64 = np.ascontiguousarray(planes.T).view("<u8").ravel().astype(np.uint64, copy=False)
     return values
 
 
-def _read_footer(file: IO[bytes]) -> tuple[I64, I64]:
-    file.seek(-16, 2)
-    blocks, rows = np.fromfile(file, "<i8", 2).tolist()
-    file.seek(-8 * (blocks + rows + 4), 2)
-    starts: I64 = np.fromfile(file, "<i8", blocks + 1).astype(np.int64)
-    offsets: I64 = np.fromfile(file, "<i8", rows + 1).astype(np.int64)
-    return starts, offsets
+def _read_footer(path: Path) -> tuple[I64, I64]:
+    size = size_of(path)
+    blocks, rows = np.frombuffer(read_range(path, size - 16, 16), "<i8").tolist()
+    length = 8 * (blocks + rows + 2)
+    words = np.frombuffer(read_range(path, size - 16 - length, length), "<i8").astype(np.int64)
+    return words[: blocks + 1], words[blocks + 1 :]

@@ -27,7 +27,7 @@ from dolma_pipe.stages.dedup.plan import Plan, Steps, load
 from dolma_pipe.stages.dedup.sign import keys_path, write_words
 from dolma_pipe.stages.dedup.similar import find_similar
 from dolma_pipe.syntax import parser_of, subtree_sets
-from dolma_pipe.work import atomic_write
+from dolma_pipe.work import atomic_write, here
 
 _OWN_SPACE = np.uint64(0x5851F42D4C957F2D)
 """Takes shingles out of the space of subtrees, so that the two sorts of sets never meet."""
@@ -74,10 +74,10 @@ def sign_shard(args: dict[str, Any]) -> dict[str, dict[str, int]]:
 
 def read_structures(plan: Plan, shard: int, rows: I64) -> Iterator[list[U64]]:
     """The sets of these rows (ascending), some megabytes at a time."""
-    offsets = np.fromfile(_offsets(plan, shard), np.int64)
+    offsets = np.fromfile(here(_offsets(plan, shard)), np.int64)
     if not offsets[-1]:
         return
-    values = np.memmap(_values(plan, shard), np.uint64, "r")
+    values = np.memmap(here(_values(plan, shard)), np.uint64, "r")
     before = np.cumsum(np.diff(offsets)[rows])
     blocks = np.flatnonzero(np.diff(before // _BLOCK_WORDS)) + 1
     for some in np.split(rows, blocks):

@@ -14,7 +14,7 @@ from dolma_pipe.manifest import code_fingerprint, content_hash, fingerprint
 from dolma_pipe.stages.dedup.late import write_ranks
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, load
-from dolma_pipe.work import Work, atomic_write
+from dolma_pipe.work import Work, atomic_write, here, read_range
 
 HEADER = 40
 """Bytes before the vectors: what they were made from (32), and their dimensions (8)."""
@@ -31,22 +31,26 @@ def embed_shard(args: dict[str, Any]) -> dict[str, int]:
     plan, shard = load(args["plan"]), args["part"]
     path = vectors_path(plan.work, plan.shards[shard].key, plan.number)
     expected = _made_from(plan, shard).encode()
-    if not path.is_file() or _header(path) != expected:
+    if _header(path)[:32] != expected:
         _embed(plan, shard, path, expected)
     write_ranks(plan, shard)
-    there = np.flatnonzero(read_vectors(plan, shard).any(axis=1))
+    vectors = read_vectors(plan, shard)
+    there = np.flatnonzero(vectors.any(axis=1))
     live = plan.live(shard)
     return {
         "compared_documents": len(there),
         "left_out_documents": len(live) - len(there),
         "compared_bytes": int(plan.lengths(shard)[there].sum()),
-        "dimensions": read_vectors(plan, shard).shape[1],
+        "dimensions": vectors.shape[1],
     }
 
 
 def _header(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(32)
+    """Empty where there is no file."""
+    try:
+        return read_range(path, 0, HEADER)
+    except FileNotFoundError:
+        return b""
 
 
 def _embed(plan: Plan, shard: int, path: Path, expected: bytes) -> None:
@@ -75,19 +79,24 @@ def _made_from(plan: Plan, shard: int) -> str:
     return fingerprint(
         code_fingerprint(),
         embedding_fingerprint(entry.model, entry.chunk, entry.chunks),
-        content_hash(str(plan.work.curated(plan.shards[shard].key))),
+        content_hash(str(here(plan.work.curated(plan.shards[shard].key)))),
         [xxhash.xxh3_128_hexdigest(part.tobytes()) for part in (live, *cuts.of(live))],
     )
 
 
 def read_vectors(plan: Plan, shard: int) -> I16:
     """int16[documents, dimensions], mapped and not read; zeros for those that are gone."""
-    path = vectors_path(plan.work, plan.shards[shard].key, plan.number)
-    dimensions = int(np.fromfile(path, np.uint64, 1, offset=32)[0])
-    documents = plan.shards[shard].documents
+    dimensions, documents = dimensions_of(plan, shard), plan.shards[shard].documents
     if documents == 0:
         return np.zeros((0, dimensions), np.int16)
+    path = here(vectors_path(plan.work, plan.shards[shard].key, plan.number))
     return np.memmap(path, np.int16, "r", HEADER, (documents, dimensions))
+
+
+def dimensions_of(plan: Plan, shard: int) -> int:
+    """Of its vectors."""
+    path = vectors_path(plan.work, plan.shards[shard].key, plan.number)
+    return int.from_bytes(read_range(path, 32, 8), "little")
 
 
 def words_of(vectors: I16) -> U64:

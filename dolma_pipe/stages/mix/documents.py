@@ -17,7 +17,7 @@ from dolma_pipe.mix_settings import LENGTH, NO_GROUP, Curve, MixSettings
 from dolma_pipe.stages.keyed import key_of, keyed
 from dolma_pipe.stages.mapped import Mapped
 from dolma_pipe.stages.mix.scores import quantise
-from dolma_pipe.work import Work
+from dolma_pipe.work import Work, all_here, sizes_below
 
 MOST_GROUPS = 10_000
 
@@ -69,7 +69,9 @@ def read_documents(task: SourceTask) -> Documents:
 
     Raises RecipeError where a column to group by has too many labels.
     """
-    sizes = [_documents_in(task, shard) for shard in task.shards]
+    offset_files = [Path(f"{task.work.encoded(s.key)}.offsets.u64") for s in task.shards]
+    inside = task.work.root / "encoded" / task.name
+    sizes = [size // 8 - 1 for size in sizes_below(inside, offset_files)]
     total, names = sum(sizes), group_names(task)
     settings = task.settings
     share = settings.held_out_of(task.name)
@@ -83,15 +85,14 @@ def read_documents(task: SourceTask) -> Documents:
         np.empty(total, np.bool_),
         sizes,
     )
-    for number, rows in rows_by_shard(sizes):
-        prefix = task.work.encoded(task.shards[number].key)
-        offsets = np.fromfile(f"{prefix}.offsets.u64", "<u8")
-        found.tokens[rows] = np.diff(offsets)
-        documents = read_arrow(f"{prefix}.docs.arrow")
+    tables = zip(_documents(task), _columns(task, by_column), strict=True)
+    read = zip(rows_by_shard(sizes), all_here(offset_files), tables, strict=True)
+    for (_, rows), offset_file, (documents, curated) in read:
+        found.tokens[rows] = np.diff(np.fromfile(offset_file, "<u8"))
         hashes: U64 = documents.column("hash").to_numpy()
         found.hashes[rows] = hashes
         found.held_out[rows] = is_held_out(hashes, task.seed, task.name, share)
-        columns = _columns(task, task.shards[number], documents.column("row"), by_column)
+        columns = None if curated is None else curated.take(documents.column("row"))
         found.groups[rows] = _groups(task, columns, found.tokens[rows], names)
         for column, scored in by_column.items():
             assert columns is not None
@@ -99,10 +100,6 @@ def read_documents(task: SourceTask) -> Documents:
             chosen = scored[found.groups[rows]]
             found.codes[rows][chosen] = quantise(scores[chosen])
     return found
-
-
-def _documents_in(task: SourceTask, shard: Shard) -> int:
-    return Path(f"{task.work.encoded(shard.key)}.offsets.u64").stat().st_size // 8 - 1
 
 
 def _scored_groups(settings: MixSettings, source: str, names: Sequence[str]) -> dict[str, Bool]:
@@ -123,21 +120,27 @@ def is_held_out(hashes: U64, seed: int, source: str, share: float) -> Bool:
     return chosen
 
 
-def _columns(
-    task: SourceTask, shard: Shard, rows: pa.ChunkedArray, scores: Iterable[str]
-) -> pa.Table | None:
-    """The columns of curation that the plan looks at; None where there are none."""
+def _columns(task: SourceTask, scores: Iterable[str]) -> Iterator[pa.Table | None]:
+    """The columns of curation that the plan looks at, by shard; None where there are none."""
     group = task.settings.groups.get(task.name)
     by = [group.by] if group and group.by != LENGTH else []
     names = list(dict.fromkeys([*scores, *by]))
     if not names:
-        return None
-    return pq.read_table(task.work.columns(shard.key), columns=names).take(rows)
+        yield from [None] * len(task.shards)
+        return
+    for path in all_here(task.work.columns(shard.key) for shard in task.shards):
+        yield pq.read_table(path, columns=names)
 
 
-def read_arrow(path: str) -> pa.Table:
+def _documents(task: SourceTask) -> Iterator[pa.Table]:
+    """Of each encoded shard, what is known of its documents."""
+    paths = (Path(f"{task.work.encoded(shard.key)}.docs.arrow") for shard in task.shards)
+    return map(read_arrow, all_here(paths))
+
+
+def read_arrow(path: Path | str) -> pa.Table:
     """A table of an Arrow file, mapped: only what is looked at is read."""
-    return Mapped(path).as_table()
+    return Mapped(str(path)).as_table()
 
 
 def group_names(task: SourceTask) -> tuple[str, ...]:
@@ -152,10 +155,10 @@ def group_names(task: SourceTask) -> tuple[str, ...]:
     if names := group.names():
         return names
     found: set[str] = set()
-    for shard in task.shards:
-        rows = read_arrow(f"{task.work.encoded(shard.key)}.docs.arrow").column("row")
-        labels = pq.read_table(task.work.columns(shard.key), columns=[group.by]).column(0)
-        found |= set(labels.take(rows).fill_null(NO_GROUP).unique().to_pylist())
+    columns = all_here(task.work.columns(shard.key) for shard in task.shards)
+    for documents, path in zip(_documents(task), columns, strict=True):
+        labels = pq.read_table(path, columns=[group.by]).column(0)
+        found |= set(labels.take(documents.column("row")).fill_null(NO_GROUP).unique().to_pylist())
         if len(found) > MOST_GROUPS:
             raise RecipeError(
                 f"mix.groups.{task.name}.by: {group.by} has more than {MOST_GROUPS:,} labels"

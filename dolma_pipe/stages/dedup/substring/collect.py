@@ -11,7 +11,8 @@ from dolma_pipe.entries import Substring
 from dolma_pipe.kernels.jit import Bool
 from dolma_pipe.kernels.repeats import Snippets
 from dolma_pipe.kernels.winnow import Fingerprints
-from dolma_pipe.stages.dedup.cells import read_cell
+from dolma_pipe.stages.dedup.cells import read_cell_of_all
+from dolma_pipe.stages.dedup.hashes import map_hashes
 from dolma_pipe.stages.dedup.live import read_rows
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.stages.dedup.substring.sign import ROW, block_path
@@ -21,6 +22,7 @@ from dolma_pipe.stages.dedup.substring.snippets import (
     told_apart,
     write_snippets,
 )
+from dolma_pipe.work import here
 
 FILE_BYTES = 64 << 20
 """Snippets that a task holds before it writes a file."""
@@ -69,12 +71,12 @@ def _repeated(
     plan: Plan, shard: int, block: int, cell: int, parts: int
 ) -> tuple[Fingerprints, Bool]:
     """The repeated fingerprints of a block in the order of the text, and which are frequent."""
-    cells = [read_cell(plan.path(f"repeated/{part}.cells"), cell) for part in range(parts)]
-    numbers = np.concatenate(cells)
+    paths = (plan.path(f"repeated/{part}.cells") for part in range(parts))
+    numbers = np.concatenate(list(read_cell_of_all(paths, cell)))
     chosen = (numbers >> np.uint64(1)).astype(np.int64)
-    hashes = np.memmap(block_path(plan, shard, block, "hashes"), np.uint64, "r")[chosen]
-    places = np.memmap(block_path(plan, shard, block, "places"), np.uint64, "r").reshape(-1, 2)
-    places = places[chosen]
+    hashes = map_hashes(block_path(plan, shard, block, "hashes"))[chosen]
+    mapped = np.memmap(here(block_path(plan, shard, block, "places")), np.uint64, "r")
+    places = mapped.reshape(-1, 2)[chosen]
     order = np.argsort(places[:, 0])
     rows, starts = places[order, 0] >> ROW, places[order, 0] & np.uint64(0xFFFFFFFF)
     windows = places[order, 1].astype(np.int64)

@@ -12,11 +12,12 @@ from dolma_pipe.kernels.normalise import collapse_white_space
 from dolma_pipe.kernels.sentences import split_sentences
 from dolma_pipe.kernels.stretches import join_stretches, move_inwards
 from dolma_pipe.kernels.words import split_lines, split_words
-from dolma_pipe.stages.dedup.cells import read_cell
+from dolma_pipe.stages.dedup.cells import read_cell_of_all
 from dolma_pipe.stages.dedup.decisions import NOBODY, Decisions, write_decisions
 from dolma_pipe.stages.dedup.live import read_rows
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.stages.dedup.sign import write_words
+from dolma_pipe.work import all_here
 
 
 def cut_shard(args: dict[str, Any]) -> dict[str, int]:
@@ -27,8 +28,8 @@ def cut_shard(args: dict[str, Any]) -> dict[str, int]:
     plan, shard = load(args["plan"]), args["part"]
     assert isinstance(plan.entry, Substring)
     documents = plan.shards[shard].documents
-    cells = [read_cell(plan.path(f"repeats/{part}.cells"), shard) for part in range(args["parts"])]
-    records = np.concatenate(cells).astype(np.int64).reshape(-1, 3)
+    paths = (plan.path(f"repeats/{part}.cells") for part in range(args["parts"]))
+    records = np.concatenate(list(read_cell_of_all(paths, shard))).astype(np.int64).reshape(-1, 3)
     runs = cuts_of(records[:, 0], records[:, 1], records[:, 2], documents)
     joined = Cuts(*join_stretches(*runs, plan.entry.join))
     pieces, blank = [np.empty((0, 3), np.int64)], np.zeros(documents, np.bool_)
@@ -85,6 +86,8 @@ def decide_part(args: dict[str, Any]) -> dict[str, Any]:
     shards = plan.taking_part()
     first, end = len(shards) * part // parts, len(shards) * (part + 1) // parts
     paths = [plan.path(f"gone/{plan.shards[shard].key}.u64") for shard in shards[first:end]]
-    gone = np.concatenate([np.empty(0, np.uint64), *(np.fromfile(p, np.uint64) for p in paths)])
+    gone = np.concatenate(
+        [np.empty(0, np.uint64), *(np.fromfile(p, np.uint64) for p in all_here(paths))]
+    )
     nobody, unknown = np.full(len(gone), NOBODY), np.full(len(gone), np.nan)
     return write_decisions(plan, part, Decisions(gone, nobody, unknown, gone))

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from dolma_pipe.kernels.jit import U64
+from dolma_pipe.stages.dedup.ahead import ahead
 from dolma_pipe.stages.dedup.cells import write_cells
 from dolma_pipe.stages.dedup.group import runs
+from dolma_pipe.stages.dedup.hashes import read_stretch
 from dolma_pipe.stages.dedup.plan import load
 from dolma_pipe.stages.dedup.substring.sign import block_path
 
@@ -21,12 +22,15 @@ def group_part(args: dict[str, Any]) -> dict[str, int]:
     """
     plan, part, parts = load(args["plan"]), args["part"], args["of"]
     pieces, firsts = [np.empty(0, np.uint64)], []
-    for shard, blocks in zip(plan.taking_part(), args["blocks"], strict=True):
-        for block in range(blocks):
-            mapped = np.memmap(block_path(plan, shard, block, "hashes"), np.uint64, "r")
-            start, end = (_first(mapped, p, parts) for p in (part, part + 1))
-            pieces.append(np.array(mapped[start:end]))
-            firsts.append(start)
+    paths = (
+        block_path(plan, shard, block, "hashes")
+        for shard, blocks in zip(plan.taking_part(), args["blocks"], strict=True)
+        for block in range(blocks)
+    )
+    first, end = ((p << 64) // parts for p in (part, part + 1))  # equal stretches of all hashes
+    for start, some in ahead(lambda path: read_stretch(path, first, end), paths):
+        pieces.append(some)
+        firsts.append(start)
     hashes = np.concatenate(pieces)
     order = np.argsort(hashes, kind="stable")
     ordered = hashes[order]
@@ -34,10 +38,10 @@ def group_part(args: dict[str, Any]) -> dict[str, int]:
     places = np.empty(len(hashes), np.int64)
     places[order] = np.repeat(sizes, sizes)
     cells, done = [], 0
-    for piece, first in zip(pieces[1:], firsts, strict=True):
+    for piece, start in zip(pieces[1:], firsts, strict=True):
         often = places[done : done + len(piece)]
         chosen = np.flatnonzero(often > 1)
-        cells.append(((chosen + first) << 1 | (often[chosen] > FREQUENT)).astype(np.uint64))
+        cells.append(((chosen + start) << 1 | (often[chosen] > FREQUENT)).astype(np.uint64))
         done += len(piece)
     sizes_of_cells = np.array([len(cell) for cell in cells], np.int64)
     write_cells(plan.path(f"repeated/{part}.cells"), sizes_of_cells, cells)
@@ -45,10 +49,3 @@ def group_part(args: dict[str, Any]) -> dict[str, int]:
         "repeated_fingerprints": int(sizes[sizes > 1].sum()),
         "frequent_fingerprints": int((sizes > FREQUENT).sum()),
     }
-
-
-def _first(hashes: U64, part: int, parts: int) -> int:
-    """Where the part begins: equal stretches of the space of hashes."""
-    if part == parts:
-        return len(hashes)
-    return int(np.searchsorted(hashes, np.uint64((part << 64) // parts)))

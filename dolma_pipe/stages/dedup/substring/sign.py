@@ -9,6 +9,7 @@ import numpy as np
 from dolma_pipe.entries import Substring
 from dolma_pipe.kernels.jit import U64
 from dolma_pipe.kernels.winnow import Fingerprints, winnow
+from dolma_pipe.stages.dedup.hashes import write_hashes
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, load
 from dolma_pipe.work import atomic_write
@@ -23,7 +24,7 @@ ROW = np.uint64(32)
 def sign_shard(args: dict[str, Any]) -> dict[str, int]:
     """Task: fingerprints/<shard>.<block>.hashes.u64 and .places.u64, in blocks of whole documents.
 
-    hashes: uint64[n], ascending; places: uint64[n, 2], place and number of windows.
+    hashes: as in hashes.py; places: uint64[n, 2], place and number of windows.
     """
     plan, shard = load(args["plan"]), args["part"]
     assert isinstance(plan.entry, Substring)
@@ -67,6 +68,7 @@ def _records(found: Fingerprints, rows: U64) -> U64:
 def _write(plan: Plan, shard: int, block: int, held: list[U64]) -> None:
     records = np.concatenate(held)
     records = records[np.argsort(records[:, 0], kind="stable")]
-    for what, columns in (("hashes", records[:, 0]), ("places", records[:, 1:])):
-        with atomic_write(block_path(plan, shard, block, what), durable=False) as file:
-            file.write(np.ascontiguousarray(columns).data)
+    hashes, places = (np.ascontiguousarray(some) for some in (records[:, 0], records[:, 1:]))
+    write_hashes(block_path(plan, shard, block, "hashes"), hashes)
+    with atomic_write(block_path(plan, shard, block, "places"), durable=False) as file:
+        file.write(places.data)

@@ -9,7 +9,7 @@ import numpy as np
 from dolma_pipe.kernels.jit import I64, U8, U64
 from dolma_pipe.kernels.repeats import Snippets, gather, same_bytes
 from dolma_pipe.kernels.winnow import Fingerprints, winnow
-from dolma_pipe.stages.dedup.cells import read_cell, write_cells
+from dolma_pipe.stages.dedup.cells import read_cell_of_all, write_cells
 from dolma_pipe.stages.dedup.shuffle import partition_of
 
 
@@ -88,8 +88,7 @@ def _cell(snippets: Snippets, chosen: I64, width: int) -> U64:
 def read_snippets(paths: Iterator[Path], part: int) -> Snippets:
     """Those of one part of several files, in the order of the files."""
     pieces = []
-    for path in paths:
-        cell = read_cell(path, part)
+    for cell in read_cell_of_all(paths, part):
         if len(cell):
             end = 1 + 5 * int(cell[0])
             hashes, documents, *numbers = cell[1:end].reshape(5, -1)
