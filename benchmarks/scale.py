@@ -35,6 +35,9 @@ FEWER = 4
 BETWEEN = ("mark shard", "publish", "write rows", "read excerpts")
 """Steps of deduplication that write results; what the others write is for the next step."""
 
+RECORDS = (7, 4)
+"""Of a shard: how often the driver reads one in a run from nothing, and how many it writes."""
+
 TOKENIZER = "gpt-neox-olmo"
 
 
@@ -201,7 +204,8 @@ def constants_of(ran: Ran, start: Ran, shards: int, base: int, each: float) -> C
             max(so_far.peak, step.peak),
         )
     driver = max(ran.driver - start.driver, 0)
-    stages["driver"] = Stage("driver", driver, 0, ran.folders["records"], 6 * shards, 4 * shards, 0)
+    asked, records = RECORDS[0] * shards, RECORDS[1] * shards
+    stages["driver"] = Stage("driver", driver, 0, ran.folders["records"], asked, records, 0)
     tokens = round(ran.tokens * ran.bytes / max(1, ran.kept_bytes))
     return Constants(
         ran.bytes,
