@@ -24,6 +24,9 @@ BANDS, BAND_RECORD, EXACT_RECORD = 14, 16, 32
 READS_OF_A_CELL = 2
 """Ranged reads: where it lies, and what is in it."""
 
+PLANNED = 17
+"""Bytes a document in the task that plans a source (stages/mix/documents.py)."""
+
 BLOCK = 64 << 20
 """Bytes of sets of shingles that one block holds."""
 
@@ -226,6 +229,10 @@ def _common(bills: Sequence[Bill], prices: Prices) -> list[list[str]]:
         row("largest worker, MB", [f"{b.worker / 1e6:,.0f}" for b in bills]),
         row("driver, MB", [f"{b.driver / 1e6:,.0f}" for b in bills]),
         row("union-find in one process, GB", [f"{b.components / 1e9:,.0f}" for b in bills]),
+        row(
+            "plan of the mix, if all is one source, GB",
+            [f"{b.documents * PLANNED / 1e9:,.0f}" for b in bills],
+        ),
     ]
     for name, price in (("on demand", prices.core), ("spot", prices.spot)):
         dollars = [f"{b.dollars[f'cores, {name}']:,.0f}" for b in bills]
