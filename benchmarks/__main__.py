@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import growth, results, scale, train_data, training
+from benchmarks import growth, results, scale, scale_dedup, train_data, training
 from benchmarks.chain import chain
 from benchmarks.checks import with_copies
 from benchmarks.comparisons import COMPARISONS, Comparison, Given, block_list
@@ -23,10 +23,11 @@ from benchmarks.whole import OurRuns, beside, run_dolma
 from dolma_pipe.errors import UserError
 
 ALONE = ("dedup", "entries", "chain", "shelf", "growth", "train-data", "training")
-ALONE += ("scale", "whole", "where")
+ALONE += ("scale", "scale-dedup", "whole", "where")
 NAMES = (*COMPARISONS, *ALONE)
-BY_DEFAULT = tuple(name for name in NAMES if name != "scale")
-"""scale takes a quarter of an hour and 15 GB of disk: it is asked for."""
+BY_DEFAULT = tuple(name for name in NAMES if not name.startswith("scale"))
+"""Each takes a quarter of an hour and 15 GB of disk: they are asked for. benchmarks.scale alone has
+settings and writes docs/scale.md."""
 TOKENIZER = "gpt-neox-olmo"
 
 
@@ -83,9 +84,8 @@ def main(
     if "training" in chosen:
         sections.append(training.measured())
         print(sections[-1], flush=True)
-    if "scale" in chosen:
-        hostile = {name: scale.run_apart(corpus) for name, corpus in scale.HOSTILE.items()}
-        sections.append(scale.told(list(scale.growing()), hostile))
+    if "scale-dedup" in chosen:
+        sections.append(scale_dedup.measured_all())
         print(sections[-1], flush=True)
     out.write_text("\n".join(sections), encoding="utf-8")
     print(f"written to {out}")
@@ -117,6 +117,8 @@ def measured(
         yield _whole(corpus, given, pythons, whole_rounds)
     if "where" in chosen:
         yield _where(corpus, given)
+    if "scale" in chosen:
+        yield scale.measured(corpus.folder, scratch)
 
 
 def _compare(

@@ -40,10 +40,13 @@ class Corpus:
     @cached_property
     def texts(self) -> list[str]:
         """Every text, in the order of sources and files."""
+        return [text for source in self.sources for text in self.texts_of(source)]
+
+    def texts_of(self, source: str) -> list[str]:
+        """Every text of a source, in the order of files."""
         return [
             text
-            for source, paths in self.sources.items()
-            for path in paths
+            for path in self.sources[source]
             for batch in ShardReader(path, source=source, quarantine=_pass_over)
             for text in batch.texts()
         ]
@@ -51,6 +54,11 @@ class Corpus:
     @cached_property
     def bytes(self) -> int:
         return size_of(self.texts)
+
+    @property
+    def shards(self) -> int:
+        """Files."""
+        return sum(map(len, self.sources.values()))
 
     def spread(self, megabytes: float) -> list[str]:
         """Documents evenly spread over the corpus, of about so many megabytes together."""

@@ -250,7 +250,8 @@ def cached_path(name: str) -> Path | None:
     """The cached file of a named asset where it is there and whole, else None."""
     asset = _named(name)
     path = asset.cache_file
-    return path if path.is_file() and _sha256_file(path) == asset.sha256 else None
+    there = path.is_file() and _known_sha256(path, stamp_of(str(path))) == asset.sha256
+    return path if there else None
 
 
 def fetch(name: str) -> Path:

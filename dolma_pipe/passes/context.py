@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, Protocol
 
 from dolma_pipe.engine.base import Engine, Failure, Outcome, Task
@@ -67,13 +68,13 @@ class Context:
             self.timings.append(
                 {
                     "pass": what,
-                    "task": outcome.key,
+                    "task": intern(outcome.key),  # one text for all passes of a shard
                     "attempt": outcome.attempt,
                     "seconds": round(outcome.seconds, 4),
                     "cpu_seconds": round(outcome.cpu_seconds, 4),
                     "peak_bytes": outcome.peak_bytes,
-                    "peak_of": outcome.peak_of,
-                    "where": outcome.where,
+                    "peak_of": intern(outcome.peak_of),
+                    "where": intern(outcome.where),
                 }
             )
             yield outcome

@@ -12,6 +12,7 @@ from dolma_pipe.assets import asset_hash, asset_path
 from dolma_pipe.attributes import MOST_TAGGERS
 from dolma_pipe.engine.base import Task, raise_failure
 from dolma_pipe.errors import InputError, RecipeError
+from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import Input
 from dolma_pipe.manifest import (
     InputHashes,
@@ -120,6 +121,7 @@ class _Run:
         listed = {shard.uri: shard.stamp for shard in recipe.inputs()}
         asked = stamps_of(uri for uri, stamp in listed.items() if stamp is None)
         self.stamps = {uri: asked.get(uri, stamp) for uri, stamp in listed.items()}
+        self.common: dict[tuple[str, str], dict[str, Any]] = {}
         # before their content is hashed: what is written from now on is noticed
         self.assets = {str(path): stamp_of(str(path)) for path in map(asset_path, recipe.assets())}
         self.settings: dict[str, str] = {}
@@ -154,29 +156,43 @@ class _Run:
         return CuratedInput(shard, expected, msgspec.convert(record.counts, Curated))
 
     def task(self, source: Source, shard: Input) -> Task:
-        """All that a worker has to know."""
-        context = self.context
-        recorded = context.records.read("curate", shard.key) is not None
-        task = CurateTask(
-            work=str(context.work.root),
-            source=source.name,
-            key=shard.key,
-            uri=shard.uri,
-            taggers=source.taggers,
-            fingerprints=self.taggers[source.name],
-            rules=source.rules,
-            masks=source.masks,
-            sign=context.recipe.dedup,
-            max_document_bytes=context.recipe.max_document_bytes,
-            read_by=self.readings[source.name],
-            reading=source.read_as(shard),
-            content=self._content(shard) if recorded and not context.force else None,
-            reuse=not context.force,
-            only=self.only,
-            score_all=self.score_all,
-            assets=self.assets,
-        )
-        return Task(shard.key, msgspec.to_builtins(task), shard.size or _size(shard.uri))
+        """All that a worker has to know; what shards have in common is held once."""
+        reading = source.read_as(shard)
+        common = self._common(source, reading)
+        recorded = self.context.records.read("curate", shard.key) is not None
+        own = {
+            "key": shard.key,
+            "uri": shard.uri,
+            "content": self._content(shard) if recorded and common["reuse"] else None,
+        }
+        return Task(shard.key, common | own, shard.size or _size(shard.uri))
+
+    def _common(self, source: Source, reading: Reading) -> dict[str, Any]:
+        """The arguments of every shard of a source that is read in the same way."""
+        known = self.common.get((source.name, reading.format))
+        if known is None:
+            context = self.context
+            task = CurateTask(
+                work=str(context.work.root),
+                source=source.name,
+                key="",
+                uri="",
+                taggers=source.taggers,
+                fingerprints=self.taggers[source.name],
+                rules=source.rules,
+                masks=source.masks,
+                sign=context.recipe.dedup,
+                max_document_bytes=context.recipe.max_document_bytes,
+                read_by=self.readings[source.name],
+                reading=reading,
+                reuse=not context.force,
+                only=self.only,
+                score_all=self.score_all,
+                assets=self.assets,
+            )
+            known = dict(msgspec.to_builtins(task))
+            self.common[source.name, reading.format] = known
+        return known
 
     def _content(self, shard: Input) -> str | None:
         return self.hashes.get(shard.uri, self.stamps[shard.uri])

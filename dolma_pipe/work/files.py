@@ -117,12 +117,13 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 def write_new(path: Path, content: bytes) -> None:
     """Write a small file that is not there yet: of two writers at once to an object store, one is
-    refused. In a folder, the lock of the work directory is what keeps others away.
+    refused. In a folder, the lock of the work directory is what keeps others away, and nobody waits
+    for the disk: after a power cut the file may be missing or empty.
 
     Raises WorkError where somebody else has just written another content.
     """
     if not is_remote(path):
-        with atomic.atomic_write(path) as file:
+        with atomic.atomic_write(path, durable=False) as file:
             file.write(content)
         return
     bucket, name = _placed(path)

@@ -16,14 +16,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_file(value: Any) -> bytes:
-    """What a file of readable JSON holds."""
-    return readable_json(value).encode() + b"\n"
+    """What a file of readable JSON holds: sorted keys, a line each."""
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1) + b"\n"
 
 
 def readable_json(value: Any) -> str:
-    """JSON with sorted keys, a line each."""
-    encoded = msgspec.json.encode(value, order="sorted")
-    return msgspec.json.format(encoded, indent=1).decode()
+    """The same as text, without the last line feed."""
+    return json_file(value).decode().removesuffix("\n")
 
 
 def read_json(path: Path) -> Any:
