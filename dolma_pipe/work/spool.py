@@ -67,7 +67,7 @@ def written(bucket: Bucket, name: str) -> Iterator[IO[bytes]]:
                 raise _refused(error) from error
             raise
         with temporary.open("rb") as file:
-            stamp = bucket.put(file, name)
+            stamp = bucket.overwrite(file, name)
         _ledger(_folder(), _room()).take(stamp.size)
         temporary.replace(_copy(bucket, name, stamp))
 
