@@ -13,6 +13,7 @@ from dolma_pipe.errors import StoreError, WorkError
 from dolma_pipe.manifest import Records, write_record
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.export import export_documents
+from dolma_pipe.passes.synthesize import settings_of, synthesize
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.run import plan_only, run
 from dolma_pipe.work import Work, clear_unfinished, read_json, spool
@@ -102,7 +103,12 @@ def test_the_same_bytes_as_here_and_nothing_twice(s3: ObjectStore) -> None:
     assert not any((spool._folder() / "held").glob("*/*"))  # no task keeps what it has read
     s3.forget()
     assert made(RECIPE) == set()
-    assert {Path(path).name for path in s3.asked("PUT")} == set()
+    of_the_run = {"input-hashes.json", "manifest.json", "report.json"}
+    assert {path.removeprefix(BELOW) for path in s3.asked("PUT")} == of_the_run
+    assert there(s3) == here()
+
+    s3.client.delete_object(Bucket="bucket", Key="runs/one/encoded/web/0.ids")
+    assert made(RECIPE) == {"encode"}
     assert there(s3) == here()
 
     # neither stages nor files that the recipe has no more leave anything
@@ -209,6 +215,19 @@ def test_plans_and_documents(s3: ObjectStore) -> None:
         export_documents(given(PLAIN.replace("web/*", "web/0*"), work), out)
     assert s3.files("s3://bucket/out") == here("out")
     assert "web/documents/1.jsonl.zst" not in s3.files("s3://bucket/out")
+
+
+def test_long_tasks(s3: ObjectStore) -> None:
+    settings = settings_of(["cwe"], "templates", 50, 0, 1, 7)
+    for out, work in ((Path("s3://bucket/out"), PLACE), (Path("out"), "copy")):
+        counts = synthesize(given(PLAIN, work), out, settings, ["web"])
+        again = given(PLAIN, work)
+        assert synthesize(again, out, settings, ["web"]) == counts
+        assert not again.timings
+    files = s3.files("s3://bucket/out")
+    assert {name: files[name] for name in files if name != ".lock"} == here("out")
+    with pytest.raises(WorkError, match=f"^{PLACE}/web and the work directory {PLACE} lie in"):
+        synthesize(given(PLAIN), Path(PLACE) / "web", settings)
 
 
 def test_token_arrays_elsewhere(s3: ObjectStore) -> None:
