@@ -25,6 +25,7 @@ from pathlib import Path
 from dolma_pipe.errors import AssetError
 from dolma_pipe.kernels.jit import user_cache
 from dolma_pipe.manifest import stamp_of
+from dolma_pipe.remote_copy import address_of, copy_of
 from dolma_pipe.work import atomic_write
 
 URL_TIMEOUT = 30.0  # seconds without a byte
@@ -201,7 +202,8 @@ ASSETS: dict[str, Asset] = {
 
 
 def asset_path(name_or_path: str) -> Path:
-    """The local file of a named asset (fetched and verified) or of a path (used as it is).
+    """The local file of a named asset (fetched and verified), of an address (copied as it is) or of
+    a path.
 
     Raises AssetError where the asset cannot be had, or there is neither an asset nor a file.
     """
@@ -209,6 +211,8 @@ def asset_path(name_or_path: str) -> Path:
         return fetch(name_or_path)
     if name_or_path in MADE:
         return _made(MADE[name_or_path])
+    if (address := address_of(name_or_path)) is not None:
+        return copy_of(address)
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path

@@ -3,17 +3,18 @@
 import glob
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from dolma_pipe.document import field_of
 from dolma_pipe.entries.decontaminate import Decontaminate, EvaluationSet, Fields, Names
-from dolma_pipe.errors import InputError
+from dolma_pipe.errors import InputError, RecipeError, StoreError
 from dolma_pipe.formats.detect import COMPRESSED, HEAD, JSONL_ENDINGS, Mistaken, format_of
 from dolma_pipe.manifest import content_hash
-from dolma_pipe.stream import ByteStream, Damaged, read_lines
+from dolma_pipe.remote import check_address, is_address, is_s3, stored_name
+from dolma_pipe.remote.listing import has_pattern, matching
+from dolma_pipe.stream import ByteStream, Damaged, open_binary, read_lines
 
 MAX_ITEM_BYTES = 16 << 20
 TEXT_ENDINGS = (".txt", ".md")
@@ -35,13 +36,23 @@ def evaluation_files(entry: Decontaminate, name: str) -> list[str]:
     patterns = given.files if isinstance(given, EvaluationSet) else given
     found: list[str] = []
     for pattern in _listed(patterns):
-        paths = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  paths as they are given
+        paths = _matching(f"evaluations.{name}", pattern)
         if not paths:
             raise InputError(f"evaluations.{name}: no file matches {pattern}")
         found += paths
     for path in found:
         _check(f"evaluations.{name}: {path}", path)
     return sorted(set(found))
+
+
+def _matching(place: str, pattern: str) -> list[str]:
+    if not is_address(pattern):
+        return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  paths as they are given
+    try:
+        check_address(place, pattern)
+        return list(matching(pattern)) if is_s3(pattern) and has_pattern(pattern) else [pattern]
+    except (RecipeError, StoreError) as error:
+        raise InputError(str(error)) from error
 
 
 def check_evaluations(entry: Decontaminate) -> None:
@@ -89,7 +100,7 @@ def _check(told: str, path: str) -> None:
     if not _stem(path).endswith((*JSONL_ENDINGS, *TEXT_ENDINGS)):
         raise InputError(f"{told} is neither .jsonl nor .txt (plain, .gz or .zst)")
     try:
-        with Path(path).open("rb") as file:
+        with open_binary(path) as file:
             head = file.read(HEAD)
     except OSError as error:
         raise InputError(f"{told} cannot be read: {error.strerror or error}") from None
@@ -101,7 +112,7 @@ def _check(told: str, path: str) -> None:
 
 def _stem(path: str) -> str:
     """The name in lower case, without the ending of a compression."""
-    name = path.lower()
+    name = stored_name(path).lower()
     for ending in COMPRESSED:
         name = name.removesuffix(ending)
     return name

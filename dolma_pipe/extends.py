@@ -5,14 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from dolma_pipe.errors import RecipeError
+from dolma_pipe.remote import is_address
 from dolma_pipe.settings import nearest, read_yaml
 
 MERGED = ("language", "quality", "content")
 """Sections of which a recipe may say a part; all others are taken whole, or not at all."""
 
+FROM_HERE = "recipes are read from this machine only: fetch it"
+
 
 def read_extended(path: Path) -> Any:
     """The recipe at path as plain values, `extends` followed. Raises RecipeError."""
+    if path.parts[:1] in (("s3:",), ("http:",), ("https:",)):
+        raise RecipeError(FROM_HERE)
     return _read(path, [])
 
 
@@ -36,6 +41,8 @@ def _found(name: object) -> Path:
     """A shipped recipe by its name, any other by its path."""
     if not isinstance(name, str) or not name:
         raise RecipeError("extends: the name of a shipped recipe or a path is needed")
+    if is_address(name):
+        raise RecipeError(f"extends: {name}: {FROM_HERE}")
     if name.endswith((".yaml", ".yml")):
         return Path(name).resolve()
     shipped = {

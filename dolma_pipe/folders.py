@@ -3,7 +3,7 @@ out, and of one split where there are several."""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from dolma_pipe.errors import RecipeError
@@ -34,16 +34,19 @@ _UNSAID = ("data", "part", "shard", "chunk")
 
 
 def data_files(
-    place: str, folder: str, asked: FormatName | None, splits: tuple[str, ...]
+    place: str,
+    folder: str,
+    asked: FormatName | None,
+    splits: tuple[str, ...],
+    listed: Iterable[str] | None = None,
 ) -> list[str]:
     """The data files below a folder, sorted, of one format. splits: those wanted, () for all that
-    there are if they are one.
+    there are if they are one. listed: all files below it, where it is not on this machine.
 
     Raises RecipeError where there are none, or where it is not said which.
     """
-    found = {
-        path: kind for path in _walk(folder) if (kind := named_format(PurePath(path).name or ""))
-    }
+    paths = _walk(folder) if listed is None else _chosen(folder, listed)
+    found = {path: kind for path in paths if (kind := named_format(PurePath(path).name or ""))}
     if asked is not None:
         found = {path: kind for path, kind in found.items() if kind == asked}
     if not found:
@@ -69,8 +72,32 @@ def _walk(folder: str) -> Iterator[str]:
             continue
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         for name in sorted(files):
-            if not name.startswith(".") and name not in NOT_DATA:
+            if _may_be_data(name):
                 yield os.path.join(root, name)  # noqa: PTH118  addresses stay strings
+
+
+def _chosen(folder: str, paths: Iterable[str]) -> Iterator[str]:
+    """Of all paths below a folder those that _walk finds in such a one here."""
+    parts = {path: tuple(path.removeprefix(folder).strip("/").split("/")) for path in paths}
+    dolmas = {
+        names[:i]
+        for names in parts.values()
+        for i, name in enumerate(names[:-1])
+        if name == "documents"
+    }
+    for path, (*folders, name) in parts.items():
+        entered = all(
+            folder == "documents"
+            if tuple(folders[:i]) in dolmas
+            else not folder.startswith((".", "__"))
+            for i, folder in enumerate(folders)
+        )
+        if entered and tuple(folders) not in dolmas and _may_be_data(name):
+            yield path
+
+
+def _may_be_data(name: str) -> bool:
+    return not name.startswith(".") and name not in NOT_DATA
 
 
 def _of_splits(place: str, folder: str, files: list[str], splits: tuple[str, ...]) -> list[str]:

@@ -3,7 +3,6 @@ unique name for each shard."""
 
 import glob
 import hashlib
-import importlib.util
 import os
 import stat
 from collections import Counter
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from dolma_pipe.errors import MissingExtra, RecipeError
+from dolma_pipe.errors import RecipeError
 from dolma_pipe.folders import data_files
 from dolma_pipe.formats import arrow, parquet
 from dolma_pipe.formats.detect import (
@@ -28,6 +27,9 @@ from dolma_pipe.formats.detect import (
 from dolma_pipe.formats.html import check_installed
 from dolma_pipe.formats.reading import ColumnNames, FormatName, Reading
 from dolma_pipe.formats.rows import WrongColumn
+from dolma_pipe.objects import objects_of
+from dolma_pipe.remote import check_address, is_address, is_s3, is_web, stored_name
+from dolma_pipe.store import check_place
 
 ENDINGS = (
     *COMPRESSED,
@@ -41,12 +43,17 @@ LONGEST_NAME = 180
 
 
 class Input(msgspec.Struct, frozen=True):
-    """One shard of a source. key: <source>/<name>, unique in the recipe."""
+    """One shard of a source. key: <source>/<name>, unique in the recipe.
+
+    stamp, size: what a listing has told of it, as manifest.stamp_of does, and in bytes.
+    """
 
     source: str
     key: str
     uri: str
     format: FormatName = "jsonl"
+    stamp: str | None = None
+    size: int | None = None
 
 
 def find_inputs(
@@ -66,26 +73,34 @@ def find_inputs(
     if not given:
         raise RecipeError(f"{place}: at least one file or pattern is needed")
     asked = None if reading.format == "auto" else reading.format
-    uris = [uri for pattern in given for uri in _expand(place, pattern, asked, splits)]
-    if splits and not any(_is_folder(pattern) for pattern in given):
+    for pattern in given:  # before anything shows one
+        if is_address(pattern):
+            _check_url(place, pattern)
+    objects = objects_of(place, given, asked, splits)
+    uris: list[str] = []
+    for pattern in given:
+        uris += objects.found.get(pattern) or _expand(place, pattern, asked, splits)
+    if splits and not any(_is_folder(pattern) or pattern in objects.folders for pattern in given):
         raise RecipeError(f"sources.{source}.split: chooses among the files of a directory")
     formats = {uri: _format(place, uri, asked) for uri in uris}
     _refuse_repeats(place, uris)
     named = sorted(zip(_shard_names(uris), uris, strict=True))
-    found = tuple(Input(source, f"{source}/{name}", uri, formats[uri]) for name, uri in named)
+    found = tuple(
+        Input(source, f"{source}/{name}", uri, formats[uri], *objects.told(uri))
+        for name, uri in named
+    )
     _check_reading(f"sources.{source}", found, reading)
     return found
 
 
 def _is_folder(pattern: str) -> bool:
-    return "://" not in pattern and os.path.isdir(pattern)  # noqa: PTH112  no error for a long name
+    return not is_address(pattern) and os.path.isdir(pattern)  # noqa: PTH112  no error for a long name
 
 
 def _expand(
     place: str, pattern: str, asked: FormatName | None, splits: tuple[str, ...]
 ) -> list[str]:
-    if "://" in pattern:
-        _check_url(place, pattern)
+    if is_address(pattern):
         return [pattern]
     if not pattern or "\0" in pattern:
         raise RecipeError(f"{place}: {pattern!a} is no file name")
@@ -114,8 +129,10 @@ def _check_reading(place: str, inputs: tuple[Input, ...], reading: Reading) -> N
             raise RecipeError(f"{place}.{setting}: is for {of}, the documents are {told}")
     if any(item.format == "warc" and ".wet" not in item.uri.lower() for item in inputs):
         check_installed(reading.html)
+    looked = False
     for item in inputs:
-        if item.format in ("parquet", "arrow") and "://" not in item.uri:
+        if item.format in ("parquet", "arrow") and not (looked and is_address(item.uri)):
+            looked = looked or is_address(item.uri)  # at one of them, the others cost time
             module = parquet if item.format == "parquet" else arrow
             try:
                 module.check_columns(item.uri, reading.columns, messages=reading.messages)
@@ -125,18 +142,29 @@ def _check_reading(place: str, inputs: tuple[Input, ...], reading: Reading) -> N
 
 def _check_url(place: str, url: str) -> None:
     """Something here can open such an address; whether it is there is seen when it is read."""
-    import smart_open.transport  # wanted only where a recipe has an address
+    check_address(place, url)
+    if "*" in url and not is_s3(url):
+        raise RecipeError(
+            f"{place}: {url}: only local files and s3:// have patterns, list the addresses"
+        )
+    if (scheme := url.partition("://")[0]) != "s3" and scheme.lower() in ("s3", "s3a", "s3n"):
+        raise RecipeError(f"{place}: {url}: object stores are s3:// here, in small letters")
+    if is_s3(url):
+        check_place(url.partition("?")[0].partition("#")[0])
+    elif not is_web(url):
+        _check_transport(place, url)
 
-    if "*" in url:
-        raise RecipeError(f"{place}: {url}: only local files have patterns, list the addresses")
+
+def _check_transport(place: str, url: str) -> None:
+    """Whether smart-open has one for the address."""
+    import smart_open.transport  # wanted only where a recipe has such an address
+
     try:
         scheme = urlsplit(url).scheme
         if not scheme:
             raise NotImplementedError  # to smart-open it is a local file
         smart_open.transport.get_transport(scheme)
     except ImportError:
-        if scheme.startswith("s3") and importlib.util.find_spec("boto3") is None:
-            raise MissingExtra("s3", "boto3") from None
         raise RecipeError(
             f"{place}: the package that opens {scheme}:// is not installed; "
             "see the extras of smart-open"
@@ -148,8 +176,8 @@ def _check_url(place: str, url: str) -> None:
 
 def _format(place: str, uri: str, asked: FormatName | None) -> FormatName:
     """What the file is; of an address only the name is looked at."""
-    if "://" in uri:
-        return asked or named_format(urlsplit(uri).path) or "jsonl"
+    if is_address(uri):
+        return asked or named_format(stored_name(uri)) or "jsonl"
     return _check_file(place, uri, asked)
 
 
@@ -187,7 +215,7 @@ def _refuse_repeats(place: str, uris: list[str]) -> None:
     """No document is read twice: neither through two patterns nor through a link."""
     first: dict[str, str] = {}
     for uri in uris:
-        file = uri if "://" in uri else os.path.realpath(uri)
+        file = uri if is_address(uri) else os.path.realpath(uri)
         if file in first:
             told = f"{uri} is there twice" if first[file] == uri else f"{uri} is {first[file]}"
             raise RecipeError(f"{place}: {told}, the patterns overlap")
@@ -202,10 +230,10 @@ def _shard_names(uris: list[str]) -> list[str]:
     """
     places = _places(uris)
     hashes = [
-        hashlib.sha256((uri if "://" in uri else place).encode()).hexdigest()[:12]
+        hashlib.sha256((uri if is_address(uri) else place).encode()).hexdigest()[:12]
         for uri, place in zip(uris, places, strict=True)
     ]
-    short = [_without_endings(Path(uri).name) for uri in uris]
+    short = [_without_endings(Path(stored_name(uri)).name) for uri in uris]
     seen = Counter(name.casefold() for name in short)
     names = [
         name if seen[name.casefold()] == 1 else place.replace(os.sep, "__")
@@ -230,7 +258,7 @@ def _places(uris: list[str]) -> list[str]:
     """
     rooted = [
         Path("/" + uri.replace("://", "/"))
-        if "://" in uri
+        if is_address(uri)
         else Path(uri).parent.resolve() / Path(uri).name
         for uri in uris
     ]

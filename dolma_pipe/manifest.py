@@ -2,6 +2,7 @@
 that hold them."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import msgspec
 import xxhash
 
 from dolma_pipe.errors import InputError
+from dolma_pipe.remote import is_address, stamp_of_remote, stamps_of_remote
 from dolma_pipe.stream import READ, open_binary
 from dolma_pipe.work import (
     AT_ONCE,
@@ -32,6 +34,10 @@ from dolma_pipe.work import (
 FEW = 32
 """Outputs of a task on an object store: of more, folders are listed, not each asked for."""
 
+SAVED_EVERY = 10.0
+"""Seconds of work of which a killed run may forget which inputs it has read."""
+CHANGED = "changed"
+"""In place of a content hash: none is like it."""
 NOT_IN_FINGERPRINTS = ("ablation", "cli", "learn", "mixture", "report", "sample", "train")
 """Parts of the package that no output depends on."""
 
@@ -217,7 +223,7 @@ def content_hash(uri: str) -> str:
 
 
 class InputHashes:
-    """Content hashes of inputs, remembered by what the file system says of them.
+    """Content hashes of inputs, remembered by what the file system or the store says of them.
 
     A file that was written to has another ctime, which no copying tool can set back; such a file
     is read again. This memory only saves time: it stands outside of the promise of same bytes.
@@ -229,32 +235,52 @@ class InputHashes:
             self._known = msgspec.json.decode(read_bytes(self._path), type=dict[str, list[str]])
         except (OSError, msgspec.DecodeError):
             self._known = {}
+        self._unchecked: dict[str, list[str]] = {}
+        self._saved = time.monotonic()
 
-    def get(self, uri: str) -> str:
-        """The content hash of an input as it is now."""
-        stamp = stamp_of(uri)
+    def get(self, uri: str, stamp: str | None) -> str | None:
+        """The content hash of an input as it is now, which `stamp` tells. A remote one is not read
+        for that: None where nothing is remembered of it, CHANGED where that is of another stamp."""
         known = self._known.get(uri)
         if known is not None and stamp is not None and known[0] == stamp:
             return str(known[1])
+        if is_address(uri):
+            return None if known is None or stamp is None else CHANGED
         found = content_hash(uri)
         self.put(uri, stamp, found)
         return found
 
     def put(self, uri: str, stamp: str | None, content: str) -> None:
         """Remember a hash, unless the file has changed since `stamp` was taken."""
-        if stamp is not None and stamp_of(uri) == stamp:
+        if stamp is not None and is_address(uri):
+            self._unchecked[uri] = [stamp, content]
+        elif stamp is not None and stamp_of(uri) == stamp:
             self._known[uri] = [stamp, content]
+        if time.monotonic() - self._saved > SAVED_EVERY:
+            self.save()
 
     def save(self) -> None:
+        now = stamps_of_remote(self._unchecked)
+        self._known |= {uri: it for uri, it in self._unchecked.items() if now[uri] == it[0]}
+        self._unchecked = {}
         write_json(self._path, self._known)
+        self._saved = time.monotonic()
 
 
 def stamp_of(uri: str) -> str | None:
-    """What changes whenever a local file is written; None for what is not local or not there."""
-    if "://" in uri:
-        return None
+    """What changes whenever a file is written, of a remote one its ETag and size; None for what is
+    not there, and where a server says nothing of the kind."""
+    if is_address(uri):
+        return stamp_of_remote(uri)
     try:
         stat = Path(uri).stat()
     except OSError:
         return None
     return f"{stat.st_dev}:{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}"
+
+
+def stamps_of(uris: Iterable[str]) -> dict[str, str | None]:
+    """Those of many inputs; servers are asked for some at once."""
+    asked = list(uris)
+    remote = stamps_of_remote(uri for uri in asked if is_address(uri))
+    return {uri: remote[uri] if uri in remote else stamp_of(uri) for uri in asked}

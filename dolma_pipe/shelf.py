@@ -51,6 +51,8 @@ def find(shelf: str, name: str) -> Found:
 
     Raises RecipeError with the nearest name.
     """
+    if "://" in name:
+        raise RecipeError(f"{one_line(name)}: code is taken from this machine only: fetch it")
     if name.endswith(".py"):
         return _user_file(name)
     module = name if "." in name else f"dolma_pipe.{shelf}.{name}"

@@ -9,6 +9,7 @@ import xxhash
 import zstandard
 
 from dolma_pipe.errors import InputError
+from dolma_pipe.remote import is_address, open_remote, stored_name
 
 FEED = 4096
 """Bytes given to a decompressor at once: a hostile zstd frame makes 134 MB of 4 KiB, and 2 GB of
@@ -59,7 +60,7 @@ class ByteStream:
 
     def __iter__(self) -> Iterator[bytes]:
         """Decompressed pieces. Raises Damaged in the middle, InputError at the door."""
-        name = self.uri.lower()
+        name = stored_name(self.uri).lower()
         if name.endswith(ZSTD_ENDINGS):
             yield from self._decompressed(
                 zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError
@@ -142,10 +143,7 @@ def _line(number: int, parts: list[bytes], held: int, max_bytes: int) -> Iterato
 
 
 def open_binary(uri: str) -> IO[bytes]:
-    """A local file, or whatever smart-open reaches; its bytes as they are stored."""
-    if "://" not in uri:
+    """A local file or a remote one; its bytes as they are stored."""
+    if not is_address(uri):
         return open(uri, "rb")  # noqa: PTH123  the caller closes it
-    import smart_open
-
-    opened: IO[bytes] = smart_open.open(uri, "rb", compression="disable")
-    return opened
+    return open_remote(uri)

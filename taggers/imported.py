@@ -74,7 +74,8 @@ class Imported(Tagger, frozen=True):
                 f"imported: {self.folder} has no attributes of shard {key or '?'}: import them, or "
                 "name the tagger only in sources that have them"
             )
-        return _open(Path(self.folder) / f"{key}.parquet", known[key]["sha256"])
+        path = asset_path(str(Path(self.folder) / f"{key}.parquet"))
+        return _open(path, known[key]["sha256"])
 
 
 @lru_cache(maxsize=16)

@@ -1,11 +1,16 @@
-"""An S3 server on this machine: moto behind real HTTP, which notes every request and fails where a
-test asks for it."""
+"""An S3 server on this machine, a process of its own (see object_server.py), which notes every
+request and fails where a test asks for it."""
 
+import atexit
+import json
+import subprocess
+import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 
@@ -16,37 +21,42 @@ pytest.importorskip("moto", reason="needs moto: pip install 'moto[s3]' flask fla
 pytest.importorskip("flask_cors", reason="needs moto's server: pip install flask flask-cors")
 
 SECRET = "sekrit-of-the-test"
-MESSAGES = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}
+SERVER = Path(__file__).with_name("object_server.py")
 
-Fault = Callable[[str, str], int | None]
-"""What a request (method, path) is answered with instead, or None."""
-
-
-def no_fault(_method: str, _path: str) -> int | None:
-    return None
+Fault = Callable[[str, str], int | dict[str, Any] | None]
+"""What goes wrong with a request (method, path): a status, a Fault of object_server, or nothing."""
 
 
 class ObjectStore:
     """The server, with what it was asked: (method, path) in order, failed requests too."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
-        self.requests: list[tuple[str, str]] = []
-        self.fault: Fault = no_fault
-        self.address = ""
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        assert process.stdout is not None
+        self.address = f"http://127.0.0.1:{int(process.stdout.readline())}"
         self.client: Any = None
         """boto3, for what a test does behind our back."""
+        self._fault: Fault | None = None
+        threading.Thread(target=self._answer, daemon=True).start()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        method, path = environ["REQUEST_METHOD"], unquote(environ["PATH_INFO"])
-        path += "?uploads" if environ["QUERY_STRING"].startswith("uploads") else ""
-        self.requests.append((method, path))
-        status = self.fault(method, path)
-        if status is None:
-            return self._app(environ, start_response)
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        start_response(f"{status} Refused", [("Content-Type", "application/xml")])
-        return [f"<Error><Code>{MESSAGES[status]}</Code><Message>no</Message></Error>".encode()]
+    def faults(self, *faults: dict[str, Any]) -> None:
+        """What goes wrong from now on, see object_server.Fault."""
+        self.control(faults=faults)
+
+    @property
+    def fault(self) -> Fault | None:
+        return self._fault
+
+    @fault.setter
+    def fault(self, fault: Fault | None) -> None:
+        """Called in this process, before each request is answered, one after the other; it must ask
+        nothing of the server itself."""
+        self._fault = fault
+        self.control(ask=fault is not None)
+
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        return [(method, path) for method, path in self.control()]
 
     def asked(self, *methods: str) -> list[str]:
         """Paths of requests by these methods since the last `forget`."""
@@ -54,7 +64,8 @@ class ObjectStore:
 
     def forget(self) -> None:
         """What was asked and what goes wrong, not what is stored."""
-        self.requests, self.fault = [], no_fault
+        self.control(forget=True)
+        self._fault = None
 
     def files(self, place: str) -> dict[str, bytes]:
         """Name and content of every object below s3://bucket/prefix."""
@@ -66,27 +77,39 @@ class ObjectStore:
             for key in keys
         }
 
+    def put(self, key: str, content: bytes) -> None:
+        """Store an object in `bucket` that plain HTTP may read, too."""
+        self.client.put_object(Bucket="bucket", Key=key, Body=content, ACL="public-read")
 
-@contextmanager
-def serving() -> Iterator[ObjectStore]:
-    """A server on a free port until the block ends."""
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import WSGIRequestHandler, make_server
+    def control(self, **told: Any) -> Any:
+        """Tell the server something, or ask what it was asked."""
+        content = json.dumps(told).encode() if told else None
+        with urllib.request.urlopen(f"{self.address}/_control", content, timeout=60) as answer:
+            return json.load(answer)
 
-    class Quiet(WSGIRequestHandler):
-        def log(self, *_: Any) -> None: ...
+    def _answer(self) -> None:
+        process = self._process
+        assert process.stdout is not None
+        assert process.stdin is not None
+        for line in process.stdout:
+            found = self._fault(*json.loads(line)) if self._fault else None
+            fault = {"status": found} if isinstance(found, int) else found
+            process.stdin.write(json.dumps(fault) + "\n")
+            process.stdin.flush()
 
-    store = ObjectStore(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, store, threaded=True, request_handler=Quiet)
-    store.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield store
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+
+@cache
+def started() -> ObjectStore:
+    """One for all modules of tests: each has fixtures of its own."""
+    process = subprocess.Popen(
+        [sys.executable, str(SERVER)],
+        stdin=subprocess.PIPE,  # it ends when this process does
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    atexit.register(process.kill)
+    return ObjectStore(process)
 
 
 def environment(address: str) -> dict[str, str]:
@@ -103,9 +126,8 @@ def environment(address: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[ObjectStore]:
-    with serving() as store:
-        yield store
+def server() -> ObjectStore:
+    return started()
 
 
 @pytest.fixture
@@ -119,7 +141,7 @@ def s3(server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectS
     server.client.create_bucket(Bucket="bucket")
     server.forget()
     yield server
-    server.fault = no_fault
+    server.forget()
     for page in server.client.get_paginator("list_objects_v2").paginate(Bucket="bucket"):
         for item in page.get("Contents", []):
             server.client.delete_object(Bucket="bucket", Key=item["Key"])

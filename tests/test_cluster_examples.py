@@ -58,7 +58,7 @@ def test_every_call_is_one_that_the_command_line_takes() -> None:
     options = {option for parameter in cli.commands["run"].params for option in parameter.opts}
     for name, words in calls:
         assert {word for word in words if word.startswith("--")} <= options, name
-        assert words[words.index("--engine") + 1] in {*ENGINES, "ray"}, name
+        assert words[words.index("--engine") + 1] in ENGINES, name
 
 
 def test_only_variables_that_something_reads() -> None:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 @click.command("index", short_help="Keep what later runs need to deduplicate against this one.")
 @recipe_argument
 @click.option(
-    "--out", required=True, type=place, help="Folder of the index, or s3://bucket/prefix."
+    "--out",
+    required=True,
+    type=place,
+    metavar="PATH",
+    help="Folder of the index, or s3://bucket/prefix.",
 )
 @click.option(
     "--new-only",

@@ -59,7 +59,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--engine",
-            type=click.Choice(["local", "array"]),
+            type=click.Choice(["local", "ray", "array"]),
             default="local",
             show_default=True,
             help="Where tasks run.",

@@ -132,7 +132,7 @@ class ArrayEngine(Engine):
     def _of_others(self, frozen: _List, known: dict[int, Outcome]) -> Iterator[Outcome]:
         """Their outcomes as they come; what does not come is done here."""
         folder, waited_from = _outcomes_of(self._place, self._now), time.monotonic()
-        while len(known) < len(frozen.tasks):
+        while len(known) < len(frozen.tasks) and not stopping.asked():
             found = [place for place in _places(folder) if place not in known]
             for place in found:
                 known[place] = _read_outcome(folder, place)

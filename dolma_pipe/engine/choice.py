@@ -1,6 +1,7 @@
 """Which engine runs the tasks, as the command line says it."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -8,14 +9,14 @@ from dolma_pipe.engine.array import ArrayEngine, member, serve
 from dolma_pipe.engine.base import Engine
 from dolma_pipe.engine.local import LocalEngine
 from dolma_pipe.engine.stopping import grace
-from dolma_pipe.errors import UserError
+from dolma_pipe.errors import MissingExtra, UserError
 
-EngineName = Literal["local", "array"]
+EngineName = Literal["local", "ray", "array"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
 
 class EngineChoice(NamedTuple):
-    """workers: processes on this machine, None for one a core. address: of a cluster that runs."""
+    """workers: tasks at a time, None for one a core. address: of a Ray cluster that runs."""
 
     name: str = "local"
     workers: int | None = None
@@ -23,8 +24,16 @@ class EngineChoice(NamedTuple):
 
 
 def new_engine(choice: EngineChoice, root: Path) -> Engine:
-    """The engine of a run in the work directory root."""
+    """The engine of a run in the work directory root. Raises UserError where it cannot be had."""
     grace()  # a wrong one is told now, not when SIGTERM comes
+    if choice.address is not None and choice.name != "ray":
+        raise UserError("--address is that of a Ray cluster: add --engine ray")
+    if choice.name == "ray":
+        if find_spec("ray") is None:
+            raise MissingExtra("ray", "ray")
+        from dolma_pipe.engine.ray_engine import RayEngine
+
+        return RayEngine(choice.workers, choice.address, root)
     local = LocalEngine(choice.workers or cores())
     if choice.name == "local":
         return local

@@ -9,8 +9,7 @@ from dolma_pipe.document import Document
 from dolma_pipe.errors import InputError
 from dolma_pipe.formats.reading import ColumnNames
 from dolma_pipe.formats.rows import Layout, Piece, WrongColumn, layout_of, rows_a_piece
-from dolma_pipe.formats.source import Source
-from dolma_pipe.manifest import content_hash
+from dolma_pipe.formats.source import Source, here
 from dolma_pipe.settings import one_line
 from dolma_pipe.stream import Damaged, Record
 
@@ -38,10 +37,8 @@ class Arrow:
         return {}
 
     def records(self) -> Iterator[Record]:
-        # before the rows: a file that is overwritten meanwhile then counts as changed
-        self.content_hash = content_hash(self._uri)
-        with Source(self._uri) as source:
-            schema, batches = _opened(source, self._uri)
+        with here(self._uri) as (path, self.content_hash), Source(path) as source:
+            schema, batches = _opened(source, path)
             try:
                 layout = layout_of(schema, self._columns, messages=self._messages)
             except WrongColumn as wrong:

@@ -10,8 +10,7 @@ from dolma_pipe.document import Document
 from dolma_pipe.errors import InputError
 from dolma_pipe.formats.reading import ColumnNames
 from dolma_pipe.formats.rows import EXPANDED, Layout, Piece, WrongColumn, layout_of, rows_a_piece
-from dolma_pipe.formats.source import Source
-from dolma_pipe.manifest import content_hash
+from dolma_pipe.formats.source import Source, here
 from dolma_pipe.settings import one_line
 from dolma_pipe.stream import Damaged, Record
 
@@ -43,9 +42,7 @@ class Parquet:
         return {}
 
     def records(self) -> Iterator[Record]:
-        # before the rows: a file that is overwritten meanwhile then counts as changed
-        self.content_hash = content_hash(self._uri)
-        with Source(self._uri) as source:
+        with here(self._uri) as (path, self.content_hash), Source(path) as source:
             file = _opened(source)
             try:
                 layout = layout_of(file.schema_arrow, self._columns, messages=self._messages)

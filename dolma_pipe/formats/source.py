@@ -1,10 +1,39 @@
 """Files that are read here and there instead of from begin to end."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
-from dolma_pipe.errors import InputError
-from dolma_pipe.stream import open_binary
+from dolma_pipe.errors import InputError, WorkError
+from dolma_pipe.manifest import content_hash
+from dolma_pipe.remote import is_address
+from dolma_pipe.stream import ByteStream, open_binary
+from dolma_pipe.work import scratch
+
+
+@contextmanager
+def here(uri: str) -> Iterator[tuple[str, str]]:
+    """The path of a file on this machine and the content hash of what is in it: the file itself, or
+    a copy of a remote one until the block ends, which costs one download.
+
+    The hash is of before the block: a local file that is overwritten in it then counts as changed.
+    Raises InputError, WorkError where there is no room for the copy.
+    """
+    if not is_address(uri):
+        yield uri, content_hash(uri)
+        return
+    path, stream = scratch() / "copy", ByteStream(uri)
+    try:
+        try:
+            with path.open("xb") as file:
+                for piece in stream.stored():
+                    file.write(piece)
+        except OSError as error:
+            raise WorkError(f"cannot write {path}: {error.strerror or error}") from error
+        yield str(path), stream.content_hash
+    finally:
+        path.unlink(missing_ok=True)
 
 
 class Source(io.RawIOBase):

@@ -21,6 +21,7 @@ from dolma_pipe.manifest import (
     code_fingerprint,
     fingerprint,
     stamp_of,
+    stamps_of,
 )
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curated import CuratedInput
@@ -114,6 +115,9 @@ class _Run:
         self.score_all = score_all
         self.only = only
         self.hashes = InputHashes(context.work)
+        listed = {shard.uri: shard.stamp for shard in recipe.inputs()}
+        asked = stamps_of(uri for uri, stamp in listed.items() if stamp is None)
+        self.stamps = {uri: asked.get(uri, stamp) for uri, stamp in listed.items()}
         # before their content is hashed: what is written from now on is noticed
         self.assets = {str(path): stamp_of(str(path)) for path in map(asset_path, recipe.assets())}
         self.settings: dict[str, str] = {}
@@ -138,7 +142,10 @@ class _Run:
         records = self.context.records
         if self.context.force or records.read("curate", shard.key) is None:
             return None
-        expected = fingerprint(self.settings[source.name], self.hashes.get(shard.uri))
+        content = self._content(shard)
+        if content is None:
+            return None
+        expected = fingerprint(self.settings[source.name], content)
         record = curated_record(records, shard.key, expected)
         if record is None:
             return None
@@ -161,21 +168,23 @@ class _Run:
             max_document_bytes=context.recipe.max_document_bytes,
             read_by=self.readings[source.name],
             reading=source.read_as(shard),
-            content=self.hashes.get(shard.uri) if recorded and not context.force else None,
+            content=self._content(shard) if recorded and not context.force else None,
             reuse=not context.force,
             only=self.only,
             score_all=self.score_all,
             assets=self.assets,
         )
-        return Task(shard.key, msgspec.to_builtins(task), _size(shard.uri))
+        return Task(shard.key, msgspec.to_builtins(task), shard.size or _size(shard.uri))
+
+    def _content(self, shard: Input) -> str | None:
+        return self.hashes.get(shard.uri, self.stamps[shard.uri])
 
     def outcomes(self, tasks: list[Task], already: int) -> dict[str, CuratedInput]:
         """Run the tasks and commit what they made."""
         context = self.context
         shards = {shard.key: shard for shard in context.recipe.inputs()}
-        stamps = {task.key: stamp_of(shards[task.key].uri) for task in tasks}
         for stage in ("curate", "attributes", "sign"):
-            context.records.withdraw(stage, stamps)
+            context.records.withdraw(stage, [task.key for task in tasks])
         finished = {}
         scores = Scores()
         function = "dolma_pipe.stages.filter:curate_shard"
@@ -190,17 +199,14 @@ class _Run:
                     continue
                 context.timings[-1]["scores"] = outcome.value["scores"]
                 scores = _sum(scores, msgspec.convert(outcome.value["scores"], Scores))
-                told = outcome.value["counts"]
-                finished[shard.key] = self._commit(write, shard, stamps[shard.key], told)
+                finished[shard.key] = self._commit(write, shard, outcome.value["counts"])
         if any(scores.reused.values()):
             context.watch.say(_told(scores))
         return finished
 
-    def _commit(
-        self, write: Write, shard: Input, stamp: str | None, told: dict[str, Any]
-    ) -> CuratedInput:
+    def _commit(self, write: Write, shard: Input, told: dict[str, Any]) -> CuratedInput:
         work, counts = self.context.work, msgspec.convert(told, Curated)
-        self.hashes.put(shard.uri, stamp, counts.content_hash)
+        self.hashes.put(shard.uri, self.stamps[shard.uri], counts.content_hash)
         made_by = fingerprint(self.settings[shard.source], counts.content_hash)
         write("attributes", shard.key, made_by, [work.attributes(shard.key)], {})
         write("curate", shard.key, made_by, _files(work, shard.key), told)

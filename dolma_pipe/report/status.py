@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dolma_pipe.manifest import InputHashes, Records, fingerprint
+from dolma_pipe.manifest import InputHashes, Records, fingerprint, stamps_of
 from dolma_pipe.passes.curate import curated_record, source_fingerprint
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.report.dedup_counts import only_some
@@ -40,12 +40,13 @@ def _line(stage: str, there: int, wanted: int, state: str) -> str:
 def _curated(recipe: Recipe, work: Work, records: Records) -> Iterator[bool]:
     """For each shard, whether its record still holds; `tag --all` has records of its own."""
     hashes = InputHashes(work)
+    asked = stamps_of(shard.uri for shard in recipe.inputs() if shard.stamp is None)
     for source in recipe.sources:
         settings = [source_fingerprint(recipe, source, score_all) for score_all in (False, True)]
         for shard in source.inputs:
             if records.read("curate", shard.key) is None:
                 yield False
                 continue
-            content = hashes.get(shard.uri)
+            content = hashes.get(shard.uri, shard.stamp or asked[shard.uri])
             expected = [fingerprint(one, content) for one in settings]
             yield any(curated_record(records, shard.key, one) for one in expected)

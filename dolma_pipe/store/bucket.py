@@ -3,6 +3,7 @@ and AWS_ENDPOINT_URL in the usual places; botocore tries again with backoff."""
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -16,6 +17,8 @@ from dolma_pipe.store.refusals import MEANINGS, is_missing, is_taken, reason
 ATTEMPTS = 6
 """With the waits of botocore's standard mode some 15 s until a store counts as dead, unless the
 environment has AWS_MAX_ATTEMPTS or AWS_RETRY_MODE."""
+CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
+"""Seconds without an answer, or without a byte of it, until a request counts as failed."""
 PIECE = 8 << 20
 """Of a multipart upload; boto3 takes larger ones where 10,000 are not enough."""
 UPLOADS_AT_ONCE = 4
@@ -25,6 +28,9 @@ DELETED_AT_ONCE = 1000
 """The most that DeleteObjects takes."""
 SHA256 = "sha256"
 """Metadata of each object: what is in it is known without fetching it, whatever its etag is."""
+
+_making = threading.Lock()
+"""boto3 makes one client at a time; all threads may use it."""
 
 
 class _There(NamedTuple):
@@ -80,11 +86,14 @@ class Bucket(Store):
         return there and there.stamp
 
     def list(self, folder: str) -> dict[str, Stamp]:
+        return self.beginning_with(f"{folder}/" if folder else "")
+
+    def beginning_with(self, start: str) -> dict[str, Stamp]:
+        """Every file whose name begins so, by name; sorted."""
         found = {}
-        prefix = self._prefix + (f"{folder}/" if folder else "")
-        with self._asked(folder) as client:
+        with self._asked(start.rstrip("/")) as client:
             pages = client.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + start):
                 for item in page.get("Contents", ()):
                     name = item["Key"][len(self._prefix) :]
                     found[name] = Stamp(item["Size"], item["ETag"].strip('"'))
@@ -231,9 +240,19 @@ def _client() -> Any:
 
     retries = {"mode": "standard", "total_max_attempts": ATTEMPTS}
     own = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"} & os.environ.keys()
+    config = Config(
+        retries=None if own else retries,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=CONNECTIONS,
+    )
     try:
-        return boto3.client(
-            "s3", config=Config(retries=None if own else retries, max_pool_connections=CONNECTIONS)
-        )
+        with _making:
+            return boto3.client("s3", config=config)
     except ValueError:  # botocore says it with the address, which may hold a password
         raise StoreError("AWS_ENDPOINT_URL is no address: http://host:port") from None
+
+
+def client() -> Any:
+    """boto3's, for readers of ours: its errors are told by refusals.reason. Raises StoreError."""
+    return _client()

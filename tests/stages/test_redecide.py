@@ -18,7 +18,7 @@ import pytest
 from dolma_pipe import run as passes
 from dolma_pipe.engine.base import Engine, Outcome, Task
 from dolma_pipe.engine.choice import EngineChoice
-from dolma_pipe.manifest import InputHashes
+from dolma_pipe.manifest import InputHashes, stamp_of
 from dolma_pipe.passes import prepare
 from dolma_pipe.passes.context import Context, Nobody
 from dolma_pipe.stored import AttributeFile, Unusable
@@ -305,7 +305,8 @@ def test_an_input_that_changes_unseen_is_noticed_when_it_is_read(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(root)
-    old = InputHashes(Work(root / "work")).get(str(root / "data/a.jsonl.zst"))
+    path = str(root / "data/a.jsonl.zst")
+    old = InputHashes(Work(root / "work")).get(path, stamp_of(path))
     with monkeypatch.context() as patched:
         patched.setattr(InputHashes, "get", lambda *_: old)
         rows = texts("a", 80)
@@ -420,9 +421,9 @@ def test_a_tagger_that_is_not_asked_is_never_called(root: Path) -> None:
 
 
 DEATH = {
-    "before the record": "import dolma_pipe.passes.curate as p\n"
+    "before the record": "import dolma_pipe.manifest as p\n"
     "p.write_record = lambda *_: os._exit(9)\n",
-    "between its records": "import dolma_pipe.passes.curate as p\nreal = p.write_record\n"
+    "between its records": "import dolma_pipe.manifest as p\nreal = p.write_record\n"
     "def write(work, stage, *more):\n"
     "    return os._exit(9) if stage == 'curate' else real(work, stage, *more)\n"
     "p.write_record = write\n",

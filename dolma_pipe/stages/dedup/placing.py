@@ -21,7 +21,7 @@ from dolma_pipe.stages.dedup.candidates import write_candidates
 from dolma_pipe.stages.dedup.cells import read_cell, write_cells
 from dolma_pipe.stages.dedup.found import total
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.stages.dedup.record_blocks import RecordBlocks, read_blocks
+from dolma_pipe.stages.dedup.record_blocks import RecordBlocks, pieces, read_blocks
 
 
 def place_components(
@@ -113,7 +113,8 @@ def spread(args: dict[str, Any]) -> dict[str, int]:
         groups = plan.group_of(plan.shard_of(documents.view(np.uint64)))
         blocks.add(groups, documents, components, partitions[components - part * width])
 
-    add(components, components)
+    for some in pieces(components):
+        add(some, some)
     for some in read_blocks(plan, "settled", args["blocks"], part, 2):
         add(some[:, 1], some[:, 0])
     return {"blocks": blocks.flush()}

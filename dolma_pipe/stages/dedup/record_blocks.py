@@ -8,6 +8,9 @@ from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.stages.dedup.cells import read_cell_of_all, write_grouped
 from dolma_pipe.stages.dedup.plan import Plan
 
+PIECE = 1 << 18
+"""Records that are looked at together."""
+
 
 class RecordBlocks:
     """Writes <folder>/<part>.<block>.cells; holds half of partition_bytes, and as much to sort."""
@@ -44,11 +47,16 @@ class RecordBlocks:
 def read_blocks(
     plan: Plan, folder: str, blocks: Sequence[int], cell: int, width: int
 ) -> Iterator[I64]:
-    """int64[records, width] of one cell of every file; blocks: how many files each part has."""
+    """int64[records, width] of one cell of every file, in pieces; blocks: files of each part."""
     paths = (
         plan.path(f"{folder}/{part}.{block}.cells")
         for part, count in enumerate(blocks)
         for block in range(count)
     )
     for words in read_cell_of_all(paths, cell):
-        yield words.view(np.int64).reshape(-1, width)
+        yield from pieces(words.view(np.int64).reshape(-1, width))
+
+
+def pieces(records: I64) -> Iterator[I64]:
+    """PIECE of them at a time."""
+    yield from (records[first : first + PIECE] for first in range(0, len(records), PIECE))

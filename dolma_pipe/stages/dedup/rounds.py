@@ -10,7 +10,7 @@ settle       once all are stars: each node to the range of documents in which it
 
 Source: Kiveris, Lattanzi, Mirrokni, Rastogi, Vassilvitskii 2014, Connected Components in MapReduce
 and Beyond. No star adds an edge, and one that changes something makes an end smaller, so that it
-ends; a path of n nodes takes about log2 n rounds, the shallow graphs of copies two or three.
+ends; a path of n nodes takes about log2 n rounds, the shallow graphs of copies three.
 
 Memory of a task: a table of its nodes, partition_bytes at most, and as much again a few times. A
 node of any number of edges only takes time: its edges are read in pieces and lie in a temporary
@@ -28,22 +28,24 @@ from dolma_pipe.stages.dedup.candidates import read_edges
 from dolma_pipe.stages.dedup.found import total
 from dolma_pipe.stages.dedup.placing import place_components
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
-from dolma_pipe.stages.dedup.record_blocks import RecordBlocks, read_blocks
+from dolma_pipe.stages.dedup.record_blocks import PIECE, RecordBlocks, pieces, read_blocks
 from dolma_pipe.stages.dedup.spool import Spool
 
 NODE = 8
 """Bytes a node in the table of its task."""
 
 EDGE = 16
+"""Bytes an edge in a file."""
 
-PIECE = 1 << 18
-"""Edges or nodes that are looked at together."""
+SHARE = 4
+"""Bytes an edge by which there are more tasks. It takes 32 where it is sent both ways; but tasks
+squared is the number of reads, and edges may lie in a temporary file, as nodes may not."""
 
 
 def connect_in_rounds(steps: Steps, plan: Plan, edges: Sequence[int], nodes: int) -> dict[str, int]:
     """As components.connect."""
     documents, limit = int(plan.firsts[-1]), plan.partition_bytes
-    partitions = max(1, -(-(NODE * documents + 2 * EDGE * sum(edges)) // limit))
+    partitions = max(1, -(-(NODE * documents + SHARE * sum(edges)) // limit))
     before = np.cumsum([0, *edges])[:-1]
     _, firsts = np.unique(EDGE * before // limit, return_index=True)
     borders = [*firsts.tolist(), len(edges)]
@@ -74,8 +76,7 @@ def start(args: dict[str, Any]) -> dict[str, int]:
     plan, part, partitions = load(args["plan"]), args["part"], args["partitions"]
     blocks = RecordBlocks(plan, "rounds/0", part, partitions)
     for edges in read_edges(plan, range(*args["borders"][part : part + 2])):
-        for first in range(0, len(edges), PIECE):
-            some = edges[first : first + PIECE]
+        for some in pieces(edges):
             larger = some.max(axis=1)
             blocks.add(larger % partitions, larger, some.min(axis=1))
     return {"blocks": blocks.flush()}
