@@ -122,7 +122,9 @@ def dies_before_the_record_of(stage: str) -> str:
     return f"""
 import dolma_pipe.manifest as m
 write = m.write_record
-m.write_record = lambda w, stage, *more: os._exit(9) if stage == {stage!r} else write(w, stage, *more)
+def dies(work, stage, *more):
+    return os._exit(9) if stage == {stage!r} else write(work, stage, *more)
+m.write_record = dies
 """
 
 
