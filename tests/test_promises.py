@@ -119,7 +119,13 @@ def test_kill_9_at_any_moment_and_go_on(root: Path, moments: tuple[int, ...]) ->
 
 
 def dies_before_the_record_of(stage: str) -> str:
-    return f"import dolma_pipe.passes.{stage} as p; p.write_record = lambda *_: os._exit(9)\n"
+    return f"""
+import dolma_pipe.manifest as m
+write = m.write_record
+def dies(work, stage, *more):
+    return os._exit(9) if stage == {stage!r} else write(work, stage, *more)
+m.write_record = dies
+"""
 
 
 DIES_BEFORE_THE_TABLE = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dolma_pipe.assets import asset_path
 from dolma_pipe.engine.choice import EngineChoice, new_engine
-from dolma_pipe.errors import RecipeError, WorkError
+from dolma_pipe.errors import RecipeError, StoreError, WorkError
 from dolma_pipe.kernels.jit import is_compiled
 from dolma_pipe.passes.context import Context, Watch
 from dolma_pipe.passes.locks import locked
@@ -63,7 +63,9 @@ def prepared(
         except BaseException:
             running.close()
             if lock.is_ours():
-                with suppress(WorkError):  # the disk may be full: the first error is told
+                with suppress(
+                    WorkError, StoreError
+                ):  # the disk may be full: the first error is told
                     _tidy(context, started)
             raise
         running.close()

@@ -421,9 +421,9 @@ def test_a_tagger_that_is_not_asked_is_never_called(root: Path) -> None:
 
 
 DEATH = {
-    "before the record": "import dolma_pipe.passes.curate as p\n"
+    "before the record": "import dolma_pipe.manifest as p\n"
     "p.write_record = lambda *_: os._exit(9)\n",
-    "between its records": "import dolma_pipe.passes.curate as p\nreal = p.write_record\n"
+    "between its records": "import dolma_pipe.manifest as p\nreal = p.write_record\n"
     "def write(work, stage, *more):\n"
     "    return os._exit(9) if stage == 'curate' else real(work, stage, *more)\n"
     "p.write_record = write\n",
