@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.peers import PeerMissing
-from dolma_pipe.engine.local import ONE_THREAD
+from dolma_pipe.engine.calling import ONE_THREAD
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = "ours"

@@ -111,7 +111,7 @@ def _sizes(work: Work, outputs: list[Path]) -> dict[str, int]:
     places = [path.relative_to(work.root) for path in outputs]
     if not is_remote(work.root) or len(outputs) <= FEW:
         return {place.as_posix(): size_of(work.root / place) for place in places}
-    sizes = {}
+    sizes: dict[str, int] = {}
     for top in dict.fromkeys(place.parts[0] for place in places):
         inside = [place for place in places if place.parts[0] == top]
         found = sizes_below(work.root / top, [work.root / place for place in inside])

@@ -15,6 +15,6 @@ class Inline(Engine):
 
     def map(self, function: str, tasks: Iterable[Task], **_: Any) -> Iterator[Outcome]:
         for task in tasks:
-            yield call(function, task, 1, "here")
+            yield call(function, task, 1, "inline")
 
     def close(self) -> None: ...

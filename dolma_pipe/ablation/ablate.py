@@ -18,7 +18,7 @@ from dolma_pipe.ablation.vocabulary import make_vocabulary
 from dolma_pipe.ablation.yardstick import Yardstick, make_yardstick
 from dolma_pipe.errors import MissingExtra, RecipeError, TokensError
 from dolma_pipe.passes.context import Watch
-from dolma_pipe.passes.prepare import locked
+from dolma_pipe.passes.locks import locked
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.tokenizer import load_tokenizer
 from dolma_pipe.tokens import TOKEN_BYTES, TokenArrays

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
-    Place,
     engine_options,
     force_option,
     opened,
+    place,
     recipe_argument,
     work_option,
 )
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command("index", short_help="Keep what later runs need to deduplicate against this one.")
 @recipe_argument
 @click.option(
-    "--out", required=True, type=Place(), help="Folder of the index, or s3://bucket/prefix."
+    "--out", required=True, type=place, help="Folder of the index, or s3://bucket/prefix."
 )
 @click.option(
     "--new-only",
@@ -46,7 +46,7 @@ def command(
     """
     with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.dedup_index import index
-        from dolma_pipe.passes.prepare import locked
+        from dolma_pipe.passes.locks import locked
         from dolma_pipe.work import address
 
         with locked(out, "index", "--out"):

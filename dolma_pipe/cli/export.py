@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
-    Place,
     engine_options,
     force_option,
     opened,
+    place,
     recipe_argument,
     work_option,
 )
@@ -26,7 +26,7 @@ def command() -> None:
 
 @command.command("documents")
 @recipe_argument
-@click.argument("folder", metavar="DIR", type=Place())
+@click.argument("folder", metavar="DIR", type=place)
 @work_option
 @engine_options
 @force_option

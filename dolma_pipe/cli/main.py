@@ -31,9 +31,10 @@ from dolma_pipe.cli import (
 from dolma_pipe.cli import (
     list as list_command,
 )
+from dolma_pipe.engine import stopping
 from dolma_pipe.errors import UserError
 
-USER_ERROR, BUG, INTERRUPTED = 1, 3, 130
+USER_ERROR, BUG, INTERRUPTED, TERMINATED = 1, 3, 130, 143
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,9 +75,11 @@ for module in COMMANDS:
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 the user's error, 2 wrong usage, 3 a bug, 130 interrupted."""
+    """Exit codes: 0 done, 1 the user's error, 2 wrong usage, 3 a bug, 130 interrupted (Ctrl-C), 143
+    terminated (SIGTERM, as spot instances and schedulers send it)."""
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        with stopping.obeyed():
+            sys.exit(cli.main(standalone_mode=False))
     except click.UsageError as error:
         error.show()
         sys.exit(error.exit_code)
@@ -86,6 +89,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         print("dolma-pipe: interrupted; run again to go on", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except stopping.Terminated:
+        print("dolma-pipe: terminated; run again to go on", file=sys.stderr)
+        sys.exit(TERMINATED)
     except BrokenPipeError:  # the reader of our output has gone, as with | head
         sys.stderr.close()
         sys.exit(USER_ERROR)

@@ -20,22 +20,23 @@ TOKEN_BYTES = "token_bytes.u16"
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
 
 
-class Place(click.ParamType):
-    """A folder, or s3://bucket/prefix: both are Paths from then on."""
+def place(value: str) -> Path:
+    """A folder, or s3://bucket/prefix, which is a Path from then on, too.
 
-    name = "path"
+    Raises RecipeError for an address that nothing can be written to.
+    """
+    if "://" in value:
+        from dolma_pipe.store import check_place
 
-    def convert(self, value: Any, *_: Any) -> Path:
-        """Raises RecipeError for an address that nothing can be written to."""
-        if not isinstance(value, Path) and "://" in value:
-            from dolma_pipe.store import check_place
-
-            check_place(value)
-        return Path(value)
+        check_place(value)
+    return Path(value)
 
 
 work_option = click.option(
-    "--work", type=Place(), help="Work directory, or s3://bucket/prefix [default: work/NAME]"
+    "--work",
+    type=place,
+    metavar="PATH",
+    help="Work directory, or s3://bucket/prefix [default: work/NAME]",
 )
 force_option = click.option("--force", is_flag=True, help="Do again what is done already.")
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
-    Place,
     engine_options,
     force_option,
     opened,
+    place,
     recipe_argument,
     work_option,
 )
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("synthesize")
 @recipe_argument
-@click.argument("out", type=Place())
+@click.argument("out", type=place)
 @click.option("--source", "sources", multiple=True, help="Only this source; may be given again.")
 @click.option(
     "--task",

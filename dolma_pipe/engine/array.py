@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from dolma_pipe.engine import stopping
 from dolma_pipe.engine.base import Engine, Outcome, Task
 from dolma_pipe.errors import UserError
 from dolma_pipe.manifest import code_fingerprint
@@ -158,10 +159,13 @@ class ArrayEngine(Engine):
             write_json(self._place / "now.json", self._now)
 
     def close(self) -> None:
+        """The other ranks end, too; but where SIGTERM ended this one, they wait until it is started
+        again."""
         self._local.close()
-        self._now.ended = True
-        self._beat(force=True)
-        remove_tree(self._place / self._now.turn)
+        if not stopping.asked():
+            self._now.ended = True
+            self._beat(force=True)
+            remove_tree(self._place / self._now.turn)
 
 
 def serve(me: Member, local: Engine, root: Path) -> None:
@@ -170,12 +174,12 @@ def serve(me: Member, local: Engine, root: Path) -> None:
     Raises UserError where rank 0 gives no sign of life, or has another version of dolma-pipe.
     """
     place = root / "array" / me.job
-    seen, since = -1, time.monotonic()
-    finished: tuple[str, int] | None = None
+    seen: _Now | None = None
+    since, finished = time.monotonic(), ("", 0)
     while True:
         now = _read_now(place)
-        if now is not None and now.beat != seen:
-            seen, since = now.beat, time.monotonic()
+        if now is not None and now != seen:
+            seen, since = now, time.monotonic()
             if now.ended:
                 return
         if now is not None and now.number and (now.turn, now.number) != finished:
@@ -195,8 +199,14 @@ def _do_share(me: Member, local: Engine, place: Path, now: _Now) -> None:
     folder = _outcomes_of(place, now)
     there = set(_places(folder))
     share = [i for i in range(me.rank, len(frozen.tasks), me.ranks) if i not in there]
+    looked = time.monotonic()
     for number, outcome in _done_here(local, frozen, share):
         write_json(folder / f"{number}.json", outcome)
+        if time.monotonic() - looked > BEAT:
+            looked, current = time.monotonic(), _read_now(place)
+            if current is None or current.turn != now.turn:  # rank 0 was started again
+                local.close()
+                return
 
 
 def _done_here(local: Engine, frozen: _List, places: list[int]) -> Iterator[tuple[int, Outcome]]:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, get_args
 from dolma_pipe.engine.array import ArrayEngine, member, serve
 from dolma_pipe.engine.base import Engine
 from dolma_pipe.engine.local import LocalEngine
+from dolma_pipe.engine.stopping import grace
 from dolma_pipe.errors import UserError
 
 EngineName = Literal["local", "array"]
@@ -23,6 +24,7 @@ class EngineChoice(NamedTuple):
 
 def new_engine(choice: EngineChoice, root: Path) -> Engine:
     """The engine of a run in the work directory root."""
+    grace()  # a wrong one is told now, not when SIGTERM comes
     local = LocalEngine(choice.workers or cores())
     if choice.name == "local":
         return local

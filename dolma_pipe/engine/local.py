@@ -1,17 +1,17 @@
 """The local engine: processes on this machine. A worker killed with -9 does not end the run."""
 
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
 
 from dolma_pipe.engine.base import Engine, Failure, Outcome, Task
-from dolma_pipe.engine.calling import ONE_THREAD, call
+from dolma_pipe.engine.stopping import Terminated, asked, draining, out_of_time
+from dolma_pipe.engine.workers import Workers
+
+SECONDS_BETWEEN_LOOKS = 0.5
+"""Whether SIGTERM has come, while no task ends."""
 
 
 class LocalEngine(Engine):
@@ -19,16 +19,16 @@ class LocalEngine(Engine):
 
     The pool cannot tell which of the tasks in flight killed the worker, so each of them runs alone
     once: the one that kills its worker again is the poison, is tried `retries` times, and fails;
-    all others finish.
+    all others finish. No task gets a twin for being slow: on the same machine it would wait for the
+    same disk and the same cores.
     """
 
     def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._pool: ProcessPoolExecutor | None = None
-        self._lifeline: Connection | None = None
+        self._count = workers
+        self._workers: Workers | None = None
 
     def slots(self) -> int:
-        return self._workers
+        return self._count
 
     def map(
         self,
@@ -40,85 +40,107 @@ class LocalEngine(Engine):
         gpus: int = 0,  # noqa: ARG002
         retries: int = 3,
     ) -> Iterator[Outcome]:
-        queue = deque(sorted(tasks, key=lambda task: -task.weight))
+        """As Engine.map. Raises Terminated after SIGTERM, when the tasks that ran have ended."""
+        waiting = deque(sorted(tasks, key=lambda task: -task.weight))
         suspects: deque[tuple[Task, int]] = deque()
-        running: dict[Future[Outcome], tuple[Task, int]] = {}
-        while queue or suspects or running:
-            if suspects and not running:
-                self._submit(function, *suspects.popleft(), running)
-            while not suspects and queue and len(running) < 2 * self._workers:
-                self._submit(function, queue.popleft(), 1, running)
-            alone = len(running) == 1
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            dead = [future for future in done if isinstance(future.exception(), BrokenProcessPool)]
-            for future in done:
-                if future not in dead:
-                    del running[future]
-                    yield future.result()
-            if not dead:
-                continue
-            self._discard_pool()
-            for task, attempt in list(running.values()):
-                if alone and attempt >= retries:
-                    yield _killed(task, attempt)
-                else:
-                    suspects.append((task, attempt + alone))
-            running.clear()
+        flight = _Flight()
+        alone = False
+        with draining():
+            while (waiting or suspects or flight.tasks) and not asked():
+                if suspects and not flight.tasks:
+                    self._submit(function, *suspects.popleft(), flight)
+                    alone = True
+                while waiting and not alone and len(flight.tasks) < 2 * self._count:
+                    self._submit(function, waiting.popleft(), 1, flight)
+                if not (future := flight.ended()):
+                    continue
+                if not _is_lost(future):
+                    yield from flight.outcome(future)
+                    alone = False
+                    continue
+                alone = len(flight.tasks) == 1
+                self.close()
+                yield from flight.finished()
+                for task, attempt in flight.lost():
+                    if alone and attempt >= retries:
+                        yield _killed(task, attempt)
+                    else:
+                        suspects.append((task, attempt + alone))
+                alone = False
+            if asked():
+                yield from self._last(flight)
+                raise Terminated
 
     def close(self) -> None:
-        self._discard_pool()
+        """End all workers at once."""
+        if self._workers is not None:
+            self._workers.end()
+            self._workers = None
 
-    def _submit(
-        self,
-        function: str,
-        task: Task,
-        attempt: int,
-        running: dict[Future[Outcome], tuple[Task, int]],
-    ) -> None:
+    def _submit(self, function: str, task: Task, attempt: int, flight: "_Flight") -> None:
+        self._workers = self._workers or Workers(self._count)
         try:
-            future = self._alive_pool().submit(_call, function, task, attempt)
+            future = self._workers.submit(function, task, attempt)
         except BrokenProcessPool:  # a worker died while idle: no task is to blame
-            self._discard_pool()
-            future = self._alive_pool().submit(_call, function, task, attempt)
-        running[future] = (task, attempt)
+            self.close()
+            self._workers = Workers(self._count)
+            future = self._workers.submit(function, task, attempt)
+        flight.add(future, task, attempt)
 
-    def _alive_pool(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            context = get_context("spawn")
-            held_by_workers, self._lifeline = context.Pipe(duplex=False)
-            self._pool = ProcessPoolExecutor(
-                self._workers, context, initializer=_start_worker, initargs=(held_by_workers,)
-            )
-        return self._pool
-
-    def _discard_pool(self) -> None:
-        """End the workers at once, whatever they do: every output is atomic."""
-        if self._lifeline is not None:
-            self._lifeline.close()
-            self._lifeline = None
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+    def _last(self, flight: "_Flight") -> Iterator[Outcome]:
+        """What the tasks that run come to in their time; the others are taken back."""
+        if self._workers is not None:
+            self._workers.begin_no_more()
+        for future in list(flight.tasks):
+            if future.cancel():
+                del flight.tasks[future]
+        while flight.tasks and not out_of_time():
+            if ended := flight.ended():
+                yield from flight.outcome(ended)
+        self.close()
 
 
-def _start_worker(lifeline: Connection) -> None:
-    os.environ.update(ONE_THREAD)  # before the task's module loads a library that reads it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
-    threading.Thread(target=_die_with_driver, args=(lifeline,), daemon=True).start()
+class _Flight:
+    """The tasks that the workers have been given."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[Future[Outcome | None], tuple[Task, int]] = {}
+        self._ended: SimpleQueue[Future[Outcome | None]] = SimpleQueue()
+
+    def add(self, future: Future[Outcome | None], task: Task, attempt: int) -> None:
+        self.tasks[future] = task, attempt
+        future.add_done_callback(self._ended.put)
+
+    def ended(self) -> Future[Outcome | None] | None:
+        """One that has, or None after a while."""
+        try:
+            future = self._ended.get(timeout=SECONDS_BETWEEN_LOOKS)
+        except Empty:
+            return None
+        return future if future in self.tasks else None
+
+    def outcome(self, future: Future[Outcome | None]) -> Iterator[Outcome]:
+        """Of one that has ended; none where the task was not begun, or its worker died."""
+        del self.tasks[future]
+        if not _is_lost(future) and (outcome := future.result()) is not None:
+            yield outcome
+
+    def finished(self) -> Iterator[Outcome]:
+        """When the workers have died: of tasks that ended before."""
+        for future in [future for future in self.tasks if not _is_lost(future)]:
+            yield from self.outcome(future)
+
+    def lost(self) -> list[tuple[Task, int]]:
+        """When the workers have died: the tasks that ended with them."""
+        lost = list(self.tasks.values())
+        self.tasks.clear()
+        return lost
 
 
-def _die_with_driver(lifeline: Connection) -> None:
-    """The driver never writes: the pipe ends when it closes it or dies, even by kill -9."""
-    try:
-        lifeline.recv()
-    except (EOFError, OSError):
-        os._exit(1)
+def _is_lost(future: Future[Outcome | None]) -> bool:
+    return future.cancelled() or isinstance(future.exception(), BrokenProcessPool)
 
 
 def _killed(task: Task, attempt: int) -> Outcome:
     failure = Failure("killed", f"killed its worker {attempt} times")
     return Outcome(task.key, None, failure, attempt, 0.0, 0.0, "local")
-
-
-def _call(function: str, task: Task, attempt: int) -> Outcome:
-    return call(function, task, attempt, f"pid {os.getpid()}")

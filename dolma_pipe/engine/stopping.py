@@ -1,6 +1,7 @@
 """SIGTERM, as schedulers and spot instances send it: no task is started any more, those that run
 get some time to end, what they made is committed, and the run ends with 143."""
 
+import math
 import os
 import signal
 import threading
@@ -8,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from dolma_pipe.errors import UserError
 
 GRACE = "DOLMA_PIPE_GRACE"
 """Seconds for the tasks that run when SIGTERM comes."""
@@ -24,6 +27,7 @@ class _Stop:
 
     def __init__(self) -> None:
         self.asked_at: float | None = None
+        self.failure: UserError | None = None
         self.loops = 0
 
 
@@ -31,19 +35,38 @@ _stop = _Stop()
 
 
 def asked() -> bool:
-    """Whether no more tasks are to be started."""
+    """Whether no more tasks are to be started. Raises what another thread says by `fail`."""
+    if _stop.failure is not None:
+        raise _stop.failure
     return _stop.asked_at is not None
+
+
+def fail(error: UserError | None) -> None:
+    """From another thread: engines stop with this error. None takes it back."""
+    _stop.failure = error
 
 
 def out_of_time() -> bool:
     """Whether those that run have had their time."""
-    given = float(os.environ.get(GRACE) or SECONDS)
-    return _stop.asked_at is not None and time.monotonic() - _stop.asked_at > given
+    return _stop.asked_at is not None and time.monotonic() - _stop.asked_at > grace()
+
+
+def grace() -> float:
+    """Seconds for the tasks that run. Raises UserError where the variable does not say them."""
+    given = os.environ.get(GRACE) or str(SECONDS)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise UserError(f"{GRACE} is {given!a}, not a number of seconds")
+    return seconds
 
 
 @contextmanager
 def draining() -> Iterator[None]:
-    """Around an engine's loop, which asks `asked` every second or so and ends by itself."""
+    """Around an engine's loop, which asks `asked` every second or so, drains, and raises Terminated
+    by itself."""
     _stop.loops += 1
     try:
         yield
@@ -53,7 +76,8 @@ def draining() -> Iterator[None]:
 
 @contextmanager
 def obeyed() -> Iterator[None]:
-    """Around a command: SIGTERM raises Terminated, at once or when the engine has drained."""
+    """Around a command: SIGTERM raises Terminated, at once or when the engine has drained. A second
+    one does not wait."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -66,7 +90,7 @@ def obeyed() -> Iterator[None]:
 
 
 def _on_sigterm(_signal: int, _frame: FrameType | None) -> None:
-    again = asked()
+    again = _stop.asked_at is not None
     _stop.asked_at = _stop.asked_at or time.monotonic()
     if again or not _stop.loops:
         raise Terminated

@@ -1,6 +1,5 @@
 """Before a run: the recipe checked, the assets there, the work directory ours alone."""
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -8,9 +7,10 @@ from pathlib import Path
 
 from dolma_pipe.assets import asset_path
 from dolma_pipe.engine.choice import EngineChoice, new_engine
-from dolma_pipe.errors import RecipeError, WorkError
+from dolma_pipe.errors import RecipeError, StoreError, WorkError
 from dolma_pipe.kernels.jit import is_compiled
 from dolma_pipe.passes.context import Context, Watch
+from dolma_pipe.passes.locks import locked
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.stages.dedup.index import check_probes
@@ -22,11 +22,8 @@ from dolma_pipe.work import (
     address,
     atomic_write,
     clear_unfinished,
-    is_remote,
     write_json,
 )
-
-LOCK = ".lock"
 
 
 @contextmanager
@@ -46,7 +43,7 @@ def prepared(
     recipe = change(recipe) if change else recipe
     root = work or Path("work") / recipe.name
     _refuse_own_output(recipe, root)
-    with locked(root):
+    with locked(root, say=watch.say) as lock:
         clear_unfinished(root)
         for asset in recipe.assets():
             asset_path(asset)
@@ -65,11 +62,15 @@ def prepared(
             yield context
         except BaseException:
             running.close()
-            with suppress(WorkError):  # the disk may be full: the first error is the one to tell
-                _tidy(context, started)
+            if lock.is_ours():
+                with suppress(
+                    WorkError, StoreError
+                ):  # the disk may be full: the first error is told
+                    _tidy(context, started)
             raise
         running.close()
-        _tidy(context, started)
+        if lock.is_ours():
+            _tidy(context, started)
 
 
 def root_of(recipe_path: Path, work: Path | None) -> Path:
@@ -107,28 +108,3 @@ def _refuse_own_output(recipe: Recipe, root: Path) -> None:
     for folder in FOLDERS:
         if is_within(work, f"{output}/{folder}"):
             raise RecipeError(f"tokenize.output: the work directory {work} lies in {folder}/ of it")
-
-
-@contextmanager
-def locked(root: Path, kind: str = "work directory", option: str = "--work") -> Iterator[None]:
-    """Two runs in one work directory would undo each other's files; a folder of somebody else's
-    would lose its own. kind, option: what the folder is for, and what names it.
-    """
-    if is_remote(root):
-        yield
-        return
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if not (root / LOCK).exists() and any(root.iterdir()):
-            raise WorkError(
-                f"{root} is not empty and no {kind} of ours: choose another with {option}"
-            )
-        lock = (root / LOCK).open("wb")
-    except OSError as error:
-        raise WorkError(f"cannot use {kind} {root}: {error.strerror or error}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise WorkError(f"another run uses the {kind} {root}") from None
-        yield

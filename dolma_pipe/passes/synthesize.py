@@ -14,7 +14,7 @@ from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curate import curate
 from dolma_pipe.passes.dedup import Survivors, deduplicate
 from dolma_pipe.passes.export import output_of, survivors_of
-from dolma_pipe.passes.prepare import locked
+from dolma_pipe.passes.locks import locked
 from dolma_pipe.shelf import blamed, find, load
 from dolma_pipe.stages.synthesize import Settings, Synthesized
 from dolma_pipe.store import is_within

@@ -51,6 +51,17 @@ class Bucket(Store):
             raise StoreError(f"{self.place}/{name}: somebody else writes there, too")
         return there.stamp
 
+    def overwrite(self, file: Content, name: str) -> Stamp:
+        """Store all of a file, whatever is there: in a single request where it is small. botocore
+        sends a checksum along, which the store compares."""
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size > PIECE:
+            return self.put(file, name)
+        with self._asked(name) as client:
+            answer = client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=file)
+        return Stamp(size, answer["ETag"].strip('"'))
+
     def get(self, name: str, path: Path) -> None:
         try:
             with self._asked(name) as client:
@@ -95,20 +106,42 @@ class Bucket(Store):
                 told = MEANINGS.get(refused["Code"], refused["Code"])
                 raise StoreError(f"{self.place}/{refused['Key'][len(self._prefix) :]}: {told}")
 
-    def create(self, name: str, content: bytes) -> bool:
-        """Store a small file that is not there yet (If-None-Match: *); False where it is."""
+    def create(self, name: str, content: bytes) -> str | None:
+        """Store a small file that is not there yet (If-None-Match: *): its etag; None where it
+        is."""
+        return self._put_if(name, content, IfNoneMatch="*")
+
+    def replace(self, name: str, content: bytes, etag: str) -> str | None:
+        """Store a small file in the place of this version of it (If-Match): the new etag; None
+        where there is another, or none."""
+        return self._put_if(name, content, IfMatch=f'"{etag}"')
+
+    def _put_if(self, name: str, content: bytes, **condition: str) -> str | None:
         from botocore.exceptions import ClientError
 
         with self._asked(name) as client:
             try:
-                client.put_object(
-                    Bucket=self._bucket, Key=self._prefix + name, Body=content, IfNoneMatch="*"
+                answer = client.put_object(
+                    Bucket=self._bucket, Key=self._prefix + name, Body=content, **condition
                 )
             except ClientError as error:
-                if not is_taken(error):
+                if not is_taken(error) and not is_missing(error):
                     raise
-                return False
-        return True
+                return None
+        return str(answer["ETag"].strip('"'))
+
+    def read_with_etag(self, name: str) -> tuple[bytes, str] | None:
+        """A small file and its etag; None where it is not there."""
+        with self._asked(name) as client, _or_none() as found:
+            answer = client.get_object(Bucket=self._bucket, Key=self._prefix + name)
+            found.append((answer["Body"].read(), answer["ETag"].strip('"')))
+        return found[0] if found else None
+
+    def is_empty(self) -> bool:
+        """Whether there is no file at all."""
+        with self._asked("") as client:
+            answer = client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
+        return not answer.get("Contents")
 
     def read_range(self, name: str, start: int, size: int) -> bytes | None:
         """Some bytes of a file, fewer at its end; None where it is not there."""

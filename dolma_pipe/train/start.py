@@ -1,6 +1,5 @@
 """From train.yaml to a trained model: what is said first, one process a folder, the loop."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +12,9 @@ from dolma_pipe.train.loop import train
 from dolma_pipe.train.parallel import World, joined
 from dolma_pipe.train.setup import Training
 from dolma_pipe.work import write_json
+from dolma_pipe.work.lock import FolderLock
 
-LOCK, CONFIG = ".lock", "config.json"
+CONFIG = "config.json"
 
 
 def start(config: TrainConfig, *, only_check: bool = False) -> int:
@@ -47,14 +47,14 @@ def _alone(folder: Path, world: World) -> Iterator[None]:
     if not world.is_main:
         yield
         return
+    lock = FolderLock(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("a")
+        owner = lock.take()
     except OSError as error:
         raise TrainError(f"cannot write {folder}: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TrainError(f"{folder}: another training writes there") from None
+    if owner is not None:
+        raise TrainError(f"{folder}: another training writes there")
+    try:
         yield
+    finally:
+        lock.release()

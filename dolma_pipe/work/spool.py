@@ -48,10 +48,7 @@ def fetched(bucket: Bucket, name: str) -> Path:
         if not copy.exists():
             _fetch(bucket, name, stamp, copy)
         with suppress(FileNotFoundError):  # changed, or just let go of by another process
-            os.utime(copy)
-            path = scratch() / Path(name).name
-            path.hardlink_to(copy)
-            return path
+            return _hold(copy, Path(name).name)
     raise WorkError(f"{bucket.place}/{name} changes while it is read")
 
 
@@ -67,7 +64,7 @@ def written(bucket: Bucket, name: str) -> Iterator[IO[bytes]]:
                 raise _refused(error) from error
             raise
         with temporary.open("rb") as file:
-            stamp = bucket.put(file, name)
+            stamp = bucket.overwrite(file, name)
         _ledger(_folder(), _room()).take(stamp.size)
         temporary.replace(_copy(bucket, name, stamp))
 
@@ -84,6 +81,18 @@ def release() -> None:
     """At the end of a task: what it held may go."""
     while _held:
         shutil.rmtree(_held.pop(), ignore_errors=True)
+
+
+def _hold(copy: Path, name: str) -> Path:
+    path = scratch() / name
+    try:
+        os.utime(copy)
+        path.hardlink_to(copy)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _refused(error) from error
+    return path
 
 
 def _fetch(bucket: Bucket, name: str, stamp: Stamp, copy: Path) -> None:

@@ -111,6 +111,35 @@ def test_ranks_give_up_when_the_first_is_silent(
         serve(Member("job", 1, 3), Inline(), tmp_path)
 
 
+def test_ranks_drop_a_share_that_nobody_waits_for(
+    tmp_path: Path, driver: ArrayEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rank 0 was started again: what an old list asks for may no longer be what is wanted."""
+    next(driver.map(DOUBLE, TASKS))
+    monkeypatch.setattr(array, "BEAT", -1.0)
+    place = tmp_path / "array" / "job"
+    old = array._read_now(place)
+    assert old is not None
+    monkeypatch.setattr(array, "_read_now", lambda _: array._Now("another"))
+    array._do_share(Member("job", 1, 3), Inline(), place, old)
+    assert array._places(array._outcomes_of(place, old)) == [1]
+
+
+def test_the_others_wait_for_a_first_rank_that_was_told_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = ArrayEngine(Member("job", 0, 3), Inline(), tmp_path)
+    monkeypatch.setattr(array.stopping, "asked", lambda: True)
+    engine.close()
+    waiting = serving(1, tmp_path)
+    time.sleep(0.1)
+    assert waiting.is_alive()
+    monkeypatch.undo()
+    ArrayEngine(Member("job", 0, 3), Inline(), tmp_path).close()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [

@@ -92,7 +92,7 @@ def read_documents(task: SourceTask) -> Documents:
         hashes: U64 = documents.column("hash").to_numpy()
         found.hashes[rows] = hashes
         found.held_out[rows] = is_held_out(hashes, task.seed, task.name, share)
-        columns = curated and curated.take(documents.column("row"))
+        columns = None if curated is None else curated.take(documents.column("row"))
         found.groups[rows] = _groups(task, columns, found.tokens[rows], names)
         for column, scored in by_column.items():
             assert columns is not None
