@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from dolma_pipe.entries import METHODS, Entry
-from dolma_pipe.errors import RecipeError, WorkError
+from dolma_pipe.errors import RecipeError, UserError, WorkError
+from dolma_pipe.store import check_place
 from dolma_pipe.work import address, files_below, read_bytes
 
 FORMAT = 1
@@ -164,8 +165,10 @@ def check_indexes(
     indexes = []
     for root in roots:
         try:
+            if "://" in root:
+                check_place(root)
             index = read_index(root)
-        except WorkError as error:
+        except UserError as error:
             raise RecipeError(f"dedup_index: {error}") from error
         check_entries(entries, root, index)
         for shard in index.shards:

@@ -15,6 +15,7 @@ from dolma_pipe.kernels.jit import F64, I64, U64, Bool
 from dolma_pipe.stages.dedup.banding import Banding
 from dolma_pipe.stages.dedup.cells import read_all_cells
 from dolma_pipe.stages.dedup.decisions import NOBODY
+from dolma_pipe.stages.dedup.keys import key_columns
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
 from dolma_pipe.work import all_here, atomic_write
 
@@ -198,13 +199,13 @@ def _found(shared: I64, bands: int) -> float | None:
 
 
 def _keys(plan: Plan, documents: U64) -> U64:
-    """uint64[documents, bands], from the mapped keys of each shard."""
+    """uint64[documents, bands]."""
     shards = plan.shard_of(documents)
-    keys = np.zeros((len(documents), len(plan.keys(plan.taking_part()[0]))), np.uint64)
+    keys = np.zeros((len(documents), key_columns(plan.entry)), np.uint64)
     for shard in np.unique(shards).tolist():
         hit = np.flatnonzero(shards == shard)
         rows = documents[hit].astype(np.int64) - plan.firsts[shard]
-        keys[hit] = plan.keys(shard)[:, rows].T
+        keys[hit] = plan.some_keys(shard, rows).T
     return keys
 
 

@@ -1,6 +1,7 @@
 """The plan of one dedup entry: settings, shards, partitions; every task reads it from a file."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,25 @@ from dolma_pipe.entries import Entry
 from dolma_pipe.kernels.jit import I64, U8, U64
 from dolma_pipe.stages.dedup.keys import key_columns
 from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
-from dolma_pipe.work import Work, here, read_bytes, remove_tree, write_json
+from dolma_pipe.work import (
+    AT_ONCE,
+    Work,
+    here,
+    is_remote,
+    read_bytes,
+    read_range,
+    remove_tree,
+    write_json,
+)
 
 GROUP = 1 << 20
 """Documents of shards that one task gathers decisions for."""
 
 COMPONENTS_BYTES = 4 << 30
 """Memory of the one task that finds components; where it would need more there are rounds."""
+
+REQUEST = 1 << 14
+"""Words of a file that come from an object store in the time of a request for one of them."""
 
 
 class CuratedShard(msgspec.Struct, frozen=True):
@@ -162,6 +175,17 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         path = here(keys_path(self.signatures(shard), self.number))
         mapped = np.memmap(path, np.uint64, "r")
         return mapped.reshape(-1, documents)
+
+    def some_keys(self, shard: int, rows: I64) -> U64:
+        """uint64[columns, rows]: of few documents; of large files elsewhere they alone are read."""
+        path, columns = keys_path(self.signatures(shard), self.number), key_columns(self.entry)
+        documents = self.shards[shard].documents
+        if not is_remote(path) or documents <= REQUEST * len(rows):
+            return self.keys(shard)[:, rows]
+        places = (np.arange(columns)[:, None] * documents + rows).ravel().tolist()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            words = pool.map(lambda place: read_range(path, 8 * place, 8), places)
+            return np.frombuffer(b"".join(words), np.uint64).reshape(columns, -1)
 
     def ranks(self, shard: int) -> U64:
         """uint64[documents]: the smallest stays; ties go by document number."""

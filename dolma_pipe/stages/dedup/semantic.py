@@ -1,6 +1,7 @@
 """Semantic: embed, find clusters, join what is similar inside them, decide in components."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from dolma_pipe.entries import Semantic
 from dolma_pipe.kernels.cosine import decide_by_cosine
 from dolma_pipe.kernels.jit import I16, I32, I64, U64
-from dolma_pipe.stages.dedup.cells import write_cells
+from dolma_pipe.stages.dedup.cells import read_cell_of_all, write_cells
 from dolma_pipe.stages.dedup.clusters import (
     BY_CHANCE,
     SAMPLE,
@@ -40,7 +41,8 @@ def find_alike(steps: Steps, plan: Plan) -> Found:
     counts = total(embedded, COUNTS)
     clusters = entry.clusters or clusters_for(counts["compared_documents"])
     share = min(1.0, SAMPLE * clusters / max(1, counts["compared_documents"]))
-    [found] = steps.over_parts("semantic:train", 1, clusters=clusters, share=share)
+    steps.over_shards("semantic:sample_shard", shards, share=share)
+    [found] = steps.over_parts("semantic:train", 1, clusters=clusters)
     words = 8 * -(-max((one["dimensions"] for one in embedded), default=0) // 4)
     record = 16 + words
     parts = max(1, min(found["centroids"], plan.partitions(record * entry.probes)))
@@ -63,26 +65,39 @@ def find_alike(steps: Steps, plan: Plan) -> Found:
     return Found({"least_cosine": entry.cosine, **counts}, decided)
 
 
+def sample_shard(args: dict[str, Any]) -> None:
+    """Task: sample/<shard>.cells, a cell of places in the order by chance, one of vectors, as
+    words. args: share of documents."""
+    plan, shard = load(args["plan"]), args["part"]
+    vectors = read_vectors(plan, shard)
+    numbers = np.arange(len(vectors), dtype=np.uint64) + np.uint64(plan.firsts[shard])
+    places = keyed(numbers, BY_CHANCE)
+    chosen = np.flatnonzero(places.astype(np.float64) < args["share"] * 2.0**64)
+    chosen = chosen[vectors[chosen].any(axis=1)]
+    cells = [places[chosen], words_of(vectors[chosen]).ravel()]
+    sizes = np.array([len(cell) for cell in cells], np.int64)
+    write_cells(_sample(plan, shard), sizes, cells)
+
+
 def train(args: dict[str, Any]) -> dict[str, int]:
-    """Task: centroids.i16, from a sample of all documents. args: clusters; share of documents."""
+    """Task: centroids.i16, from the sample of all documents. args: clusters."""
     plan = load(args["plan"])
-    sample, order = [], []
-    for shard in plan.taking_part():
-        vectors = read_vectors(plan, shard)
-        numbers = np.arange(len(vectors), dtype=np.uint64) + np.uint64(plan.firsts[shard])
-        places = keyed(numbers, BY_CHANCE)
-        chosen = np.flatnonzero(places.astype(np.float64) < args["share"] * 2.0**64)
-        some = vectors[chosen]
-        there = some.any(axis=1)
-        sample.append(some[there])
-        order.append(places[chosen[there]])
-    if not sample:
+    shards = plan.taking_part()
+    if not shards:
         return {"centroids": 0}
-    by_chance = np.argsort(np.concatenate(order), kind="stable")
-    centroids = find_centroids(np.concatenate(sample)[by_chance], args["clusters"])
+    paths = [_sample(plan, shard) for shard in shards]
+    places, words = (np.concatenate(list(read_cell_of_all(paths, cell))) for cell in (0, 1))
+    dimensions = dimensions_of(plan, shards[0])
+    padded = words.view(np.int16).reshape(len(places), 4 * -(-dimensions // 4))
+    by_chance = np.argsort(places, kind="stable")
+    centroids = find_centroids(padded[by_chance, :dimensions], args["clusters"])
     with atomic_write(plan.path("centroids.i16"), durable=False) as file:
         file.write(centroids.data)
     return {"centroids": len(centroids)}
+
+
+def _sample(plan: Plan, shard: int) -> Path:
+    return plan.path(f"sample/{plan.shards[shard].key}.cells")
 
 
 def assign_shard(args: dict[str, Any]) -> None:
