@@ -8,6 +8,7 @@ the helper is not seen: run again with --force, or keep all of it in the one fil
 import hashlib
 import importlib
 import importlib.util
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,7 +129,7 @@ def load(found: Found, base: type[T]) -> type[T]:
 
 def _imported(found: Found) -> ModuleType:
     if found.content is None:
-        return importlib.import_module(found.module)
+        return _installed(found)
     module = ModuleType(found.module)
     module.__file__ = found.name
     sys.modules[found.module] = module
@@ -137,4 +138,16 @@ def _imported(found: Found) -> ModuleType:
     except BaseException:
         del sys.modules[found.module]
         raise
+    return module
+
+
+def _installed(found: Found) -> ModuleType:
+    """What is installed on this machine, which need not be the one on which it was found."""
+    module = importlib.import_module(found.module)
+    content = Path(str(module.__file__)).read_bytes()
+    if hashlib.sha256(content).hexdigest() != found.digest:
+        raise RecipeError(
+            f"module {found.module} on {platform.node()} is another version, or was changed during "
+            "the run: install the same everywhere, and run again"
+        )
     return module

@@ -76,6 +76,8 @@ class RayCluster:
             }
         try:
             with _our_sigterm(), _silent():
+                # of each worker that dies Ray would print a paragraph, among our own output
+                ray._private.worker.print_to_stdstream = lambda *_, **__: None
                 ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **settings)
         except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
             self.stop()

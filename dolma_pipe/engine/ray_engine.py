@@ -5,6 +5,7 @@ times, since that is no fault of its own.
 """
 
 import secrets
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ MOST_LOST = 20
 """Nodes that may go while they run one task."""
 ANSWER = 60.0
 """Seconds for a result to come from the node that has it."""
+STOPS = 3.0
+"""Seconds for a call that is asked to stop."""
 LOOK = 1.0
 """Seconds until nodes, stragglers and SIGTERM are looked at, whether a task has ended or not."""
 
@@ -43,6 +46,7 @@ class RayEngine(Engine):
     def __init__(self, workers: int | None, address: str | None, root: Path) -> None:
         self._cluster = RayCluster(workers, address)
         self._root = root
+        self._unwanted = _Unwanted()
         if address is not None:  # a wrong one is told now
             self._cluster.start()
 
@@ -69,7 +73,7 @@ class RayEngine(Engine):
             return
         self._cluster.start()
         with draining(), _seen_from_here(self._root) as site:
-            flight = _Flight(self._remote(cpus, memory, gpus), function, site)
+            flight = _Flight(self._remote(cpus, memory, gpus), function, site, self._unwanted)
             try:
                 while waiting or flight.jobs:
                     flight.slots = self._cluster.slots(cpus, gpus)
@@ -147,8 +151,9 @@ class _Job:
 class _Flight:
     """Tasks that Ray has been given, some more than can run, so that no slot waits for us."""
 
-    def __init__(self, remote: Any, function: str, site: Site) -> None:
+    def __init__(self, remote: Any, function: str, site: Site, unwanted: "_Unwanted") -> None:
         self._remote = remote
+        self._unwanted = unwanted
         self._function = function
         self._site = site
         self._running: dict[Any, _Job] = {}
@@ -169,13 +174,14 @@ class _Flight:
 
     def ended(self) -> Iterator[tuple[_Job, Outcome | Lost]]:
         """Those that have ended, after LOOK seconds or when the first one has."""
+        self._unwanted.kill_late()
         running = list(self._running)
         done, _ = ray.wait(running, num_returns=1, timeout=LOOK)
         if done and len(running) > 1:
             done, _ = ray.wait(running, num_returns=len(running), timeout=0)
         for ref in done:
             job = self._running.pop(ref, None)
-            if job is None:  # the twin of one that has just ended
+            if job is None:  # its twin has just ended
                 continue
             job.refs.discard(ref)
             answer = _answer(ref)
@@ -203,14 +209,38 @@ class _Flight:
         self._running[ref] = job
 
     def _end(self, job: _Job, seconds: float | None) -> None:
-        """Nothing of the job is waited for any more. Its twin is asked to stop, not killed: a
-        worker that lives keeps its models."""
+        """Nothing of the job is waited for any more."""
         del self.jobs[job.task.key]
         self._stragglers.ended(job.task.key, self.slots, seconds)
         for ref in job.refs:
             del self._running[ref]
-            ray.cancel(ref, force=False)
+            self._unwanted.stop(ref)
         job.refs.clear()
+
+
+class _Unwanted:
+    """Calls that nobody waits for any more. Each is asked to stop: its worker then lives and keeps
+    its models. One that does not listen, as in a kernel or where a read hangs, is killed."""
+
+    def __init__(self) -> None:
+        self._asked: dict[Any, float] = {}
+
+    def stop(self, ref: Any) -> None:
+        """Soon."""
+        ray.cancel(ref, force=False)
+        self._asked[ref] = time.monotonic()
+
+    def kill_late(self) -> None:
+        """Those that have had their time; they took a slot from others."""
+        if not self._asked:
+            return
+        ended, _ = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=0)
+        for ref in ended:
+            del self._asked[ref]
+        for ref, since in list(self._asked.items()):
+            if time.monotonic() - since > STOPS:
+                ray.cancel(ref, force=True)
+                del self._asked[ref]
 
 
 def _answer(ref: Any) -> Outcome | Lost:

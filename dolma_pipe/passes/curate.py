@@ -28,7 +28,7 @@ from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.passes.sign import record_signatures
 from dolma_pipe.recipe import Recipe, Source, TaggerUse
-from dolma_pipe.stages.filter import CurateTask, Scores, refuse_changed
+from dolma_pipe.stages.filter import CurateTask, Scores
 from dolma_pipe.stages.outputs import Curated
 from dolma_pipe.work import Work, address
 
@@ -123,7 +123,9 @@ class _Run:
         self.stamps = {uri: asked.get(uri, stamp) for uri, stamp in listed.items()}
         self.common: dict[tuple[str, str], dict[str, Any]] = {}
         # before their content is hashed: what is written from now on is noticed
-        self.assets = {str(path): stamp_of(str(path)) for path in map(asset_path, recipe.assets())}
+        files = [str(asset_path(name)) for name in recipe.assets()]
+        self.asset_stamps = {path: stamp_of(path) for path in files}
+        self.assets = {name: asset_hash(name) for name in recipe.assets()}
         self.settings: dict[str, str] = {}
         self.taggers: dict[str, tuple[str, ...]] = {}
         self.readings = {s.name: reading_fingerprint(recipe, s) for s in recipe.sources}
@@ -209,7 +211,7 @@ class _Run:
         with context.records.writing() as write:
             for outcome in context.map("curate", function, tasks, already):
                 shard = shards[outcome.key]
-                refuse_changed(self.assets)
+                self._refuse_changed()
                 if outcome.error is not None:
                     if outcome.error.kind == "bug":
                         raise_failure(outcome.key, outcome.error)
@@ -221,6 +223,11 @@ class _Run:
         if any(scores.reused.values()):
             context.watch.say(_told(scores))
         return finished
+
+    def _refuse_changed(self) -> None:
+        for path, stamp in self.asset_stamps.items():
+            if stamp_of(path) != stamp:
+                raise InputError(f"{path} was changed during the run: run again")
 
     def _commit(self, write: Write, shard: Input, told: dict[str, Any]) -> CuratedInput:
         work, counts = self.context.work, msgspec.convert(told, Curated)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
+from pathlib import Path
 from typing import IO, Any
 
 import msgspec
@@ -15,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from dolma_pipe.assets import asset_hash, asset_path
 from dolma_pipe.attributes import Description
 from dolma_pipe.batch import Batch, no_documents
 from dolma_pipe.columns import to_arrow
@@ -38,8 +40,8 @@ class CurateTask(msgspec.Struct, frozen=True):
 
     fingerprints: of each tagger. only: prefixes of the taggers that are asked, None for all.
     read_by: fingerprint of how lines become documents. content: hash of the input, where it is
-    known. reuse: whether scores of an earlier run count. assets: path -> stamp, when all of this
-    was found.
+    known. reuse: whether scores of an earlier run count. assets: name -> sha256 of the models, as
+    they were when all of this was found.
     """
 
     work: str
@@ -58,7 +60,7 @@ class CurateTask(msgspec.Struct, frozen=True):
     reuse: bool = True
     only: tuple[str, ...] | None = None
     score_all: bool = False
-    assets: dict[str, str | None] = {}
+    assets: dict[str, str] = {}
 
 
 class Scores(msgspec.Struct):
@@ -74,6 +76,7 @@ def curate_shard(args: dict[str, Any]) -> dict[str, Any]:
     Returns its counts (Curated), and apart from them what depends on history (Scores).
     """
     task = msgspec.convert(args, CurateTask)
+    refuse_changed(task.assets)  # before a tagger loads them
     curation = _Curation(task)
     try:
         counts = curation.again()
@@ -260,9 +263,20 @@ def _told_before(bad: Quarantined) -> None:
     """Bad lines stand in the quarantine of the earlier run."""
 
 
-def refuse_changed(assets: Mapping[str, str | None]) -> None:
+def refuse_changed(assets: Mapping[str, str]) -> None:
     """Raise InputError where a model is not what it was: its scores would stand under the old
     one's name."""
-    for path, stamp in assets.items():
-        if stamp_of(path) != stamp:
+    for name, sha256 in assets.items():
+        path, stamp = _pinned(name, sha256)
+        if stamp_of(str(path)) != stamp:
             raise InputError(f"{path} was changed during the run: run again")
+
+
+@lru_cache(maxsize=256)
+def _pinned(name: str, sha256: str) -> tuple[Path, str | None]:
+    """The file of an asset on this machine and its stamp; hashed once a worker."""
+    path = asset_path(name)
+    stamp = stamp_of(str(path))
+    if asset_hash(name) != sha256:
+        raise InputError(f"{path} is not what the run began with: run again")
+    return path, stamp
