@@ -31,6 +31,7 @@ from dolma_pipe.cli import (
 from dolma_pipe.cli import (
     list as list_command,
 )
+from dolma_pipe.cli.guarded import guard
 from dolma_pipe.errors import UserError
 
 USER_ERROR, BUG, INTERRUPTED = 1, 3, 130
@@ -75,6 +76,7 @@ for module in COMMANDS:
 
 def main() -> None:
     """Exit codes: 0 done, 1 the user's error, 2 wrong usage, 3 a bug, 130 interrupted."""
+    guard()
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.UsageError as error:
