@@ -8,6 +8,7 @@ import msgspec
 
 from dolma_pipe.entries import METHODS, Entry
 from dolma_pipe.errors import RecipeError, WorkError
+from dolma_pipe.work import lies_below
 
 FORMAT = 1
 """Of the files. What keys and sets hold is watched over by Description.probes."""
@@ -87,6 +88,9 @@ def read_index(root: str) -> Description:
         if made_by.get("format") != FORMAT:
             raise WorkError(f"{root} is an index of another format: make it again")
         described = msgspec.json.decode(encoded, type=Description)
+        for name in (*described.files, *(shard.key for shard in described.shards)):
+            if not lies_below(name):
+                raise WorkError(f"{root} is damaged: {name!a} is no file in it")
         for name, size in described.files.items():
             if (files.root / name).stat().st_size != size:
                 raise WorkError(f"{root} is damaged: {name} has not the size it had")

@@ -28,6 +28,7 @@ from dolma_pipe.formats.detect import (
 from dolma_pipe.formats.html import check_installed
 from dolma_pipe.formats.reading import ColumnNames, FormatName, Reading
 from dolma_pipe.formats.rows import WrongColumn
+from dolma_pipe.store import refuse_credentials
 
 ENDINGS = (
     *COMPRESSED,
@@ -127,6 +128,12 @@ def _check_url(place: str, url: str) -> None:
     """Something here can open such an address; whether it is there is seen when it is read."""
     import smart_open.transport  # wanted only where a recipe has an address
 
+    try:
+        refuse_credentials(url)
+    except RecipeError as error:
+        raise RecipeError(f"{place}: {error}") from None
+    except ValueError:  # http://[x
+        raise RecipeError(f"{place}: an address with a host that is none") from None
     if "*" in url:
         raise RecipeError(f"{place}: {url}: only local files have patterns, list the addresses")
     try:

@@ -11,7 +11,7 @@ import msgspec
 import xxhash
 
 from dolma_pipe.errors import InputError
-from dolma_pipe.stream import READ, open_binary
+from dolma_pipe.stream import READ, open_binary, told
 from dolma_pipe.work import Work, write_json
 
 NOT_IN_FINGERPRINTS = ("ablation", "cli", "learn", "mixture", "report", "sample", "train")
@@ -95,7 +95,7 @@ def content_hash(uri: str) -> str:
             while piece := file.read(READ):
                 digest.update(piece)
     except OSError as error:
-        raise InputError(f"cannot read {uri}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {uri}: {told(error)}") from error
     return digest.hexdigest()
 
 

@@ -1,6 +1,7 @@
 """From the bytes of a shard to its lines: decompressed as they come, never more than one document
 held."""
 
+import re
 import zlib
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple, Protocol
@@ -19,6 +20,8 @@ READ = 1 << 20
 ZSTD_ENDINGS = (".zst", ".zstd")
 GZIP_ENDINGS = (".gz",)
 """How compressed shards are recognised, in any case."""
+
+_QUERY = re.compile(r"(?<=[^\s?])\?\S*=\S*")
 
 
 class Record(NamedTuple):
@@ -78,7 +81,7 @@ class ByteStream:
                     self.size += len(piece)
                     yield piece
         except OSError as error:
-            raise InputError(f"cannot read {self.uri}: {error.strerror or error}") from error
+            raise InputError(f"cannot read {self.uri}: {told(error)}") from error
 
     def _decompressed(self, new: Any, broken: type[Exception]) -> Iterator[bytes]:
         """Frames (zstd) or members (gzip), one or more of them, each of which must end."""
@@ -142,6 +145,12 @@ def _line(number: int, parts: list[bytes], held: int, max_bytes: int) -> Iterato
         yield Record(number, None, f"longer than {max_bytes} bytes")
     elif content := b"".join(parts).strip(b" \t\r\n"):
         yield Record(number, content)
+
+
+def told(error: OSError) -> str:
+    """Why a file cannot be read; without queries: an address that a server sends us on to may be
+    signed."""
+    return error.strerror or _QUERY.sub("?...", str(error))
 
 
 def open_binary(uri: str) -> IO[bytes]:

@@ -5,7 +5,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import msgspec
@@ -86,6 +86,12 @@ def readable_json(value: Any) -> str:
     """JSON with sorted keys, a line each."""
     encoded = msgspec.json.encode(value, order="sorted")
     return msgspec.json.format(encoded, indent=1).decode()
+
+
+def lies_below(name: str) -> bool:
+    """Whether a file that others name lies in the folder that it is named in, or below."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and not {"..", "\0"} & {*path.parts, *name}
 
 
 def read_json(path: Path) -> Any:

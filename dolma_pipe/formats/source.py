@@ -4,7 +4,7 @@ import io
 from typing import IO
 
 from dolma_pipe.errors import InputError
-from dolma_pipe.stream import open_binary
+from dolma_pipe.stream import open_binary, told
 
 
 class Source(io.RawIOBase):
@@ -59,4 +59,4 @@ class Source(io.RawIOBase):
             raise self._told(self._error) from self._error
 
     def _told(self, error: OSError) -> InputError:
-        return InputError(f"cannot read {self._uri}: {error.strerror or error}")
+        return InputError(f"cannot read {self._uri}: {told(error)}")
