@@ -3,7 +3,7 @@ before pyarrow allocates what they say."""
 
 import io
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dolma_pipe.formats.source import Source
 
@@ -14,7 +14,7 @@ LARGEST_HEADER = 1 << 24
 
 _DICTIONARY = 2
 _TRUTH, _INTEGERS, _BINARY, _STRUCT = (1, 2), (4, 5, 6), 8, 12
-"""Types of Thrift's compact protocol."""
+"""Types of values."""
 
 
 class NoPage(Exception):
@@ -22,11 +22,12 @@ class NoPage(Exception):
 
 
 class Page(NamedTuple):
-    """Bytes of the header, of the content as it is stored, and decompressed."""
+    """Bytes of the header, of the content as it is stored, and decompressed; its values."""
 
     header: int
     stored: int
     size: int
+    values: int
     is_dictionary: bool
 
 
@@ -51,29 +52,46 @@ def pages(source: Source, begin: int, end: int) -> Iterator[Page]:
 
 
 def _page(head: bytes) -> Page:
-    """PageHeader of parquet.thrift, in Thrift's compact protocol: field 1 is its type, 2 and
-    3 are its sizes."""
-    found = {1: -1, 2: -1, 3: -1}
-    at = number = 0
+    """PageHeader of parquet.thrift: its type, sizes, and the header of data, of two versions."""
+    found, end = _struct(head, 0)
+    try:
+        kind, size, stored = (found[number] for number in (1, 2, 3))
+    except KeyError:
+        raise NoPage("a page without a type or a size") from None
+    data = found.get(5) or found.get(8) or {}
+    values = data.get(1, 0) if isinstance(data, dict) else 0
+    if not all(isinstance(n, int) and n >= 0 for n in (size, stored, values)):
+        raise NoPage("a page of a negative size")
+    return Page(end, stored, size, values, kind == _DICTIONARY)
+
+
+def _struct(head: bytes, at: int) -> tuple[dict[int, Any], int]:
+    """Fields by number: whole numbers and structs; and where it ends. Thrift's compact protocol,
+    of whose types headers of pages have but a few."""
+    found: dict[int, Any] = {}
+    number = 0
     while head[at] != 0:
-        number, kind, at = _field(head, at, number)
-        if number in found and kind in _INTEGERS:
-            value, at = _varint(head, at)
-            found[number] = (value >> 1) ^ -(value & 1)
+        delta, kind = head[at] >> 4, head[at] & 15
+        at += 1
+        if delta:
+            number += delta
         else:
-            at = _behind(head, at, kind)
-    if min(found.values()) < 0:
-        raise NoPage("a page without a type or a size")
-    return Page(at + 1, found[3], found[2], found[1] == _DICTIONARY)
+            number, at = _number(head, at)
+        if kind in _INTEGERS:
+            found[number], at = _number(head, at)
+        elif kind == _STRUCT:
+            found[number], at = _struct(head, at)
+        elif kind == _BINARY:
+            size, at = _varint(head, at)
+            at += size
+        elif kind not in _TRUTH:
+            raise NoPage(f"a header with a value of type {kind}")
+    return found, at + 1
 
 
-def _field(head: bytes, at: int, before: int) -> tuple[int, int, int]:
-    """Number and type of the field whose head begins here, and where its value does."""
-    delta, kind = head[at] >> 4, head[at] & 15
-    if delta:
-        return before + delta, kind, at + 1
-    value, at = _varint(head, at + 1)
-    return (value >> 1) ^ -(value & 1), kind, at
+def _number(head: bytes, at: int) -> tuple[int, int]:
+    value, at = _varint(head, at)
+    return (value >> 1) ^ -(value & 1), at
 
 
 def _varint(head: bytes, at: int) -> tuple[int, int]:
@@ -86,21 +104,3 @@ def _varint(head: bytes, at: int) -> tuple[int, int]:
             return value, at
         if shift > 63:
             raise NoPage("a number of more than 64 bits")
-
-
-def _behind(head: bytes, at: int, kind: int) -> int:
-    """Where a value ends, of the types that a header has."""
-    if kind in _TRUTH:
-        return at
-    if kind in _INTEGERS:
-        return _varint(head, at)[1]
-    if kind == _BINARY:
-        size, at = _varint(head, at)
-        return at + size
-    if kind == _STRUCT:
-        number = 0
-        while head[at] != 0:
-            number, inner, at = _field(head, at, number)
-            at = _behind(head, at, inner)
-        return at + 1
-    raise NoPage(f"a header with a value of type {kind}")

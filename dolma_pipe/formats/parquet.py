@@ -23,6 +23,11 @@ LARGEST_PAGES = 1 << 28
 """Bytes of pages that may be in memory together, decompressed; or 16 documents where that is more.
 """
 
+SPARSE, ELEMENT_BYTES = 8, 12
+"""Elements of a list a byte from which on they may be no more than a number: nulls, one value
+again and again. Then what pyarrow takes for each is counted, for all of a row group, since nothing
+says how many of them a row has."""
+
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 """What pyarrow raises for a damaged file: OSError for pages, the last for names of columns."""
 
@@ -66,7 +71,7 @@ class Parquet:
         if last < first:
             return
         try:
-            _check_pages(source, described, max(LARGEST_PAGES, 16 * self._max_document_bytes))
+            _check_pages(source, file, group, max(LARGEST_PAGES, 16 * self._max_document_bytes))
         except (NoPage, OSError, ValueError) as error:
             source.refuse()
             told = f"row group {group}, rows {first} to {last}: {one_line(error)[:80]}"
@@ -157,16 +162,21 @@ def _dictionary_bytes(source: Source, column: pq.ColumnChunkMetaData) -> int:
     return max(first.size, first.stored) if first.is_dictionary else whole
 
 
-def _check_pages(source: Source, described: pq.RowGroupMetaData, most: int) -> None:
-    """Raise NoPage where pages that are in memory together, one a column, take more than `most`."""
+def _check_pages(source: Source, file: pq.ParquetFile, group: int, most: int) -> None:
+    """Raise NoPage where pages that are in memory together, one a column, take more than `most`, or
+    lists have as many elements that take no room."""
+    described = file.metadata.row_group(group)
     held = 0
     for i in range(described.num_columns):
-        column = described.column(i)
+        column, has_lists = described.column(i), file.schema.column(i).max_repetition_level > 0
         begin = int(column.data_page_offset)
         if column.dictionary_page_offset is not None:
             begin = min(begin, int(column.dictionary_page_offset))
-        end = begin + int(column.total_compressed_size)
-        sizes = (max(page.size, page.stored) for page in pages(source, begin, end))
-        held += max(sizes, default=0)
+        largest = elements = 0
+        for page in pages(source, begin, begin + int(column.total_compressed_size)):
+            largest = max(largest, page.size, page.stored)
+            if has_lists and page.values > SPARSE * page.size:
+                elements += page.values
+        held += max(largest, ELEMENT_BYTES * elements)
         if held > most:
             raise NoPage(f"pages of {held:,} bytes, {most:,} are read (16 x max_document_bytes)")

@@ -103,6 +103,7 @@ def test_pages_are_what_the_footer_says(tmp_path: Path, name: str) -> None:
         assert sum(p.header + p.stored for p in found) == column.total_compressed_size
         assert sum(p.header + p.size for p in found) == column.total_uncompressed_size
         assert any(p.is_dictionary for p in found) == column.has_dictionary_page
+        assert sum(p.values for p in found) == column.num_values
         count += len(found)
     assert count > 2 * group.num_columns or name not in ("plain", "nested")
 
@@ -141,6 +142,20 @@ def test_large_pages_are_refused_before_they_are_read(
     found = read(path, "parquet", max_document_bytes=MB // 8)
     assert found.reasons == [(1, "damaged row group"), (5, "damaged row group")]
     assert "rows 5 to 8: pages of 4,1" in found.bad[1].excerpt
+
+
+def test_lists_of_nothing_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.parquet"
+    rows = table(text=["small"] * 2, more=[[None] * 100_000, [0.5] * 10])
+    pq.write_table(rows, path, compression="none")
+    assert path.stat().st_size < 4000
+    assert len(read(path, "parquet").rows) == 2
+    monkeypatch.setattr(parquet, "LARGEST_PAGES", MB)
+    found = read(path, "parquet", max_document_bytes=MB // 16)
+    assert found.reasons == [(1, "damaged row group")]
+    values = table(text=["small"], more=[[i / 7 for i in range(100_000)]])
+    pq.write_table(values, path, use_dictionary=False)
+    assert read(path, "parquet", max_document_bytes=3 * MB).ids == ["web/a:1"]
 
 
 @pytest.mark.parametrize("opened", [pa.ipc.new_file, pa.ipc.new_stream])
