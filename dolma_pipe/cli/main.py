@@ -31,6 +31,7 @@ from dolma_pipe.cli import (
 from dolma_pipe.cli import (
     list as list_command,
 )
+from dolma_pipe.cli.guarded import guard
 from dolma_pipe.engine import stopping
 from dolma_pipe.errors import UserError
 
@@ -77,6 +78,7 @@ for module in COMMANDS:
 def main() -> None:
     """Exit codes: 0 done, 1 the user's error, 2 wrong usage, 3 a bug, 130 interrupted (Ctrl-C), 143
     terminated (SIGTERM, as spot instances and schedulers send it)."""
+    guard()
     try:
         with stopping.obeyed():
             sys.exit(cli.main(standalone_mode=False))

@@ -1,10 +1,12 @@
 """`dolma-pipe tokens decode` and `where`: the text of tokens, and where they come from."""
 
+import sys
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
 
+from dolma_pipe.cli.guarded import unguarded
 from dolma_pipe.cli.options import arrays_argument, json_option, opened_arrays, show_json
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def decode(
     tokenizer: str | None,
     by_loss: bool,
 ) -> None:
-    """Print the text of one document, or of some tokens.
+    """Print the text of one document, or of some tokens; on a terminal with controls as escapes.
 
     --loss: a line for each part, quoted as in Python: + where its tokens are targets, - where not.
     """
@@ -56,7 +58,7 @@ def decode(
     if reader.sha256 != stamp.sha256:
         raise TokensError(f"{reader.name} is not the tokenizer that wrote {arrays.name}")
     if not by_loss:
-        click.echo(reader.decode(ids))
+        click.echo(reader.decode(ids), sys.stdout if sys.stdout.isatty() else unguarded(sys.stdout))
         return
     for trained, part in _parts(ids, arrays.document_loss(number or 0, source)):
         click.echo(f"{'+' if trained else '-'} {reader.decode(part)!r}")

@@ -1,19 +1,24 @@
 """Arrow IPC files, streams and files with a footer (Feather), as Hugging Face's save_to_disk
 leaves them: a document a row."""
 
+import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pyarrow as pa
 
 from dolma_pipe.document import Document
 from dolma_pipe.errors import InputError
+from dolma_pipe.formats.messages import MAGIC, batch_sizes
 from dolma_pipe.formats.reading import ColumnNames
 from dolma_pipe.formats.rows import Layout, Piece, WrongColumn, layout_of, rows_a_piece
 from dolma_pipe.formats.source import Source, here
 from dolma_pipe.settings import one_line
 from dolma_pipe.stream import Damaged, Record
 
-MAGIC = b"ARROW1"
+LARGEST_BATCH = 1 << 29
+"""Bytes of a compressed batch that may be decompressed; or 32 documents where that is more."""
+
 END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
@@ -38,6 +43,7 @@ class Arrow:
 
     def records(self) -> Iterator[Record]:
         with here(self._uri) as (path, self.content_hash), Source(path) as source:
+            self._check_sizes(source)
             schema, batches = _opened(source, path)
             try:
                 layout = layout_of(schema, self._columns, messages=self._messages)
@@ -51,6 +57,15 @@ class Arrow:
                     continue
                 yield from self._batch(batch, layout, first)
                 first += batch.num_rows
+
+    def _check_sizes(self, source: Source) -> None:
+        most = max(LARGEST_BATCH, 32 * self._max_document_bytes)
+        with suppress(struct.error):  # damage is told by pyarrow
+            for size in batch_sizes(source):
+                if size > most:
+                    told = f"a batch of {size:,} bytes, {most:,} are read (32 x max_document_bytes)"
+                    raise Damaged(told)
+        source.seek(0)
 
     def _batch(self, batch: pa.RecordBatch, layout: Layout, first: int) -> Iterator[Record]:
         for start, rows in _sound(batch):

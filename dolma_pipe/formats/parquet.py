@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from dolma_pipe.document import Document
 from dolma_pipe.errors import InputError
+from dolma_pipe.formats.pages import WINDOW, NoPage, pages
 from dolma_pipe.formats.reading import ColumnNames
 from dolma_pipe.formats.rows import EXPANDED, Layout, Piece, WrongColumn, layout_of, rows_a_piece
 from dolma_pipe.formats.source import Source, here
@@ -17,8 +18,14 @@ from dolma_pipe.stream import Damaged, Record
 READ_AHEAD = 1 << 20
 """Bytes of a column chunk that are read at once."""
 
-DICTIONARY_PAGE = b"\x15\x04"
-"""How the header of one begins: field 1, the type, is 2 (Thrift's compact protocol)."""
+LARGEST_PAGES = 1 << 28
+"""Bytes of pages that may be in memory together, decompressed; or 16 documents where that is more.
+"""
+
+SPARSE, ELEMENT_BYTES = 8, 12
+"""Elements of a list a byte from which on they may be no more than a number: nulls, one value
+again and again. Then what pyarrow takes for each is counted, for all of a row group, since nothing
+says how many of them a row has."""
 
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 """What pyarrow raises for a damaged file: OSError for pages, the last for names of columns."""
@@ -58,6 +65,15 @@ class Parquet:
     ) -> Iterator[Record]:
         described = file.metadata.row_group(group)
         last = first + described.num_rows - 1
+        if last < first:
+            return
+        try:
+            _check_pages(source, file, group, max(LARGEST_PAGES, 16 * self._max_document_bytes))
+        except (NoPage, OSError, ValueError) as error:
+            source.refuse()
+            told = f"row group {group}, rows {first} to {last}: {one_line(error)[:80]}"
+            yield Record(first, told.encode(), "damaged row group")
+            return
         step = rows_a_piece(described.total_byte_size, described.num_rows)
         most = EXPANDED // max(1, _shared_bytes(source, described, EXPANDED // step))
         pieces = file.iter_batches(max(1, min(step, most)), row_groups=[group], use_threads=False)
@@ -134,28 +150,30 @@ def _dictionary_bytes(source: Source, column: pq.ColumnChunkMetaData) -> int:
     whole = int(column.total_uncompressed_size)
     if "DELTA_BYTE_ARRAY" in column.encodings or column.dictionary_page_offset is None:
         return whole
+    begin = int(column.dictionary_page_offset)
     try:
-        source.seek(column.dictionary_page_offset)
-        header = source.read(16)
-    except (OSError, ValueError):
+        first = next(pages(source, begin, begin + WINDOW))
+    except (NoPage, OSError, ValueError):
         source.refuse()
         return whole
-    if not header.startswith(DICTIONARY_PAGE):
-        return whole
-    # fields 2 and 3: the sizes of the page, not compressed and compressed
-    uncompressed, at = _number(header, len(DICTIONARY_PAGE))
-    compressed, _ = _number(header, at)
-    return max(uncompressed, compressed)
+    return max(first.size, first.stored) if first.is_dictionary else whole
 
 
-def _number(header: bytes, at: int) -> tuple[int, int]:
-    """A field of Thrift that is an int32, behind the byte of its type, and where it ends."""
-    value = shift = 0
-    at += 1
-    while at < len(header):
-        value |= (header[at] & 127) << shift
-        shift += 7
-        at += 1
-        if header[at - 1] < 128:
-            break
-    return value >> 1, at
+def _check_pages(source: Source, file: pq.ParquetFile, group: int, most: int) -> None:
+    """Raise NoPage where pages that are in memory together, one a column, take more than `most`, or
+    lists have as many elements that take no room."""
+    described = file.metadata.row_group(group)
+    held = 0
+    for i in range(described.num_columns):
+        column, has_lists = described.column(i), file.schema.column(i).max_repetition_level > 0
+        begin = int(column.data_page_offset)
+        if column.dictionary_page_offset is not None:
+            begin = min(begin, int(column.dictionary_page_offset))
+        largest = elements = 0
+        for page in pages(source, begin, begin + int(column.total_compressed_size)):
+            largest = max(largest, page.size, page.stored)
+            if has_lists and page.values > SPARSE * page.size:
+                elements += page.values
+        held += max(largest, ELEMENT_BYTES * elements)
+        if held > most:
+            raise NoPage(f"pages of {held:,} bytes, {most:,} are read (16 x max_document_bytes)")

@@ -8,7 +8,7 @@ from typing import IO
 from dolma_pipe.errors import InputError, WorkError
 from dolma_pipe.manifest import content_hash
 from dolma_pipe.remote import is_address
-from dolma_pipe.stream import ByteStream, open_binary
+from dolma_pipe.stream import ByteStream, open_binary, told
 from dolma_pipe.work import scratch
 
 
@@ -88,4 +88,4 @@ class Source(io.RawIOBase):
             raise self._told(self._error) from self._error
 
     def _told(self, error: OSError) -> InputError:
-        return InputError(f"cannot read {self._uri}: {error.strerror or error}")
+        return InputError(f"cannot read {self._uri}: {told(error)}")

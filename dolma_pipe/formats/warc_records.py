@@ -159,6 +159,9 @@ class _Reader:
         begin = end
         while True:
             begin = self._text_from(begin)
+            if begin - end > OVERLAP:  # there may be any number of line ends
+                del self._held[end : begin - OVERLAP]
+                begin = end + OVERLAP
             if len(self._held) - begin >= len(RECORD) or not self._more():
                 break
         following = self._held[begin : begin + len(RECORD)]

@@ -9,7 +9,7 @@ JOINERS = "\u200c\u200d"
 
 def harmless(text: str) -> str:
     """The text in one line, with controls, format characters and what is unassigned as escapes."""
-    return "".join(char if _is_harmless(char) else _escape(char) for char in text)
+    return "".join(char if is_harmless(char) else _escape(char) for char in text)
 
 
 def excerpt(text: str, size: int) -> str:
@@ -18,7 +18,9 @@ def excerpt(text: str, size: int) -> str:
     return harmless(short[:size]) + ("..." if len(short) > size or len(text) > 4 * size else "")
 
 
-def _is_harmless(char: str) -> bool:
+def is_harmless(char: str) -> bool:
+    """No control, format character but a joiner, line separator, surrogate, private or unassigned
+    one."""
     if char.isascii():
         return char.isprintable()
     kind = unicodedata.category(char)

@@ -8,7 +8,7 @@ import msgspec
 
 from dolma_pipe.errors import TokensError
 from dolma_pipe.tokens.chat import ChatTemplate
-from dolma_pipe.work import write_json
+from dolma_pipe.work import lies_below, write_json
 
 FORMAT = "dolma-pipe tokens"
 VERSION = 1
@@ -135,4 +135,7 @@ def read_manifest(folder: Path) -> Manifest:
     if manifest.format != FORMAT or manifest.version != VERSION:
         found = f"{manifest.format} {manifest.version}"
         raise TokensError(f"{folder / MANIFEST} is {found}, not {FORMAT} {VERSION}")
+    for file in (shard.file for source in manifest.sources for shard in source.shards):
+        if not lies_below(file):
+            raise TokensError(f"{folder / MANIFEST}: {file!a} is no file beside it")
     return manifest

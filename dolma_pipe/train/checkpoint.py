@@ -9,6 +9,7 @@ With adapters (LoRA) stepN/ holds these in PEFT's form instead of whole weights.
 under its name when all of it is on disk.
 """
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.filesystem import FileSystemWriter
 from torch.distributed.checkpoint.state_dict import (
     get_optimizer_state_dict,
     set_optimizer_state_dict,
@@ -33,6 +34,7 @@ from dolma_pipe.train.model.initial import initialise
 from dolma_pipe.train.model.weights import copy_weights, save_weights
 from dolma_pipe.train.optimizer import Optimizers
 from dolma_pipe.train.parallel import Parallel
+from dolma_pipe.train.state_reader import StatePlanner, StateReader
 from dolma_pipe.train.tokenizer_files import write_tokenizer
 from dolma_pipe.train.tuning.adapters import (
     Base,
@@ -67,7 +69,7 @@ def load_optimizer(folder: Path, parallel: Parallel, optimizers: Optimizers) -> 
     state = _state(parallel, optimizers)
     try:
         with _quietly():
-            load(state, storage_reader=FileSystemReader(folder / STATE))
+            load(state, storage_reader=StateReader(folder / STATE), planner=StatePlanner())
     except (CheckpointException, OSError, RuntimeError, EOFError) as error:
         raise TrainError(f"{folder / STATE}: cannot be read: {_last(error)}") from error
     set_optimizer_state_dict(parallel.model, optimizers.each, optim_state_dict=state)
@@ -98,10 +100,16 @@ def _of_the_disk(error: CheckpointException) -> str:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """One process alone is what was asked for: torch need not warn of it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "torch.distributed is (dis|un)a", UserWarning)
-        yield
+    """One process alone is what was asked for: torch need not warn of it, nor log the errors that
+    it raises."""
+    logged = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "torch.distributed is (dis|un)a", UserWarning)
+            yield
+    finally:
+        logging.disable(logged)
 
 
 def _state(parallel: Parallel, optimizers: Optimizers) -> dict[str, Any]:

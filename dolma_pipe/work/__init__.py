@@ -27,7 +27,7 @@ from dolma_pipe.work.files import (
     write_new,
 )
 from dolma_pipe.work.json_files import json_file, read_json, readable_json, write_json
-from dolma_pipe.work.paths import Work
+from dolma_pipe.work.paths import Work, lies_below
 from dolma_pipe.work.spool import release, scratch
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "here",
     "is_remote",
     "json_file",
+    "lies_below",
     "read_all",
     "read_bytes",
     "read_json",

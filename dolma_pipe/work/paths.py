@@ -1,6 +1,6 @@
 """Where each pass puts what in a work directory."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 class Work:
@@ -80,3 +80,9 @@ class Work:
     def held_out(self) -> Path:
         """Token arrays of the documents that are kept from tokens/."""
         return self.root / "held_out"
+
+
+def lies_below(name: str) -> bool:
+    """Whether a file that others name lies in the folder that it is named in, or below."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and not {"..", "\0"} & {*path.parts, *name}

@@ -319,4 +319,4 @@ def write_array(plan: Plan, name: str, values: npt.NDArray[Any]) -> None:
 
 def read_array(plan: Plan, name: str) -> Any:
     """Mapped; without the subclass, which kernels would be compiled for anew."""
-    return np.asarray(np.load(here(_path(plan, name)), mmap_mode="r"))
+    return np.asarray(np.load(here(_path(plan, name)), mmap_mode="r", allow_pickle=False))

@@ -32,7 +32,7 @@ from dolma_pipe.train.checkpoints.publish import published, sync_folder
 from dolma_pipe.train.checkpoints.retention import deltas_of, remove
 from dolma_pipe.train.checkpoints.weights import ALONE, Weights, file_sha256, weight_files
 from dolma_pipe.train.meta import META
-from dolma_pipe.work import TEMPORARY, atomic_write
+from dolma_pipe.work import TEMPORARY, atomic_write, lies_below
 
 OPTIMIZER = "train"
 
@@ -196,7 +196,7 @@ def _opened(delta: Path, base: Path | None) -> tuple[Header, Weights]:
     header = read_header(delta / DELTA)
     for name, sha256 in header.files.items():
         path = delta / name
-        if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file():
+        if not lies_below(name) or not path.is_file():
             raise TrainError(f"{path} is missing, which belongs to the delta")
         if file_sha256(path) != sha256:
             raise TrainError(f"{path} is not as it was when the delta was made (sha256)")

@@ -115,7 +115,11 @@ def _from_transformers(folder: Path) -> nn.Module:
     disable_progress_bar()
     try:
         model: nn.Module = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, dtype=torch.float32
+            folder,
+            local_files_only=True,
+            dtype=torch.float32,
+            use_safetensors=True,  # never a pickle
+            trust_remote_code=False,  # nor modules that lie beside the weights
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise TrainError(f"{folder}: transformers cannot load it: {one_line(error)}") from None
