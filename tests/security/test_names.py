@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from dolma_pipe.assets import ASSETS, MADE
 from dolma_pipe.dedup_index import read_index
 from dolma_pipe.errors import RecipeError, TokensError, TrainError, WorkError
+from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import find_inputs
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.export import export_documents
@@ -106,6 +108,13 @@ def test_archives_are_no_documents(tmp_path: Path) -> None:
         archive.add(tmp_path / "a.jsonl", "../../x")
     with pytest.raises(RecipeError, match="is a binary file"):
         find_inputs("web", str(tmp_path / "b.jsonl"))
+
+
+@pytest.mark.parametrize("name", ["..jsonl", "...jsonl", "....jsonl.gz"])
+def test_no_shard_is_called_as_a_folder_is(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    [found] = find_inputs("web", str(tmp_path / name), Reading(format="jsonl"))
+    assert re.fullmatch(r"web/\.+-[0-9a-f]{12}", found.key)
 
 
 def test_ids_and_record_ids_name_no_files(
