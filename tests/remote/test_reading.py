@@ -145,7 +145,7 @@ class Parts:
     def __init__(self, *parts: tuple[int, int | None]) -> None:
         self.parts = list(parts)
 
-    def open(self, start: int, expected: file.Version | None) -> file.Answer:
+    def open(self, _start: int, _expected: file.Version | None) -> file.Answer:
         begin, size = self.parts.pop(0)
         body = io.BytesIO(CONTENT[begin : begin + 1000])
         return file.Answer(

@@ -117,9 +117,7 @@ def test_no_shard_is_called_as_a_folder_is(tmp_path: Path, name: str) -> None:
     assert re.fullmatch(r"web/\.+-[0-9a-f]{12}", found.key)
 
 
-def test_ids_and_record_ids_name_no_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ids_and_record_ids_name_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it is called in its file, a document is a line of files that we name."""
     (tmp_path / "in").mkdir()
     line = json.dumps({"id": "../../../x", "text": "some words of a text", "source": "../y"})
