@@ -60,7 +60,8 @@ def build_network() -> None:
 
 def remove_network() -> None:
     for name in NAMES:
-        subprocess.run(["ip", "netns", "del", name], check=False, stderr=subprocess.DEVNULL)
+        for kind in ("link", "netns"):
+            subprocess.run(["ip", kind, "del", name], check=False, stderr=subprocess.DEVNULL)
     subprocess.run(["ip", "link", "del", BRIDGE], check=False, stderr=subprocess.DEVNULL)
 
 
@@ -174,10 +175,12 @@ def main() -> None:
         recipe = (root / "mix.yaml").read_text()
         (root / "slow.py").write_text(SLOW)
         (root / "mix.yaml").write_text(recipe.replace("[gopher,", "[./slow.py, gopher,"))
-        subprocess.run(command("run", "mix.yaml", "--work", "local"), cwd=root, check=True)
+        locally = command("run", "mix.yaml", "--work", "local")
+        subprocess.run(locally, cwd=root, check=True, capture_output=True)
         expected = tree(root / "local")
         print("fault                 seconds  same bytes", flush=True)
-        if not all([measure(fault, root, expected) for fault in chosen]):
+        results = [measure(fault, root, expected) for fault in chosen]
+        if not all(results):
             sys.exit(1)
 
 

@@ -26,9 +26,8 @@ QUIET = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
 """Ray tells nobody of a run, floods no terminal, and installs nothing."""
-HERE = {"RAY_worker_niceness": "0", "RAY_gcs_rpc_server_reconnect_timeout_s": "10"}
-"""Of a cluster on this machine: workers are as nice as local ones, and all of it ends soon after a
-driver that was killed."""
+HERE = {"RAY_worker_niceness": "0"}
+"""Of a cluster on this machine: its workers are as nice as local ones."""
 FOLDERS = Path("/tmp")
 """Not TMPDIR: the names of sockets may have a hundred bytes in all."""
 PREFIX = "dolma-pipe-ray-"
