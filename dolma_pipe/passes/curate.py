@@ -28,7 +28,7 @@ from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.passes.sign import record_signatures
 from dolma_pipe.recipe import Recipe, Source, TaggerUse
-from dolma_pipe.stages.filter import CurateTask, Scores
+from dolma_pipe.stages.filter import CurateTask, Scores, refuse_changed
 from dolma_pipe.stages.outputs import Curated
 from dolma_pipe.work import Work
 
@@ -185,7 +185,7 @@ class _Run:
         function = "dolma_pipe.stages.filter:curate_shard"
         for outcome in context.map("curate", function, tasks, already):
             shard = shards[outcome.key]
-            self._refuse_changed()
+            refuse_changed(self.stamps)
             if outcome.error is not None:
                 if outcome.error.kind == "bug":
                     raise_failure(outcome.key, outcome.error)
@@ -197,11 +197,6 @@ class _Run:
         if any(scores.reused.values()):
             context.watch.say(_told(scores))
         return finished
-
-    def _refuse_changed(self) -> None:
-        for path, stamp in self.stamps.items():
-            if stamp_of(path) != stamp:
-                raise InputError(f"{path} was changed during the run: run again")
 
     def _commit(self, shard: Input, stamp: str | None, told: dict[str, Any]) -> CuratedInput:
         work, counts = self.context.work, msgspec.convert(told, Curated)
