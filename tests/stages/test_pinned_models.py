@@ -23,9 +23,9 @@ def test_a_model_is_the_same_by_content_and_then_by_stamp(
     stamps = stamps_of(pinned)
     refuse_changed(stamps)
     Path("model.bin").write_bytes(b"others!")
-    with pytest.raises(InputError, match="model.bin was changed during the run"):
+    with pytest.raises(InputError, match=r"model\.bin was changed during the run"):
         refuse_changed(stamps)
-    with pytest.raises(InputError, match="model.bin was changed during the run"):
+    with pytest.raises(InputError, match=r"model\.bin was changed during the run"):
         stamps_of(pinned)
 
 
