@@ -26,6 +26,11 @@ QUIET = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
 """Ray tells nobody of a run, floods no terminal, and installs nothing."""
+HERE = {"RAY_worker_niceness": "0"}
+"""Of a cluster on this machine: its workers are as nice as local ones."""
+FOLDERS = Path("/tmp")
+"""Not TMPDIR: the names of sockets may have a hundred bytes in all."""
+PREFIX = "dolma-pipe-ray-"
 _TOKEN = secrets.token_hex(32)
 OBJECT_STORE = 100 << 20
 """Bytes on this machine: of a task only its counts go through it."""
@@ -64,9 +69,9 @@ class RayCluster:
         else:
             # A token for this run alone: Ray would leave one in ~/.ray, for which every later
             # cluster is asked.
-            self._set({"RAY_AUTH_TOKEN": _TOKEN, "RAY_worker_niceness": "0"})
-            # not TMPDIR: the names of sockets may have a hundred bytes in all
-            self._folder = tempfile.mkdtemp(prefix="dolma-pipe-ray-", dir="/tmp")
+            self._set({"RAY_AUTH_TOKEN": _TOKEN, **HERE})
+            _sweep()
+            self._folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=FOLDERS)
             settings = {
                 "address": "local",
                 "num_cpus": self._workers,
@@ -160,6 +165,18 @@ def check_address(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=LISTENS).close()
     except (OSError, OverflowError) as error:
         raise UserError(f"no Ray cluster at --address {place}: {one_line(error)}") from error
+
+
+def _sweep() -> None:
+    """Remove what drivers of ours have left that were killed."""
+    for folder in FOLDERS.glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        with suppress(OSError):
+            if pid.isdigit() and folder.stat().st_uid == os.getuid():
+                try:
+                    os.kill(int(pid), 0)
+                except ProcessLookupError:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Rows of a table as documents: the columns of the recipe are its fields, all others metadata."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from dolma_pipe.conversations import FIELDS as MESSAGES
 from dolma_pipe.conversations import text_of
 from dolma_pipe.document import BadLine, Document
+from dolma_pipe.formats.elements import elements
 from dolma_pipe.formats.reading import ColumnNames
 from dolma_pipe.formats.values import encode, plain
 from dolma_pipe.settings import nearest, one_line
@@ -22,7 +24,7 @@ FIELDS = ("id", "text", "source", "added", "created")
 PIECE_BYTES, PIECE_ROWS = 2 << 20, 256
 """Rows converted at once: few, since a dictionary may hold one long text for all of them."""
 
-MANY_BYTES = 8 << 20
+MANY_BYTES, MANY_ELEMENTS = 8 << 20, 1 << 20
 """Pieces of more are converted row by row."""
 
 
@@ -139,11 +141,9 @@ class Piece:
         told: dict[str, Any] = {}
         for name, column in zip(self._rows.schema.names, self._rows.columns, strict=True):
             value = column.slice(place, 1)
-            if len(told) < 4 and value.nbytes < 1000:
-                try:
+            if len(told) < 4 and value.nbytes < 1000 and elements(value) < 1000:
+                with suppress(ValueError, pa.ArrowNotImplementedError):
                     told[name] = plain(value)[0]
-                except ValueError:
-                    continue
         return bytes(encode(told))
 
     @cached_property
@@ -151,6 +151,8 @@ class Piece:
         """Every column as JSON values; None where that must be done row by row."""
         size = self._rows.nbytes
         if size > MANY_BYTES or (self._shares and size * self._rows.num_rows > EXPANDED):
+            return None
+        if sum(map(elements, self._rows.columns)) > MANY_ELEMENTS:
             return None
         try:
             return _converted(self._rows, self._layout)
@@ -186,6 +188,10 @@ class Piece:
             and self._rows.slice(place, 1).nbytes > max(MANY_BYTES, 4 * self._max)
         ):
             raise BadLine(f"longer than {self._max} bytes")
+        if self._converted is None:  # as JSON an element and its comma take two bytes
+            row = self._rows.slice(place, 1)
+            if 2 * sum(map(elements, row.columns)) > self._max:
+                raise BadLine(f"longer than {self._max} bytes")
 
     def _document(self, columns: dict[int, list[Any]], place: int) -> tuple[Document, bytes, bool]:
         found = {field: columns[i][place] for field, i in self._layout.fields.items()}
@@ -222,7 +228,7 @@ def _converted(rows: pa.RecordBatch, layout: Layout) -> dict[int, list[Any]]:
                 kind = pa.large_string()
                 column = column.cast(kind)
             columns[i] = plain(column)
-        except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+        except (UnicodeDecodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             utf8 = isinstance(error, UnicodeDecodeError) or "UTF" in str(error)
             told = "invalid UTF-8" if utf8 else f"unreadable value: {one_line(error)[:80]}"
             raise BadLine(told) from None

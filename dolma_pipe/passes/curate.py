@@ -28,7 +28,7 @@ from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.curated import CuratedInput
 from dolma_pipe.passes.sign import record_signatures
 from dolma_pipe.recipe import Recipe, Source, TaggerUse
-from dolma_pipe.stages.filter import CurateTask, Scores
+from dolma_pipe.stages.filter import CurateTask, Scores, refuse_changed
 from dolma_pipe.stages.outputs import Curated
 from dolma_pipe.work import Work, address
 
@@ -211,7 +211,7 @@ class _Run:
         with context.records.writing() as write:
             for outcome in context.map("curate", function, tasks, already):
                 shard = shards[outcome.key]
-                self._refuse_changed()
+                refuse_changed(self.asset_stamps)
                 if outcome.error is not None:
                     if outcome.error.kind == "bug":
                         raise_failure(outcome.key, outcome.error)
@@ -223,11 +223,6 @@ class _Run:
         if any(scores.reused.values()):
             context.watch.say(_told(scores))
         return finished
-
-    def _refuse_changed(self) -> None:
-        for path, stamp in self.asset_stamps.items():
-            if stamp_of(path) != stamp:
-                raise InputError(f"{path} was changed during the run: run again")
 
     def _commit(self, write: Write, shard: Input, told: dict[str, Any]) -> CuratedInput:
         work, counts = self.context.work, msgspec.convert(told, Curated)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from dolma_pipe.assets import asset_hash, asset_path
+from dolma_pipe.assets import ASSETS, asset_hash, asset_path
 from dolma_pipe.attributes import Description
 from dolma_pipe.batch import Batch, no_documents
 from dolma_pipe.columns import to_arrow
@@ -76,12 +76,12 @@ def curate_shard(args: dict[str, Any]) -> dict[str, Any]:
     Returns its counts (Curated), and apart from them what depends on history (Scores).
     """
     task = msgspec.convert(args, CurateTask)
-    refuse_changed(task.assets)  # before a tagger loads them
-    curation = _Curation(task)
+    stamps = stamps_of(task.assets)
+    curation = _Curation(task, stamps)
     try:
         counts = curation.again()
     except Unusable:
-        curation = _Curation(task)
+        curation = _Curation(task, stamps)
         counts = curation.whole()
     return {
         "counts": msgspec.to_builtins(counts),
@@ -90,8 +90,9 @@ def curate_shard(args: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=8)
-def _taggers(uses: bytes) -> tuple[NamedTagger, ...]:
-    """Built once a worker: models stay loaded from shard to shard."""
+def _taggers(uses: bytes, stamps: bytes) -> tuple[NamedTagger, ...]:
+    """Built once a worker: models stay loaded from shard to shard, as long as they are the same."""
+    del stamps
     decoded = msgspec.json.decode(uses, type=list[tuple[TaggerUse, str, bool]])
     named = [NamedTagger(use.prefix, use.build(), mark, asked) for use, mark, asked in decoded]
     return tuple(by_cost(named))
@@ -100,14 +101,15 @@ def _taggers(uses: bytes) -> tuple[NamedTagger, ...]:
 class _Curation:
     """One shard on its way."""
 
-    def __init__(self, task: CurateTask) -> None:
+    def __init__(self, task: CurateTask, stamps: Mapping[str, str | None]) -> None:
         self.task = task
+        self.stamps = stamps
         self.work = Work(task.work)
         uses = [
             (use, mark, task.only is None or use.prefix in task.only)
             for use, mark in zip(task.taggers, task.fingerprints, strict=True)
         ]
-        self.taggers = _taggers(msgspec.json.encode(uses))
+        self.taggers = _taggers(msgspec.json.encode(uses), msgspec.json.encode(stamps))
         self.signatures = Signatures(task.sign, task.source, self.work.dedup)
         self.scores = Scores()
 
@@ -236,7 +238,7 @@ class _Curation:
 
     def _finished(self, outputs: Outputs, description: Description) -> Curated:
         """The last step before the files appear."""
-        refuse_changed(self.task.assets)
+        refuse_changed(self.stamps)
         if self.task.sign:
             self.signatures.write(self.work.signatures(self.task.key))
         return outputs.finish(description)
@@ -263,20 +265,27 @@ def _told_before(bad: Quarantined) -> None:
     """Bad lines stand in the quarantine of the earlier run."""
 
 
-def refuse_changed(assets: Mapping[str, str]) -> None:
-    """Raise InputError where a model is not what it was: its scores would stand under the old
-    one's name."""
+def stamps_of(assets: Mapping[str, str]) -> dict[str, str | None]:
+    """Path -> stamp of each model on this machine, before a tagger loads it. Raises InputError
+    where one is not what it was on the machine that began the run."""
+    stamps = {}
     for name, sha256 in assets.items():
-        path, stamp = _pinned(name, sha256)
-        if stamp_of(str(path)) != stamp:
+        path = _fetched(name) if name in ASSETS else asset_path(name)
+        stamps[str(path)] = stamp_of(str(path))
+        if asset_hash(name) != sha256:
             raise InputError(f"{path} was changed during the run: run again")
+    return stamps
 
 
 @lru_cache(maxsize=256)
-def _pinned(name: str, sha256: str) -> tuple[Path, str | None]:
-    """The file of an asset on this machine and its stamp; hashed once a worker."""
-    path = asset_path(name)
-    stamp = stamp_of(str(path))
-    if asset_hash(name) != sha256:
-        raise InputError(f"{path} is not what the run began with: run again")
-    return path, stamp
+def _fetched(name: str) -> Path:
+    """Verified once a worker."""
+    return asset_path(name)
+
+
+def refuse_changed(stamps: Mapping[str, str | None]) -> None:
+    """Raise InputError where a model is not what it was: its scores would stand under the old
+    one's name."""
+    for path, stamp in stamps.items():
+        if stamp_of(path) != stamp:
+            raise InputError(f"{path} was changed during the run: run again")

@@ -66,6 +66,17 @@ class Nodes:
                 os.kill(pid, signal.SIGKILL)
         node.wait()
 
+    def kill_worker(self, node: Node) -> None:
+        """One that has been given work: its title says so."""
+        for pid in session(node.pid):
+            title = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if title.startswith(b"ray::") and not title.startswith(
+                (b"ray::IDLE", b"ray::Da", b"ray::Ru")
+            ):
+                os.kill(pid, signal.SIGKILL)
+                return
+        raise AssertionError("no worker there has work")
+
     def close(self) -> None:
         for node in reversed(self._started):
             self.kill(node)

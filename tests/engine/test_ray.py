@@ -2,19 +2,24 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 
-from dolma_pipe.engine import stragglers
+from dolma_pipe.engine import choice, ray_worker, stragglers
 from dolma_pipe.engine.base import Task, TaskBug, succeed
+from dolma_pipe.engine.choice import EngineChoice, new_engine
 from dolma_pipe.engine.ray_engine import RayEngine
+from dolma_pipe.errors import UserError
 from tests.corpus import command, dolma_pipe, tree, write_corpus
 from tests.engine.ray_nodes import STARTS, Node, Nodes, session
 
@@ -140,6 +145,15 @@ def test_the_same_bytes_as_local_and_a_killed_driver_is_run_again(
     assert len(ran_on) >= 2
 
 
+def busy(leader: int) -> list[bytes]:
+    """The processes of a session, without two agents of Ray that look for their head a minute."""
+    titles = []
+    for pid in session(leader):
+        with suppress(OSError):
+            titles.append(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return [title for title in titles if title and b"Agent" not in title]
+
+
 def test_without_an_address_a_cluster_is_started_that_ends_with_its_driver(tmp_path: Path) -> None:
     write_corpus(tmp_path, shards=2, count=40)
     (tmp_path / "home").mkdir()
@@ -155,9 +169,58 @@ def test_without_an_address_a_cluster_is_started_that_ends_with_its_driver(tmp_p
     assert len(session(driver.pid)) > 3
     driver.kill()
     driver.wait()
-    while session(driver.pid) and time.monotonic() < deadline:
+    while busy(driver.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not session(driver.pid)
+    assert not busy(driver.pid)
     subprocess.run(command(*on_ray, "--workers", 2), check=True, capture_output=True, **call)
     assert tree(tmp_path / "ray") == tree(tmp_path / "local")
     assert not (tmp_path / "home" / ".ray").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"python": "3.1"}, "runs Python"),
+        ({"code": "other"}, "has another dolma-pipe"),
+        ({"cwd": "/nowhere"}, "has no folder /nowhere: start the run in a folder"),
+        ({"token": "absent"}, "does not see the work directory"),
+        ({}, None),
+        ({"cwd": "/nowhere", "token": None}, None),
+    ],
+)
+def test_a_node_that_is_not_as_the_driver_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], told: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ray_worker.ONE_THREAD:
+        monkeypatch.setenv(name, "1")
+    (tmp_path / "token").touch()
+    site = msgspec.structs.replace(ray_worker.site_here(".", "token"), **change)
+    refused = ray_worker._refusal(site)
+    assert (refused is None) == (told is None)
+    assert refused is None or told in refused
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "told"),
+    [
+        ("local", "auto", "--address is that of a Ray cluster: add --engine ray"),
+        ("ray", "ray://head:10001", "is not auto or HOST:PORT"),
+        ("ray", "head", "is not auto or HOST:PORT"),
+        ("ray", "127.0.0.1:1", "no Ray cluster at --address 127.0.0.1:1: "),
+        ("ray", "auto", "--address auto: no Ray cluster runs on this machine"),
+    ],
+)
+def test_a_wrong_address_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, address: str, told: str
+) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(UserError, match=re.escape(told)):
+        new_engine(EngineChoice(name, None, address), tmp_path)
+
+
+def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "find_spec", lambda _name: None)
+    with pytest.raises(UserError, match=r"ray is not installed: pip install 'dolma-pipe\[ray\]'"):
+        new_engine(EngineChoice("ray"), tmp_path)

@@ -5,9 +5,11 @@ Bombs in lines, in bodies of HTTP and in dictionaries are tested with their form
 
 import gzip
 import hashlib
+import json
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from dolma_pipe.assets import Asset, File, Place
 from dolma_pipe.document import parse
 from dolma_pipe.errors import AssetError
 from dolma_pipe.formats import arrow, pages, parquet
+from dolma_pipe.formats.elements import elements
 from dolma_pipe.formats.messages import batch_sizes
 from dolma_pipe.formats.pages import NoPage
 from dolma_pipe.formats.source import Source
@@ -177,6 +180,78 @@ def test_large_batches_are_refused_before_they_are_read(
     found = read(path, "arrow", max_document_bytes=MB // 64)
     told = [reason for _, reason in found.reasons]
     assert any("are read (32 x max_document_bytes)" in one for one in told) == bool(compression)
+
+
+def long_list(values: pa.Array) -> pa.Array:
+    return pa.LargeListArray.from_arrays(pa.array([0, len(values)], pa.int64()), values)
+
+
+MANY = 10 * MB
+LISTS: dict[str, Callable[[], pa.Array]] = {
+    "list": lambda: long_list(pa.nulls(MANY)),
+    "fixed": lambda: pa.FixedSizeListArray.from_arrays(pa.nulls(MANY), MANY),
+    "struct": lambda: pa.StructArray.from_arrays([long_list(pa.nulls(MANY))], ["a"]),
+    "inner": lambda: long_list(pa.FixedSizeListArray.from_arrays(pa.nulls(MANY), MANY)),
+    "shared": lambda: pa.DictionaryArray.from_arrays([0], long_list(pa.nulls(MANY))),
+    "view": lambda: pa.LargeListViewArray.from_arrays(
+        pa.array([0], pa.int64()), pa.array([MANY], pa.int64()), pa.nulls(MANY)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_that_take_no_room_become_no_objects(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.arrow"
+    hostile = table(text=["small"], more=LISTS[name]())
+    with pa.ipc.new_file(str(path), hostile.schema) as writer:
+        writer.write_table(hostile)
+    assert path.stat().st_size < 2000
+    reasons: list[Any] = []
+    settings = {"max_document_bytes": MB}
+    assert peak(lambda: reasons.extend(read(path, "arrow", **settings).reasons)) < 4 * MB
+    assert reasons == [(1, f"longer than {MB} bytes")]
+
+
+def test_lists_that_are_meant_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.arrow"
+    lists = [[1, 2], None, [], [3]]
+    columns = {
+        "list": pa.array(lists),
+        "fixed": pa.array([[1, 2]] * 4, pa.list_(pa.int8(), 2)),
+        "map": pa.array([[("a", 1)]] * 4, pa.map_(pa.string(), pa.int8())),
+        "view": pa.array(lists, pa.list_view(pa.int64())),
+        "struct": pa.array([{"a": one} for one in lists]),
+    }
+    assert {name: elements(column) for name, column in columns.items()} == {
+        "list": 3,
+        "fixed": 8,
+        "map": 8,
+        "view": 3,
+        "struct": 3,
+    }
+    assert {name: elements(column.slice(3)) for name, column in columns.items()} == {
+        "list": 1,
+        "fixed": 2,
+        "map": 2,
+        "view": 1,
+        "struct": 1,
+    }
+    given = table(text=list("abcd"), **columns)
+    with pa.ipc.new_file(str(path), given.schema) as writer:
+        writer.write_table(given)
+    rows = [json.loads(row["raw"])["metadata"] for row in read(path, "arrow").rows]
+    assert [row["list"] for row in rows] == [row["view"] for row in rows] == lists
+    assert rows[0]["fixed"] == [1, 2]
+    assert rows[3]["struct"] == {"a": [3]}
+
+
+def test_a_type_that_pyarrow_does_not_convert_is_quarantined(tmp_path: Path) -> None:
+    path = tmp_path / "a.arrow"
+    shared = pa.DictionaryArray.from_arrays([0, 0], pa.array([[1, 2]]))
+    given = table(text=["a", "b"], more=shared)
+    with pa.ipc.new_file(str(path), given.schema) as writer:
+        writer.write_table(given)
+    assert [reason[:16] for _, reason in read(path, "arrow").reasons] == ["unreadable value"] * 2
 
 
 def test_a_batch_behind_a_damaged_one_is_seen(tmp_path: Path) -> None:
