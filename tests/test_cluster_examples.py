@@ -86,7 +86,7 @@ def test_slurm_ranks_share_a_run(tmp_path: Path) -> None:
     bin_ = tmp_path / "bin"
     bin_.mkdir()
     (bin_ / "srun").write_text(
-        '#!/bin/bash\nshift\nfor rank in 0 1; do SLURM_PROCID=$rank "$@" & done\nwait\n'
+        '#!/bin/bash\nshift 2\nfor rank in 0 1; do SLURM_PROCID=$rank "$@" & done\nwait\n'
     )
     (bin_ / "dolma-pipe").write_text('#!/bin/bash\necho "$SLURM_PROCID of $SLURM_NTASKS: $*"\n')
     for path in bin_.iterdir():
@@ -105,3 +105,33 @@ def test_slurm_ranks_share_a_run(tmp_path: Path) -> None:
     )
     call = "run mix.yaml --engine array --workers 3 --work /shared/work"
     assert sorted(done.stdout.splitlines()) == [f"0 of 2: {call}", f"1 of 2: {call}"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "starts", "ends"),
+    [
+        ([143, 134, 0], 3, 0),
+        ([137, 1], 2, 1),
+        ([130], 1, 130),
+        ([137] * 10, 10, 75),
+    ],
+)
+def test_the_restarter_of_the_ray_cluster(
+    codes: list[int], starts: int, ends: int, tmp_path: Path
+) -> None:
+    """What was killed is started again; what would fail again, or somebody interrupted, is not."""
+    [command] = read("ray-aws.yaml")["head_setup_commands"]
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "sleep").write_text("#!/bin/bash\n")
+    (bin_ / "dolma-pipe").write_text(
+        f"#!/bin/bash\necho >> ~/starts\ncodes=({' '.join(map(str, codes))})\n"
+        'exit "${codes[$(wc -l < ~/starts) - 1]}"\n'
+    )
+    for path in bin_.iterdir():
+        path.chmod(0o755)
+    environment = {"PATH": f"{bin_}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    subprocess.run(["bash", "-c", command], env=environment, check=True)
+    done = subprocess.run(["bash", "run.sh"], cwd=tmp_path, env=environment)
+    assert done.returncode == ends
+    assert (tmp_path / "starts").read_text().count("\n") == starts

@@ -13,8 +13,10 @@ rank 0 has nothing left to do and a share does not come, it does the rest of it 
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -31,6 +33,8 @@ POLL = 0.5
 """Seconds between two looks at what others have done."""
 BEAT = 10.0
 """Seconds between two signs of life of rank 0."""
+LOOK = 10.0
+"""Seconds between two looks of a rank whether rank 0 still waits for what it does."""
 SILENCE = 600.0
 """Seconds without one after which the other ranks give up."""
 PATIENCE = 20.0
@@ -99,9 +103,12 @@ class ArrayEngine(Engine):
         self._local = local
         self._place = root / "array" / me.job
         self._now = _Now(secrets.token_hex(8))
-        self._beaten = -BEAT
-        remove_tree(root / "array")
-        self._beat(force=True)
+        self._one_beat = threading.Lock()
+        self._over = threading.Event()
+        self._looked = 0.0
+        dismiss(root)
+        self._beat()
+        threading.Thread(target=self._live, name="beat", daemon=True).start()
 
     def slots(self) -> int:
         return self._local.slots() * self._me.ranks
@@ -119,53 +126,78 @@ class ArrayEngine(Engine):
         frozen = _List(code_fingerprint(), function, _by_weight(tasks), retries)
         if not frozen.tasks:
             return
+        following = msgspec.structs.replace(self._now, number=self._now.number + 1)
+        write_json(_list_path(self._place, following), frozen)
         self._now.number += 1
-        write_json(_list_path(self._place, self._now), frozen)
-        self._beat(force=True)
-        known: dict[int, Outcome] = {}
-        for place, outcome in _done_here(self._local, frozen, self._share(frozen)):
-            known[place] = outcome
-            yield outcome
-            self._beat()
-        yield from self._of_others(frozen, known)
+        self._beat()
+        known: set[int] = set()
+        seconds: list[float] = []
+        with stopping.draining():
+            for place, outcome in self._all(frozen, known, seconds):
+                known.add(place)
+                seconds.append(outcome.seconds)
+                yield outcome
 
-    def _of_others(self, frozen: _List, known: dict[int, Outcome]) -> Iterator[Outcome]:
-        """Their outcomes as they come; what does not come is done here."""
-        folder, waited_from = _outcomes_of(self._place, self._now), time.monotonic()
-        while len(known) < len(frozen.tasks) and not stopping.asked():
-            found = [place for place in _places(folder) if place not in known]
-            for place in found:
-                known[place] = _read_outcome(folder, place)
-                yield known[place]
-            if found:
-                waited_from = time.monotonic()
-            elif time.monotonic() - waited_from > _patience(known.values()):
-                left = [place for place in range(len(frozen.tasks)) if place not in known]
-                for place, outcome in _done_here(self._local, frozen, left[: self._local.slots()]):
-                    known[place] = outcome
-                    yield outcome
-            else:
-                time.sleep(POLL)
-            self._beat()
+    def _all(
+        self, frozen: _List, known: set[int], seconds: list[float]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Those of this rank, and those of others as they come, to the last moment: a run that is
+        ended before its time keeps them."""
+        try:
+            for place, outcome in _done_here(self._local, frozen, self._share(frozen)):
+                yield place, outcome
+                if time.monotonic() - self._looked > POLL:
+                    yield from self._found(known)
+            waited_from = time.monotonic()
+            while len(known) < len(frozen.tasks):
+                if stopping.asked():
+                    raise stopping.Terminated
+                before = len(known)
+                yield from self._found(known)
+                if len(known) > before:
+                    waited_from = time.monotonic()
+                elif time.monotonic() - waited_from > _patience(seconds):
+                    left = [place for place in range(len(frozen.tasks)) if place not in known]
+                    yield from _done_here(self._local, frozen, left[: self._local.slots()])
+                else:
+                    time.sleep(POLL)
+        except stopping.Terminated:
+            yield from self._found(known)
+            raise
+
+    def _found(self, known: set[int]) -> Iterator[tuple[int, Outcome]]:
+        """What others have written meanwhile."""
+        self._looked = time.monotonic()
+        folder = _outcomes_of(self._place, self._now)
+        for place in _places(folder):
+            if place not in known:
+                yield place, _read_outcome(folder, place)
 
     def _share(self, frozen: _List) -> list[int]:
         return list(range(self._me.rank, len(frozen.tasks), self._me.ranks))
 
-    def _beat(self, *, force: bool = False) -> None:
+    def _beat(self) -> None:
         """Tell the others that this rank lives, and what is open."""
-        if force or time.monotonic() - self._beaten >= BEAT:
+        with self._one_beat:
             self._now.beat += 1
-            self._beaten = time.monotonic()
             write_json(self._place / "now.json", self._now)
+
+    def _live(self) -> None:
+        """While a task, or what is done between two lists, takes longer than others wait, too."""
+        while not self._over.wait(BEAT):
+            with suppress(UserError):  # a store that is away: the next one may come through
+                self._beat()
 
     def close(self) -> None:
         """The other ranks end, too; but where SIGTERM ended this one, they wait until it is started
         again."""
         self._local.close()
+        self._over.set()
         if not stopping.asked():
             self._now.ended = True
-            self._beat(force=True)
-            remove_tree(self._place / self._now.turn)
+            with suppress(UserError):  # a full disk: why the run ended is told by itself
+                self._beat()
+            _clear(self._place / self._now.turn)
 
 
 def serve(me: Member, local: Engine, root: Path) -> None:
@@ -191,8 +223,17 @@ def serve(me: Member, local: Engine, root: Path) -> None:
             time.sleep(POLL)
 
 
+def dismiss(root: Path) -> None:
+    """Ranks of an earlier run that still work, since their rank 0 was killed, stop when they see
+    that what they were told is gone."""
+    _clear(root / "array")
+
+
 def _do_share(me: Member, local: Engine, place: Path, now: _Now) -> None:
-    frozen = msgspec.json.decode(read_bytes(_list_path(place, now)), type=_List)
+    try:
+        frozen = msgspec.json.decode(read_bytes(_list_path(place, now)), type=_List)
+    except FileNotFoundError:  # rank 0 has just ended, or was started again
+        return
     if frozen.code != code_fingerprint():
         host = socket.gethostname()
         raise UserError(f"rank {me.rank} on {host} has another version of dolma-pipe than rank 0")
@@ -201,12 +242,22 @@ def _do_share(me: Member, local: Engine, place: Path, now: _Now) -> None:
     share = [i for i in range(me.rank, len(frozen.tasks), me.ranks) if i not in there]
     looked = time.monotonic()
     for number, outcome in _done_here(local, frozen, share):
-        write_json(folder / f"{number}.json", outcome)
-        if time.monotonic() - looked > BEAT:
-            looked, current = time.monotonic(), _read_now(place)
-            if current is None or current.turn != now.turn:  # rank 0 was started again
+        if time.monotonic() - looked > LOOK:
+            looked = time.monotonic()
+            if not _still_open(place, now):
                 local.close()
                 return
+        write_json(folder / f"{number}.json", outcome)
+
+
+def _still_open(place: Path, now: _Now) -> bool:
+    """False where rank 0 went on without this rank, has ended, or was started again."""
+    current = _read_now(place)
+    return (
+        current is not None
+        and (current.turn, current.number) == (now.turn, now.number)
+        and not current.ended
+    )
 
 
 def _done_here(local: Engine, frozen: _List, places: list[int]) -> Iterator[tuple[int, Outcome]]:
@@ -223,8 +274,7 @@ def _by_weight(tasks: Iterable[Task]) -> list[Task]:
     return sorted(tasks, key=lambda task: (-task.weight, task.key))
 
 
-def _patience(known: Iterable[Outcome]) -> float:
-    seconds = [outcome.seconds for outcome in known]
+def _patience(seconds: list[float]) -> float:
     return max(PATIENCE, 3 * median(seconds) if seconds else 0.0)
 
 
@@ -234,6 +284,12 @@ def _list_path(place: Path, now: _Now) -> Path:
 
 def _outcomes_of(place: Path, now: _Now) -> Path:
     return place / now.turn / str(now.number)
+
+
+def _clear(folder: Path) -> None:
+    """What a rank writes there at the same time may stay: nobody reads it."""
+    with suppress(OSError, UserError):
+        remove_tree(folder)
 
 
 def _places(folder: Path) -> list[int]:

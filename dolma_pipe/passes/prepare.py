@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dolma_pipe.assets import asset_path
+from dolma_pipe.engine.array import dismiss
 from dolma_pipe.engine.choice import EngineChoice, new_engine
 from dolma_pipe.errors import RecipeError, StoreError, WorkError
 from dolma_pipe.kernels.jit import is_compiled
@@ -55,6 +56,7 @@ def prepared(
             watch.say("compiling kernels: only on the first run of this version, a minute or so")
         if recipe.dedup_index:
             check_probes(recipe.dedup_index)
+        dismiss(root)
         running = new_engine(engine, root)
         context = Context(recipe, Work(root), running, watch, force)
         started = time.perf_counter()

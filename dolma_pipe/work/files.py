@@ -1,5 +1,6 @@
 """Files of a work directory, wherever it lies: read, written, listed and removed by path."""
 
+import errno
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ from dolma_pipe.work.ahead import AT_ONCE, ahead
 
 REMOTE = "s3:"
 """First part of a path on an object store: Path("s3://bucket/run").parts[0]."""
+REMOVALS = 20
+"""Tries to remove a folder to which files are added meanwhile."""
 FETCHED_AT_ONCE = 4
 """Files, each of which boto3 fetches in several pieces at the same time."""
 
@@ -202,11 +205,17 @@ def remove(path: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder and all below it, if it is there."""
+    """Remove a folder and all below it, if it is there; also where a twin that nobody waits for any
+    more still writes there."""
     if not is_remote(folder):
-        if folder.exists():
-            shutil.rmtree(folder)
-        return
+        for left in reversed(range(REMOVALS)):
+            try:
+                if folder.exists():
+                    shutil.rmtree(folder)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTEMPTY) or not left:
+                    raise
     bucket, name = _placed(folder)
     bucket.delete_all(list(bucket.list(name)))
 

@@ -23,8 +23,9 @@ export DOLMA_PIPE_SPOOL=${DOLMA_PIPE_SPOOL:-${TMPDIR:-/tmp}/dolma-pipe-$SLURM_JO
 
 # A rank that dies does not take the others with it: rank 0 does what is missing.
 status=0
-srun --kill-on-bad-exit=0 dolma-pipe run "$recipe" --engine array --workers "$SLURM_CPUS_PER_TASK" \
-  --work "$work" || status=$?
+# srun does not take --cpus-per-task from the job in all versions of Slurm.
+srun --kill-on-bad-exit=0 --cpus-per-task="$SLURM_CPUS_PER_TASK" \
+  dolma-pipe run "$recipe" --engine array --workers "$SLURM_CPUS_PER_TASK" --work "$work" || status=$?
 if [ "$status" -eq 143 ]; then
   scontrol requeue "$SLURM_JOB_ID"
 fi

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from dolma_pipe.engine import array
 from dolma_pipe.engine.array import ArrayEngine, Member, member, serve
-from dolma_pipe.engine.base import Task, succeed
+from dolma_pipe.engine.base import Outcome, Task, succeed
 from dolma_pipe.errors import UserError
 from tests.corpus import decided, dolma_pipe, write_corpus
 from tests.inline import Inline
@@ -111,18 +111,67 @@ def test_ranks_give_up_when_the_first_is_silent(
         serve(Member("job", 1, 3), Inline(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"turn": "another"}, {"number": 2}, {"ended": True}],
+    ids=["started again", "went on alone", "ended"],
+)
 def test_ranks_drop_a_share_that_nobody_waits_for(
-    tmp_path: Path, driver: ArrayEngine, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, driver: ArrayEngine, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
-    """Rank 0 was started again: what an old list asks for may no longer be what is wanted."""
+    """What an old list asks for may no longer be what is wanted."""
     next(driver.map(DOUBLE, TASKS))
-    monkeypatch.setattr(array, "BEAT", -1.0)
+    monkeypatch.setattr(array, "LOOK", -1.0)
     place = tmp_path / "array" / "job"
     old = array._read_now(place)
     assert old is not None
-    monkeypatch.setattr(array, "_read_now", lambda _: array._Now("another"))
+    new = array.msgspec.structs.replace(old, **change)
+    monkeypatch.setattr(array, "_read_now", lambda _: new)
     array._do_share(Member("job", 1, 3), Inline(), place, old)
-    assert array._places(array._outcomes_of(place, old)) == [1]
+    assert array._places(array._outcomes_of(place, old)) == []
+    new = old
+    array._do_share(Member("job", 1, 3), Inline(), place, old)
+    assert array._places(array._outcomes_of(place, old)) == [1, 4]
+
+
+def test_a_list_that_has_just_gone_is_nobodys_share(tmp_path: Path) -> None:
+    array._do_share(Member("job", 1, 3), Inline(), tmp_path, array._Now("gone", 1))
+
+
+def test_rank_0_lives_while_it_has_nothing_to_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task, or what is done between two lists, may take longer than the others wait."""
+    monkeypatch.setattr(array, "BEAT", 0.02)
+    monkeypatch.setattr(array, "SILENCE", 0.5)
+    engine = ArrayEngine(Member("job", 0, 3), Inline(), tmp_path)
+    waiting = serving(1, tmp_path)
+    time.sleep(1.0)
+    assert waiting.is_alive()
+    engine.close()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+class Terminating(Inline):
+    """SIGTERM comes after the first of its tasks."""
+
+    def map(self, function: str, tasks: Iterable[Task], **more: Any) -> Iterator[Outcome]:
+        yield next(super().map(function, tasks, **more))
+        raise array.stopping.Terminated
+
+
+def test_what_others_did_is_told_though_rank_0_was_terminated_in_its_share(tmp_path: Path) -> None:
+    driver = ArrayEngine(Member("job", 0, 3), Terminating(), tmp_path)
+    outcomes = driver.map(DOUBLE, TASKS)
+    told = [next(outcomes).key]
+    now = array._read_now(tmp_path / "array" / "job")
+    assert now is not None
+    array._do_share(Member("job", 1, 3), Inline(), tmp_path / "array" / "job", now)
+    with pytest.raises(array.stopping.Terminated):
+        told += iter(lambda: next(outcomes).key, None)
+    driver.close()
+    assert told == ["t0", "t1", "t4"]
 
 
 def test_the_others_wait_for_a_first_rank_that_was_told_to_go(
