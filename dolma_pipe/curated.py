@@ -17,7 +17,7 @@ from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I64, U8
 from dolma_pipe.shard import BATCH_BYTES
 from dolma_pipe.stream import ByteStream, Damaged, read_lines
-from dolma_pipe.work import address, here
+from dolma_pipe.work import address, held
 
 
 class Texts(NamedTuple):
@@ -42,9 +42,10 @@ _decode = msgspec.json.Decoder(_Text).decode
 def read_curated_lines(path: Path | str) -> Iterator[bytes]:
     """The lines of a curated shard, row by row. Raises WorkError where it is damaged."""
     try:
-        for line in read_lines(ByteStream(str(here(path))), sys.maxsize):
-            assert line.content is not None  # nothing is longer than that
-            yield line.content
+        with held(path) as file:
+            for line in read_lines(ByteStream(str(file)), sys.maxsize):
+                assert line.content is not None  # nothing is longer than that
+                yield line.content
     except Damaged as damage:
         raise WorkError(
             f"{address(Path(path))} is damaged ({damage}): remove it and run again"

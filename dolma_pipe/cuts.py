@@ -8,7 +8,7 @@ import numpy as np
 from dolma_pipe.kernels.cuts import compose, merge
 from dolma_pipe.kernels.jit import I64, U8, Bool
 from dolma_pipe.kernels.spans import masked
-from dolma_pipe.work import atomic_write, here
+from dolma_pipe.work import atomic_write, held
 
 
 class Cuts(NamedTuple):
@@ -80,6 +80,7 @@ def write_cuts(path: Path, cuts: Cuts, *, durable: bool = True) -> None:
 
 def read_cuts(path: Path | str, documents: int) -> Cuts:
     """What write_cuts was given for a shard of so many documents."""
-    words: I64 = np.fromfile(here(path), "<i8").astype(np.int64, copy=False)
+    with held(path) as file:
+        words: I64 = np.fromfile(file, "<i8").astype(np.int64, copy=False)
     offsets, spans = words[: documents + 1], words[documents + 1 :]
     return Cuts(offsets, spans[: len(spans) // 2], spans[len(spans) // 2 :])

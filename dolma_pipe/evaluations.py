@@ -15,6 +15,7 @@ from dolma_pipe.manifest import content_hash
 from dolma_pipe.remote import check_address, is_address, is_s3, stored_name
 from dolma_pipe.remote.listing import has_pattern, matching
 from dolma_pipe.stream import ByteStream, Damaged, open_binary, read_lines
+from dolma_pipe.stream import told as why
 
 MAX_ITEM_BYTES = 16 << 20
 TEXT_ENDINGS = (".txt", ".md")
@@ -103,7 +104,7 @@ def _check(told: str, path: str) -> None:
         with open_binary(path) as file:
             head = file.read(HEAD)
     except OSError as error:
-        raise InputError(f"{told} cannot be read: {error.strerror or error}") from None
+        raise InputError(f"{told} cannot be read: {why(error)}") from None
     try:
         format_of(path, head, None)
     except Mistaken as mistaken:

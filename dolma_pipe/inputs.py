@@ -240,7 +240,7 @@ def _shard_names(uris: list[str]) -> list[str]:
         for name, place in zip(short, places, strict=True)
     ]
     for i, name in enumerate(names):
-        if len(name.encode()) > LONGEST_NAME:
+        if len(name.encode()) > LONGEST_NAME or not name.strip("."):  # . and .. are folders
             names[i] = f"{name.encode()[: LONGEST_NAME - 40].decode(errors='ignore')}-{hashes[i]}"
     while repeated := {name for name, n in Counter(map(str.casefold, names)).items() if n > 1}:
         # one round, but for a file whose own name ends in the hash of another

@@ -1,7 +1,7 @@
 """attributes/ read again, a row group at a time: by a later run, by people and for other tools."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from dolma_pipe.columns import Settled, from_arrow
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import F64, I64, Bool
 from dolma_pipe.tagger import Kind, Spans
-from dolma_pipe.work import address, here
+from dolma_pipe.work import address, held
 
 BASE = ("line", "id", "bytes", "dropped_by", "scored")
 """Columns that are not a tagger's."""
@@ -132,10 +132,12 @@ class AttributeFile:
 
     @contextmanager
     def _open(self) -> Iterator[pq.ParquetFile]:
-        with _reading(self.path):
-            file = pq.ParquetFile(here(self.path), page_checksum_verification=True)
-        with file, _reading(self.path):
-            yield file
+        with ExitStack() as stack:
+            with _reading(self.path):
+                path = stack.enter_context(held(self.path))
+                file = pq.ParquetFile(path, page_checksum_verification=True)
+            with file, _reading(self.path):
+                yield file
 
     @staticmethod
     def _told_by(file: pq.ParquetFile) -> bytes:

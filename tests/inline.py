@@ -5,10 +5,14 @@ from typing import Any
 
 from dolma_pipe.engine.base import Engine, Outcome, Task
 from dolma_pipe.engine.calling import call
+from dolma_pipe.stages.filter import _pinned
 
 
 class Inline(Engine):
     """One task after the other."""
+
+    def __init__(self) -> None:
+        _pinned.cache_clear()  # a worker that has hashed no models yet
 
     def slots(self) -> int:
         return 1

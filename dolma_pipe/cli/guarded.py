@@ -1,6 +1,7 @@
 """Standard output and standard error behind a guard: whatever a command prints, of documents, file
 names, columns or errors of libraries, nothing of it steers the terminal."""
 
+import io
 import sys
 from typing import Any, TextIO, cast
 
@@ -21,11 +22,16 @@ class Guarded:
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "buffer":  # where the encoding is ASCII, click would write there
+            raise AttributeError(name)
         return getattr(self.stream, name)
 
 
 def guard() -> None:
-    """From here on, for the whole process."""
+    """From here on, for the whole process. What the terminal's encoding has not is escaped, too."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.stdout = cast(TextIO, Guarded(sys.stdout))
     sys.stderr = cast(TextIO, Guarded(sys.stderr))
 
@@ -37,11 +43,20 @@ def unguarded(stream: TextIO) -> TextIO:
 
 def escaped(text: str) -> str:
     """The text as a guarded stream writes it."""
-    if all(part.isprintable() for part in text.split("\n")):
-        return text
     begin = "\r" if text.startswith("\r") else ""
-    rest = text[len(begin) :]
-    return begin + "".join(c if c in "\n\t" or is_harmless(c) else _escape(c) for c in rest)
+    return begin + text[len(begin) :].translate(_ESCAPED)
+
+
+class _Escaped(dict[int, str]):
+    """What is written of a character, found when it is first wanted."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        self[code] = char if char in "\n\t" or is_harmless(char) else _escape(char)
+        return self[code]
+
+
+_ESCAPED = _Escaped()
 
 
 def _escape(char: str) -> str:

@@ -15,17 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import ray
-
+from dolma_pipe.engine.ray_settings import ray
 from dolma_pipe.engine.stopping import Terminated
 from dolma_pipe.errors import UserError
 from dolma_pipe.settings import one_line
 
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-}
-"""Ray tells nobody of a run, floods no terminal, and installs nothing."""
 HERE = {"RAY_worker_niceness": "0"}
 """Of a cluster on this machine: its workers are as nice as local ones."""
 FOLDERS = Path("/tmp")
@@ -63,7 +57,6 @@ class RayCluster:
         if self._started:
             return
         settings: dict[str, Any] = {"address": self._address}
-        self._set(QUIET)
         if self._address is not None:
             check_address(self._address)
         else:

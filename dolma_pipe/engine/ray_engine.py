@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import ray
 
 from dolma_pipe.engine import ray_worker
 from dolma_pipe.engine.base import Engine, Failure, Outcome, Task
 from dolma_pipe.engine.ray_cluster import RayCluster
+from dolma_pipe.engine.ray_settings import ray
 from dolma_pipe.engine.ray_worker import Answer, Call, Site, site_here
 from dolma_pipe.engine.stopping import Terminated, asked, draining, out_of_time
 from dolma_pipe.engine.stragglers import Stragglers

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 import msgspec
-import ray
 
 from dolma_pipe import __version__
 from dolma_pipe.engine.base import Outcome, Task
 from dolma_pipe.engine.calling import ONE_THREAD, call
+from dolma_pipe.engine.ray_settings import ray
 from dolma_pipe.manifest import code_fingerprint
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -24,6 +24,7 @@ class Stragglers:
         self._waiting: dict[str, None] = {}
         self._started: dict[str, float] = {}
         self._twins: set[str] = set()
+        self._most_slots = 0
         self._seconds = array("d")
 
     def submitted(self, key: str, slots: int) -> None:
@@ -45,8 +46,12 @@ class Stragglers:
         return key in self._started
 
     def worth_a_twin(self, slots: int) -> list[str]:
-        """The slowest that have none yet, one for each slot that is free; told once."""
-        free = slots - len(self._started) - len(self._waiting) - len(self._twins)
+        """The slowest that have none yet, one for each slot that is free; told once.
+
+        A slot that has gone counts as free: what ran there may never be heard of again.
+        """
+        self._most_slots = max(self._most_slots, slots)
+        free = self._most_slots - len(self._started) - len(self._waiting) - len(self._twins)
         if free <= 0 or not self._seconds:
             return []
         bound = self._clock() - max(PATIENCE, FACTOR * median(self._seconds))
@@ -59,6 +64,7 @@ class Stragglers:
         return slow
 
     def _start(self, slots: int) -> None:
+        self._most_slots = max(self._most_slots, slots)
         while self._waiting and len(self._started) < slots:
             key = next(iter(self._waiting))
             del self._waiting[key]

@@ -11,13 +11,14 @@ from dolma_pipe.document import Document
 from dolma_pipe.errors import InputError
 from dolma_pipe.formats.messages import MAGIC, batch_sizes
 from dolma_pipe.formats.reading import ColumnNames
-from dolma_pipe.formats.rows import Layout, Piece, WrongColumn, layout_of, rows_a_piece
+from dolma_pipe.formats.rows import HONEST, Layout, Piece, WrongColumn, layout_of, rows_a_piece
 from dolma_pipe.formats.source import Source, here
 from dolma_pipe.settings import one_line
 from dolma_pipe.stream import Damaged, Record
 
 LARGEST_BATCH = 1 << 29
-"""Bytes of a compressed batch that may be decompressed; or 32 documents where that is more."""
+"""Bytes of a compressed batch that may be decompressed; or 32 documents where that is more, or what
+an honest batch of its size in the file may take."""
 
 END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
@@ -59,9 +60,9 @@ class Arrow:
                 first += batch.num_rows
 
     def _check_sizes(self, source: Source) -> None:
-        most = max(LARGEST_BATCH, 32 * self._max_document_bytes)
         with suppress(struct.error):  # damage is told by pyarrow
-            for size in batch_sizes(source):
+            for size, stored in batch_sizes(source):
+                most = max(LARGEST_BATCH, 32 * self._max_document_bytes, HONEST * stored)
                 if size > most:
                     told = f"a batch of {size:,} bytes, {most:,} are read (32 x max_document_bytes)"
                     raise Damaged(told)

@@ -19,6 +19,14 @@ DICTIONARY, RECORDS = 2, 3
 """Kinds of messages that have a body."""
 
 
+class Batch(NamedTuple):
+    """Bytes of a batch or dictionary that is compressed, decompressed and in the file; 0 of any
+    other, and of a damaged one."""
+
+    size: int = 0
+    stored: int = 0
+
+
 class Table(NamedTuple):
     """A table of a flatbuffer; its fields are numbered from 0. struct.error: it is damaged."""
 
@@ -63,12 +71,8 @@ class Table(NamedTuple):
             yield struct.unpack_from(kind, self.content, at + 4 + i * struct.calcsize(kind))
 
 
-def batch_sizes(source: Source) -> Iterator[int]:
-    """Bytes of each batch and dictionary that is compressed, decompressed; 0 of any other, and of a
-    damaged one.
-
-    Raises struct.error where no more of them can be found.
-    """
+def batch_sizes(source: Source) -> Iterator[Batch]:
+    """Of each batch and dictionary. Raises struct.error where no more of them can be found."""
     size = source.seek(0, io.SEEK_END)
     source.seek(0)
     is_file = source.read(len(MAGIC)) == MAGIC
@@ -76,7 +80,7 @@ def batch_sizes(source: Source) -> Iterator[int]:
         try:
             yield _decompressed(source, size, place)
         except struct.error:
-            yield 0
+            yield Batch()
 
 
 def _blocks(source: Source, size: int) -> Iterator[int]:
@@ -108,22 +112,22 @@ def _message(source: Source, size: int, at: int) -> tuple[Table, int] | None:
     return (Table.root(_read(source, size, at + 4, length)), at + 4 + length) if length else None
 
 
-def _decompressed(source: Source, size: int, at: int) -> int:
+def _decompressed(source: Source, size: int, at: int) -> Batch:
     message = _message(source, size, at)
     if message is None:
-        return 0
+        return Batch()
     table, body = message
     kind, batch = table.value(1, "<B"), table.table(2)
     if kind == DICTIONARY and batch is not None:
         batch = batch.table(1)
     if kind not in (DICTIONARY, RECORDS) or batch is None or batch.place(3) is None:
-        return 0
+        return Batch()
     total = 0
     for offset, length in batch.structs(2, "<qq"):
         if length > 8:
             told = _read(source, size, body + offset, 8)
             total += max(0, int.from_bytes(told, "little", signed=True))
-    return total
+    return Batch(total, min(max(0, table.value(3, "<q")), size - body))
 
 
 def _read(source: Source, size: int, at: int, length: int) -> bytes:

@@ -1,6 +1,7 @@
 """Parquet: a document a row, read by pages, so that memory follows some rows and never the row
 group."""
 
+import io
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -10,7 +11,15 @@ from dolma_pipe.document import Document
 from dolma_pipe.errors import InputError
 from dolma_pipe.formats.pages import WINDOW, NoPage, pages
 from dolma_pipe.formats.reading import ColumnNames
-from dolma_pipe.formats.rows import EXPANDED, Layout, Piece, WrongColumn, layout_of, rows_a_piece
+from dolma_pipe.formats.rows import (
+    EXPANDED,
+    HONEST,
+    Layout,
+    Piece,
+    WrongColumn,
+    layout_of,
+    rows_a_piece,
+)
 from dolma_pipe.formats.source import Source, here
 from dolma_pipe.settings import one_line
 from dolma_pipe.stream import Damaged, Record
@@ -19,8 +28,8 @@ READ_AHEAD = 1 << 20
 """Bytes of a column chunk that are read at once."""
 
 LARGEST_PAGES = 1 << 28
-"""Bytes of pages that may be in memory together, decompressed; or 16 documents where that is more.
-"""
+"""Bytes of pages that may be in memory together, decompressed; or 16 documents where that is more,
+or what honest pages of a row group of its size in the file may take."""
 
 SPARSE, ELEMENT_BYTES = 8, 12
 """Elements of a list a byte from which on they may be no more than a number: nulls, one value
@@ -160,9 +169,11 @@ def _dictionary_bytes(source: Source, column: pq.ColumnChunkMetaData) -> int:
 
 
 def _check_pages(source: Source, file: pq.ParquetFile, group: int, most: int) -> None:
-    """Raise NoPage where pages that are in memory together, one a column, take more than `most`, or
-    lists have as many elements that take no room."""
+    """Raise NoPage where pages that are in memory together, one a column, take more than `most`
+    and than honest ones, or lists have as many elements that take no room."""
     described = file.metadata.row_group(group)
+    stored = sum(described.column(i).total_compressed_size for i in range(described.num_columns))
+    most = max(most, HONEST * min(stored, source.seek(0, io.SEEK_END)))
     held = 0
     for i in range(described.num_columns):
         column, has_lists = described.column(i), file.schema.column(i).max_repetition_level > 0

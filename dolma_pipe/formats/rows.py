@@ -32,6 +32,11 @@ EXPANDED = 1 << 27
 """Bytes that a piece may take where its rows share values: a dictionary of one text is small."""
 
 
+HONEST = 16
+"""Times what they take in the file that pages and batches of any size may take in memory: text is
+not compressed better, and who writes a batch of gigabytes has the memory for it."""
+
+
 class WrongColumn(Exception):
     """The table has not the columns that the recipe names; the text begins with the setting."""
 

@@ -180,6 +180,8 @@ def import_attributes(
     Raises InputError where there is no file for a shard, or one that is not of its documents.
     """
     sources = context.recipe.chosen(names)
+    if is_remote(out):
+        raise WorkError(f"{address(out)}: an import needs a folder on this machine")
     marks = [out / IMPORT_MARK, out / MANIFEST]
     if _inside(out) and not any(mark.exists() for mark in marks):
         raise WorkError(f"{out} is not empty and no import of ours: choose another directory")

@@ -1,15 +1,9 @@
-"""Addresses: what is one, what the file behind it is called, and which hold a secret."""
+"""Addresses: what is one, what the file behind it is called, and what cannot be one."""
 
-import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from dolma_pipe.errors import RecipeError
-
-_SECRETS = re.compile(
-    r"sig(nature)?|.*(signature|credential|token|secret|passw|auth).*|.*(access|api).?key.*|key|code",
-    re.IGNORECASE,
-)
-"""Names of parameters that let whoever has the address in: X-Amz-Signature, sig, token, ..."""
+from dolma_pipe.store import refuse_credentials
 
 
 def is_address(uri: str) -> bool:
@@ -38,27 +32,14 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
 
 
 def check_address(place: str, uri: str) -> None:
-    """Raise RecipeError for an address that holds a secret, without showing it: addresses stand in
-    manifests, reports and logs. And for one that cannot be one."""
+    """Raise RecipeError for an address that holds a secret, without showing it, and for one that
+    cannot be one."""
     if is_s3(uri):  # ? and # may be in a key
         uri = uri.translate({ord("?"): None, ord("#"): None})
     try:
-        parts = urlsplit(uri)
-        host = parts.hostname if parts.port != 0 else None
-    except ValueError:  # http://[::1/a
-        raise RecipeError(f"{place}: nothing opens an address like this one") from None
-    user, at, _ = parts.netloc.rpartition("@")
-    if at and (":" in user or is_web(uri) or is_s3(uri)):
-        raise RecipeError(
-            f"{place}: credentials do not belong into an address: those of object stores come from"
-            " the environment, ~/.aws, or the machine's role"
-        )
-    if is_web(uri) and not host:
+        refuse_credentials(uri)
+    except RecipeError as error:
+        raise RecipeError(f"{place}: {error}") from None
+    parts = urlsplit(uri)
+    if is_web(uri) and not (parts.hostname and parts.port != 0):
         raise RecipeError(f"{place}: nothing opens {uri}: it names no server")
-    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-        if _SECRETS.fullmatch(name):
-            raise RecipeError(
-                f"{place}: {parts.scheme}://{parts.netloc}{parts.path}?{name}=... holds a secret,"
-                " which would stand in manifests and reports: use s3:// and credentials, or fetch"
-                " the file"
-            )

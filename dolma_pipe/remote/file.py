@@ -144,10 +144,14 @@ class RemoteFile(io.RawIOBase):
             )
         answer = self._origin.open(self._at, self._version)
         self._body = answer.body
-        if self._version is not None and answer.version != self._version:
+        if self._version is not None and not _is_same(answer.version, self._version):
             self._hang_up()
             raise OSError("it was changed while it was read: run again")
-        self._version = answer.version
+        if answer.start > self._at:
+            self._hang_up()
+            raise OSError("the server sends another part of it than was asked for")
+        if self.size is None:
+            self._version = answer.version
         behind = self._at - answer.start
         while behind > 0 and (passed := self._body.read(min(behind, PIECE))):
             behind -= len(passed)  # a server that knows no ranges
@@ -156,6 +160,11 @@ class RemoteFile(io.RawIOBase):
         if self._body is not None:
             self._body.close()
         self._body = None
+
+
+def _is_same(one: Version, other: Version) -> bool:
+    """A size that only one of them tells says nothing."""
+    return one.mark == other.mark and (one.size == other.size or None in (one.size, other.size))
 
 
 def patiently(asked: Callable[[], T], attempts: int = ATTEMPTS) -> T:

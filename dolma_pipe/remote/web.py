@@ -60,6 +60,8 @@ class WebFile:
             if expected is not None and error.code in (404, 410, 412, 416):
                 raise OSError("it was changed while it was read: run again") from error
             raise OSError(MEANINGS.get(error.code, f"HTTP {error.code}")) from error
+        except ssl.SSLEOFError as error:  # as a connection that breaks without TLS
+            raise Broken("the connection broke (SSLEOFError)") from error
         except ssl.SSLError as error:
             raise OSError(_told(error)) from error
         except URLError as error:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from dolma_pipe.curated import read_texts
 from dolma_pipe.cuts import read_cuts
 from dolma_pipe.kernels.jit import I64
-from dolma_pipe.work import Work, exists, files_below, here, size_of
+from dolma_pipe.work import Work, exists, files_below, held, here, size_of
 
 COPIES = 3
 """Of a cluster, the least similar: where an entry errs, it shows there."""
@@ -194,9 +194,9 @@ def _most(cuts: list[Cut], count: int) -> list[Cut]:
 def _annotations(work: Work, entry: int, verdict: str) -> Iterator[tuple[str, pa.Table]]:
     """Rows of one entry and verdict, shard by shard."""
     for key in _keys(work.dedup / "annotations", ".parquet"):
-        rows = pq.read_table(
-            here(work.annotations(key)), filters=[("entry", "=", entry), ("verdict", "=", verdict)]
-        )
+        wanted = [("entry", "=", entry), ("verdict", "=", verdict)]
+        with held(work.annotations(key)) as file:
+            rows = pq.read_table(file, filters=wanted)
         if len(rows):
             yield key, rows
 

@@ -14,7 +14,7 @@ from dolma_pipe.kernels.jit import I64
 from dolma_pipe.manifest import read_record
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.tokenizer import EncoderFailed, Tokenizer, load_tokenizer
-from dolma_pipe.work import Work, exists, here
+from dolma_pipe.work import Work, exists, held
 
 SAMPLED_SHARDS, SAMPLED_DOCUMENTS, SAMPLED_BYTES = 3, 50, 1 << 18
 """What is encoded of a source where the run has not encoded it: shards, and survivors of each."""
@@ -67,7 +67,7 @@ def _encoded(work: Work, keys: Iterable[str]) -> _Count:
         if record is None or record.counts.get("documents") != len(rows):
             continue
         tokens += record.counts["tokens"]
-        lengths = pq.read_table(here(work.columns(key)), columns=["length"]).column(0).to_numpy()
+        lengths = _lengths(work, key)
         size += int(lengths[rows].sum()) - (int(cuts.lengths().sum()) if cuts else 0)
     return _Count(tokens, size)
 
@@ -77,7 +77,7 @@ def _sampled(work: Work, keys: list[str], tokenizer: Tokenizer) -> _Count:
     tokens = size = 0
     for key in (keys[place] for place in places):
         rows, cuts = _survivors(work, key)
-        lengths = pq.read_table(here(work.columns(key)), columns=["length"]).column(0).to_numpy()
+        lengths = _lengths(work, key)
         fits = np.cumsum(lengths[rows]) <= SAMPLED_BYTES
         some = rows[: max(1, min(SAMPLED_DOCUMENTS, int(fits.sum())))]
         for texts in read_texts(work.curated(key), some, cuts):
@@ -90,8 +90,14 @@ def _sampled(work: Work, keys: list[str], tokenizer: Tokenizer) -> _Count:
     return _Count(tokens, size)
 
 
+def _lengths(work: Work, key: str) -> I64:
+    with held(work.columns(key)) as file:
+        return np.asarray(pq.read_table(file, columns=["length"]).column(0).to_numpy())
+
+
 def _survivors(work: Work, key: str) -> tuple[I64, Cuts | None]:
-    removed = np.fromfile(here(work.removed(key)), np.uint8)
+    with held(work.removed(key)) as file:
+        removed = np.fromfile(file, np.uint8)
     cuts = read_cuts(work.cuts(key), len(removed)) if exists(work.cuts(key)) else None
     return np.flatnonzero(removed == 0), cuts
 

@@ -17,7 +17,7 @@ from dolma_pipe.manifest import read_record
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.stages.mix.documents import read_arrow
 from dolma_pipe.stages.mix.plan import copies_path
-from dolma_pipe.work import Work, exists, here, read_json, size_of
+from dolma_pipe.work import Work, exists, files_below, here, read_json, size_of
 
 AROUND = 30
 """Code points before and after a stretch that are shown."""
@@ -170,7 +170,8 @@ def _notes(recipe: Recipe, work: Work, key: str, row: int) -> list[Note]:
 
 def _first(recipe: Recipe, work: Work, cluster: int | None) -> tuple[str | None, str | None]:
     """Source and id of the first of a cluster, from its number: index of the shard << 32 | row."""
-    keys = [shard.key for shard in recipe.inputs() if exists(work.removed(shard.key))]
+    there = files_below(work.dedup / "removed")
+    keys = [shard.key for shard in recipe.inputs() if work.removed(shard.key) in there]
     places = [
         (shard.key, IndexFiles(root).ids(shard.key))
         for root in recipe.dedup_index

@@ -137,7 +137,7 @@ class EncodedShards:
         wanted = [(number, ending) for number in np.unique(shards).tolist() for ending in endings]
         new = [file for file in wanted if file not in self._files]
         paths = [Path(f"{self._work.encoded(self._shards[n].key)}{ending}") for n, ending in new]
-        self._files |= zip(new, all_here(paths), strict=True)
+        self._files |= zip(new, all_here(paths, keep=True), strict=True)
 
     def release(self) -> None:
         """Give the memory back that reading took; nothing that was read holds on to it."""

@@ -21,7 +21,7 @@ from dolma_pipe.kernels.terminated import terminate
 from dolma_pipe.tokenizer import ChatEncoder, EncoderFailed, Ids, Tokenizer, load_tokenizer
 from dolma_pipe.tokenizer.probe import DIFFERS, told
 from dolma_pipe.tokens import LOSS, ChatTemplate, Tokens
-from dolma_pipe.work import atomic_write, here
+from dolma_pipe.work import address, atomic_write, here
 
 CHECKED_BYTES = 4 << 10
 CHECKED_DOCUMENTS = 4
@@ -86,7 +86,8 @@ def _survivors(args: dict[str, Any]) -> _Rows:
     if args.get("removed"):
         removed = np.fromfile(here(args["removed"]), np.uint8)
         if len(removed) != len(table):
-            raise WorkError(f"{args['removed']}: {len(removed)} rows, {len(table)} expected")
+            place = address(Path(args["removed"]))
+            raise WorkError(f"{place}: {len(removed)} rows, {len(table)} expected")
         rows = np.flatnonzero(removed == 0)
         table = table.take(pa.array(rows))
     hashes = document_hashes(args["source"], _strings(table.column("id")), len(table))

@@ -2,34 +2,19 @@
 
 import importlib.util
 import os
-import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from dolma_pipe.errors import MissingExtra, RecipeError
 from dolma_pipe.store.base import Store
 from dolma_pipe.store.bucket import Bucket
+from dolma_pipe.store.credentials import refuse_credentials
 from dolma_pipe.store.folder import Folder
-
-_SECRETS = re.compile(
-    r"(?:^|[&;])(?:[^=&;]*(?:signature|credential|token|secret|passw)[^=&;]*|sig|api_?key)=", re.I
-)
-"""Parameters of signed addresses (S3, Google, Azure) and of services that are asked with a key."""
 
 
 def open_store(place: str) -> Store:
     """The store of a folder or of s3://bucket/prefix; nothing is asked of it yet."""
     return Bucket(place) if "://" in place else Folder(place)
-
-
-def refuse_credentials(address: str) -> None:
-    """Ask before anything stores or shows the address. Raises RecipeError, which does not."""
-    parts = urlsplit(address)
-    if parts.scheme and ("@" in parts.netloc or _SECRETS.search(parts.query)):
-        raise RecipeError(
-            "credentials do not belong into an address: they come from the environment,"
-            " ~/.aws, the machine's role, or for https:// from ~/.netrc"
-        )
 
 
 def check_place(place: str) -> None:

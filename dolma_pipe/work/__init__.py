@@ -6,14 +6,15 @@ told to tasks on other machines like all others, but only the functions of this 
 """
 
 from dolma_pipe.atomic import TEMPORARY, atomic_folder, remove_temporaries
+from dolma_pipe.work.ahead import AT_ONCE, ahead
 from dolma_pipe.work.files import (
-    AT_ONCE,
     address,
     all_here,
     atomic_write,
     clear_unfinished,
     exists,
     files_below,
+    held,
     here,
     is_remote,
     read_all,
@@ -35,12 +36,14 @@ __all__ = [
     "TEMPORARY",
     "Work",
     "address",
+    "ahead",
     "all_here",
     "atomic_folder",
     "atomic_write",
     "clear_unfinished",
     "exists",
     "files_below",
+    "held",
     "here",
     "is_remote",
     "json_file",

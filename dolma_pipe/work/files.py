@@ -13,15 +13,14 @@ from dolma_pipe import atomic
 from dolma_pipe.errors import WorkError
 from dolma_pipe.store.bucket import Bucket
 from dolma_pipe.work import spool
+from dolma_pipe.work.ahead import AT_ONCE, ahead
 
 REMOTE = "s3:"
 """First part of a path on an object store: Path("s3://bucket/run").parts[0]."""
-AT_ONCE = 32
-"""Requests for small files at the same time, where many are wanted."""
 REMOVALS = 20
 """Tries to remove a folder to which files are added meanwhile."""
 FETCHED_AT_ONCE = 4
-"""Of larger ones, each of which boto3 fetches in several pieces at the same time."""
+"""Files, each of which boto3 fetches in several pieces at the same time."""
 
 
 def is_remote(path: Path | str) -> bool:
@@ -46,14 +45,30 @@ def here(path: Path | str) -> Path:
     return spool.fetched(bucket, name)
 
 
-def all_here(paths: Iterable[Path]) -> Iterator[Path]:
-    """As `here`, one after the other, while the next ones are fetched."""
+@contextmanager
+def held(path: Path | str) -> Iterator[Path]:
+    """As `here`, but a copy goes with the block: for who reads many, and is no task."""
+    copy = here(path)
+    try:
+        yield copy
+    finally:
+        if is_remote(path):
+            spool.let_go(copy)
+
+
+def all_here(paths: Iterable[Path], *, keep: bool = False) -> Iterator[Path]:
+    """As `here`, one after the other, while the next ones are fetched.
+
+    keep: until the task ends; else a copy goes when the next one is asked for.
+    """
     paths = list(paths)
     if not any(map(is_remote, paths)):
         yield from paths
         return
-    with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
-        yield from pool.map(here, paths)
+    for path, copy in zip(paths, ahead(here, paths, FETCHED_AT_ONCE), strict=True):
+        yield copy
+        if is_remote(path) and not keep:
+            spool.let_go(copy)
 
 
 def read_bytes(path: Path | str) -> bytes:

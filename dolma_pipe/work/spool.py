@@ -83,6 +83,13 @@ def release() -> None:
         shutil.rmtree(_held.pop(), ignore_errors=True)
 
 
+def let_go(copy: Path) -> None:
+    """What `fetched` has given may go before the task ends."""
+    with suppress(ValueError):  # the task has ended meanwhile
+        _held.remove(copy.parent)
+    shutil.rmtree(copy.parent, ignore_errors=True)
+
+
 def _hold(copy: Path, name: str) -> Path:
     path = scratch() / name
     try:

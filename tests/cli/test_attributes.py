@@ -328,6 +328,13 @@ def test_a_file_is_no_place_for_an_import(folder: Path) -> None:
         imported(folder, dolma_lines(TEXTS))
 
 
+@pytest.mark.usefixtures("folder")
+def test_an_object_store_is_no_place_for_an_import() -> None:
+    export("mix.yaml", "out")
+    with pytest.raises(WorkError, match="s3://bucket/back: an import needs a folder"):
+        bring("out", "s3://bucket/back")
+
+
 def test_a_cut_file_of_attributes_is_told(folder: Path) -> None:
     export("mix.yaml", "out")
     path = folder / "out/web/attributes/demo/y.jsonl.gz"

@@ -79,3 +79,12 @@ def test_the_slowest_first_one_for_each_free_slot(clock: Clock) -> None:
     clock.now += 100
     assert stragglers.worth_a_twin(5) == ["b", "c"]
     assert stragglers.worth_a_twin(6) == ["d"]
+
+
+def test_what_ran_in_a_slot_that_has_gone_gets_a_twin(clock: Clock) -> None:
+    stragglers = Stragglers(clock)
+    stragglers.submitted("a", 2)
+    stragglers.submitted("b", 2)
+    stragglers.ended("b", 2, 1.0)
+    clock.now += PATIENCE + 1
+    assert stragglers.worth_a_twin(1) == ["a"]

@@ -1,9 +1,11 @@
 """Files elsewhere, read through servers that fail: the same bytes as here, of one version, or a
 reason in one line."""
 
+import io
 import random
 import re
 import socket
+import ssl
 import threading
 from contextlib import ExitStack, suppress
 
@@ -135,6 +137,45 @@ def test_a_server_that_ignores_if_match_is_noticed(uri: str, s3: ObjectStore) ->
         {"method": "GET", "headers": {"ETag": '"another"'}},
     )
     assert refused(uri) == "it was changed while it was read: run again"
+
+
+class Parts:
+    """Answers with some bytes at a time: each with where it begins, and the size that it tells."""
+
+    def __init__(self, *parts: tuple[int, int | None]) -> None:
+        self.parts = list(parts)
+
+    def open(self, _start: int, _expected: file.Version | None) -> file.Answer:
+        begin, size = self.parts.pop(0)
+        body = io.BytesIO(CONTENT[begin : begin + 1000])
+        return file.Answer(
+            body if self.parts else io.BytesIO(CONTENT[begin:]), begin, file.Version(size, '"1"')
+        )
+
+
+def test_an_answer_may_tell_a_size_that_another_did_not() -> None:
+    whole = len(CONTENT)
+    for parts in ([(0, whole), (1000, None)], [(0, whole), (900, whole), (0, None)]):
+        assert file.RemoteFile(Parts(*parts)).read() == CONTENT
+
+
+def test_an_answer_that_begins_too_late_is_not_read() -> None:
+    remote = file.RemoteFile(Parts((0, len(CONTENT)), (1001, len(CONTENT))))
+    with pytest.raises(OSError, match="another part of it than was asked for"):
+        remote.read()
+
+
+def test_a_broken_tls_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def broken(request: object, **_: object) -> None:
+        asked.append(request)
+        raise ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
+
+    monkeypatch.setattr("urllib.request.urlopen", broken)
+    with pytest.raises(OSError, match="broke"):
+        open_remote("https://e.org/a")
+    assert len(asked) == file.ATTEMPTS
 
 
 def test_who_says_no_version_is_not_asked_to_go_on(s3: ObjectStore) -> None:

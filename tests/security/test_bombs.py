@@ -6,6 +6,7 @@ Bombs in lines, in bodies of HTTP and in dictionaries are tested with their form
 import gzip
 import hashlib
 import json
+import random
 import struct
 import tracemalloc
 import zipfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -161,6 +163,22 @@ def test_lists_of_nothing_are_counted(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read(path, "parquet", max_document_bytes=3 * MB).ids == ["web/a:1"]
 
 
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_pages_and_batches_of_real_text_may_be_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As DuckDB writes pages of 100 MB, and pandas batches of 65,536 documents (Feather)."""
+    path = tmp_path / f"a.{kind}"
+    texts = table(text=[random.Random(i).randbytes(4000).hex() for i in range(100)])
+    if kind == "parquet":
+        pq.write_table(texts, path, use_dictionary=False, compression="zstd")
+    else:
+        pa.feather.write_feather(texts, str(path), compression="lz4")
+    monkeypatch.setattr(parquet, "LARGEST_PAGES", 10_000)
+    monkeypatch.setattr(arrow, "LARGEST_BATCH", 10_000)
+    assert len(read(path, kind, max_document_bytes=10_000).rows) == 100
+
+
 @pytest.mark.parametrize("opened", [pa.ipc.new_file, pa.ipc.new_stream])
 @pytest.mark.parametrize("compression", ["lz4", "zstd", None])
 def test_large_batches_are_refused_before_they_are_read(
@@ -173,7 +191,7 @@ def test_large_batches_are_refused_before_they_are_read(
     with opened(str(path), large.schema, options=options) as writer:
         writer.write_table(large, max_chunksize=4)
     with Source(str(path)) as source:
-        sizes = sorted(batch_sizes(source))[-3:]
+        sizes = sorted(batch.size for batch in batch_sizes(source))[-3:]
     assert all(size in range(MB, 3 * MB) for size in sizes) == (compression is not None)
     assert len(read(path, "arrow").rows) == 8
     monkeypatch.setattr(arrow, "LARGEST_BATCH", MB)
@@ -265,9 +283,9 @@ def test_a_batch_behind_a_damaged_one_is_seen(tmp_path: Path) -> None:
     struct.pack_into("<i", content, first + 4, 1 << 30)
     path.write_bytes(content)
     with Source(str(path)) as source:
-        assert next(batch_sizes(source)) == 0
+        assert next(batch_sizes(source)).size == 0
     with Source(str(path)) as source:
-        assert max(batch_sizes(source)) > MB
+        assert max(batch.size for batch in batch_sizes(source)) > MB
 
 
 @pytest.mark.parametrize("member", ["inside", None])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -12,12 +13,17 @@ import pytest
 from dolma_pipe.assets import ASSETS, MADE
 from dolma_pipe.dedup_index import read_index
 from dolma_pipe.errors import RecipeError, TokensError, TrainError, WorkError
+from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import find_inputs
+from dolma_pipe.passes.context import Context
+from dolma_pipe.passes.export import export_documents
+from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.run import run
 from dolma_pipe.tokens import TokenArrays
 from dolma_pipe.train.checkpoints.packing import Against, pack, unpack
 from dolma_pipe.train.checkpoints.weights import weight_files
-from dolma_pipe.work import lies_below
-from tests.corpus import dolma_pipe
+from dolma_pipe.work import Work, lies_below
+from tests.inline import Inline
 from tests.token_arrays import EOS, write_arrays
 from tests.train.made_checkpoints import made_weights, write_weights
 
@@ -104,7 +110,14 @@ def test_archives_are_no_documents(tmp_path: Path) -> None:
         find_inputs("web", str(tmp_path / "b.jsonl"))
 
 
-def test_ids_and_record_ids_name_no_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["..jsonl", "...jsonl", "....jsonl.gz"])
+def test_no_shard_is_called_as_a_folder_is(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    [found] = find_inputs("web", str(tmp_path / name), Reading(format="jsonl"))
+    assert re.fullmatch(r"web/\.+-[0-9a-f]{12}", found.key)
+
+
+def test_ids_and_record_ids_name_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it is called in its file, a document is a line of files that we name."""
     (tmp_path / "in").mkdir()
     line = json.dumps({"id": "../../../x", "text": "some words of a text", "source": "../y"})
@@ -119,8 +132,10 @@ def test_ids_and_record_ids_name_no_files(tmp_path: Path) -> None:
         " crawl: {documents: in/c.warc}}\nquality: {taggers: [gopher]}\n"
     )
     (tmp_path / "mix.yaml").write_text(recipe)
-    dolma_pipe(tmp_path, "run", "mix.yaml", "--work", "deep/er/work")
-    dolma_pipe(tmp_path, "export", "documents", "mix.yaml", "out", "--work", "deep/er/work")
+    monkeypatch.chdir(tmp_path)
+    context = Context(read_recipe(Path("mix.yaml")), Work("deep/er/work"), Inline())
+    run(context)
+    export_documents(context, Path("out"))
     made = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*") if path.is_file()}
     assert made == {"in", "mix.yaml", "deep", "out"}
     assert {path.name for path in (tmp_path / "deep").iterdir()} == {"er"}

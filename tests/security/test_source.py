@@ -30,7 +30,7 @@ ALLOWED = {
     "dolma_pipe/assets.py": {"subprocess"},  # pip, told what by our own table of assets
     "dolma_pipe/train/meta.py": {"subprocess"},  # git, without a shell, for the commit of a run
     "dolma_pipe/shelf.py": {"exec", "compile", "import_module"},  # taggers that a recipe names
-    "dolma_pipe/engine/local.py": {"import_module"},  # our own tasks, by the names that we give
+    "dolma_pipe/engine/calling.py": {"import_module"},  # our own tasks, by the names that we give
     "dolma_pipe/formats/html.py": {"extract"},  # of trafilatura: text out of a page
     "dolma_pipe/stages/mapped.py": {"ctypes"},  # madvise on pages of our own
     "dolma_pipe/mixture/recipes.py": {"YAML"},  # writes

@@ -3,12 +3,14 @@
 import io
 import json
 import re
+import sys
 import unicodedata
 from pathlib import Path
 
+import click
 import pytest
 
-from dolma_pipe.cli.guarded import Guarded, escaped, unguarded
+from dolma_pipe.cli.guarded import Guarded, escaped, guard, unguarded
 from tests.corpus import dolma_pipe
 
 HOSTILE = "a\x1b[31mb\x9b0mc\u202ed\x07e\u2066f\U000e0041g\x7fh"
@@ -68,6 +70,20 @@ def test_line_ends_tabs_and_what_people_write_stay() -> None:
     assert escaped("\r 50%|###") == "\r 50%|###"  # how a progress bar begins
     assert escaped("a\rb\U000e0041") == "a\\u000db\\udb40\\udc41"
     assert escaped("\ud800") == "\\ud800"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", b"\\u6f22 \\xfc"), ("utf-8", "漢 ü".encode())]
+)
+def test_what_the_encoding_has_not_is_escaped_too(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, shown: bytes
+) -> None:
+    held = io.BytesIO()
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(held, encoding, write_through=True))
+    guard()
+    click.echo("漢 ü\x9b")
+    assert held.getvalue() == shown + b"\\u009b\n"
 
 
 def test_a_guarded_stream_is_the_stream_otherwise() -> None:

@@ -64,6 +64,7 @@ def graph(
 ) -> Plan:
     """A plan with files of edges. shards: documents of each."""
     shutil.rmtree(root, ignore_errors=True)
+    plans.load.cache_clear()  # the name of a plan tells nothing of GROUP
     plan = Plan(
         root=str(root),
         number=1,

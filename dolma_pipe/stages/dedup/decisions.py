@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import F64, I64, U64
-from dolma_pipe.stages.dedup.ahead import ahead
-from dolma_pipe.stages.dedup.cells import read_cell, read_cells, write_grouped
+from dolma_pipe.stages.dedup.cells import read_cell, read_cells, read_cells_of_all, write_grouped
 from dolma_pipe.stages.dedup.kept_ids import write_kept_ids
 from dolma_pipe.stages.dedup.plan import Plan, load
 
@@ -126,7 +125,7 @@ def gather_group(args: dict[str, Any]) -> None:
 
 def _of_all_parts(plan: Plan, what: str, group: int, parts: int, width: int) -> U64:
     paths = [plan.path(f"{what}/{part}.cells") for part in range(parts)]
-    cells = ahead(lambda path: read_cells(path, *plan.groups[group]), paths)
+    cells = read_cells_of_all(paths, *plan.groups[group])
     return np.concatenate([np.empty(0, np.uint64), *cells]).reshape(-1, width)
 
 

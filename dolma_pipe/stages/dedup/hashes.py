@@ -1,12 +1,13 @@
 """Files of ascending hashes, of which any stretch of the hash space is read by itself: a cell for
 each of CELLS equal stretches of it."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from dolma_pipe.kernels.jit import U64
-from dolma_pipe.stages.dedup.cells import read_placed, write_cells
+from dolma_pipe.stages.dedup.cells import read_placed_of_all, write_cells
 from dolma_pipe.work import here
 
 CELL_BITS = 12
@@ -21,13 +22,14 @@ def write_hashes(path: Path, hashes: U64) -> None:
     write_cells(path, np.diff(np.searchsorted(hashes, firsts), append=len(hashes)), [hashes])
 
 
-def read_stretch(path: Path, first: int, end: int) -> tuple[int, U64]:
-    """The hashes from `first` on, below `end` (2 ** 64 for all), and how many are before them."""
+def read_stretches(paths: Iterable[Path], first: int, end: int) -> Iterator[tuple[int, U64]]:
+    """Of each of many files, in their order, the hashes from `first` on, below `end` (2 ** 64 for
+    all), and how many are before them."""
     shift = 64 - CELL_BITS
-    place, hashes = read_placed(path, first >> shift, -(-end >> shift))
-    start = int(np.searchsorted(hashes, np.uint64(first)))
-    stop = len(hashes) if end >> 64 else int(np.searchsorted(hashes, np.uint64(end)))
-    return place - (CELLS + 1) + start, hashes[start:stop]
+    for place, hashes in read_placed_of_all(paths, first >> shift, -(-end >> shift)):
+        start = int(np.searchsorted(hashes, np.uint64(first)))
+        stop = len(hashes) if end >> 64 else int(np.searchsorted(hashes, np.uint64(end)))
+        yield place - (CELLS + 1) + start, hashes[start:stop]
 
 
 def map_hashes(path: Path) -> U64:

@@ -19,10 +19,9 @@ from dolma_pipe.kernels.bloom import (
     positions_a_hash,
 )
 from dolma_pipe.kernels.jit import I64, U64, Bool
-from dolma_pipe.stages.dedup.ahead import ahead
 from dolma_pipe.stages.dedup.cells import write_cells
 from dolma_pipe.stages.dedup.found import total
-from dolma_pipe.stages.dedup.hashes import read_stretch
+from dolma_pipe.stages.dedup.hashes import read_stretches
 from dolma_pipe.stages.dedup.plan import Plan, load
 
 HASHES_A_FILTER = 1 << 17
@@ -102,7 +101,8 @@ def block_path(plan: Plan, shard: int, block: int) -> Path:
 def _stretches(blocks: Sequence[tuple[int, Path]], layout: Layout, numbers: range) -> Iterator[U64]:
     """The hashes of each block that belong to these filters; only they are read."""
     first, end = (number << (64 - layout.level) for number in (numbers.start, numbers.stop))
-    return ahead(lambda path: read_stretch(path, first, end)[1], [path for _, path in blocks])
+    paths = [path for _, path in blocks]
+    return (hashes for _, hashes in read_stretches(paths, first, end))
 
 
 def _counts(hashes: U64, layout: Layout, numbers: range) -> I64:

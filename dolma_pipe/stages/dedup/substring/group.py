@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from dolma_pipe.stages.dedup.ahead import ahead
 from dolma_pipe.stages.dedup.cells import write_cells
 from dolma_pipe.stages.dedup.group import runs
-from dolma_pipe.stages.dedup.hashes import read_stretch
+from dolma_pipe.stages.dedup.hashes import read_stretches
 from dolma_pipe.stages.dedup.plan import load
 from dolma_pipe.stages.dedup.substring.sign import block_path
 
@@ -28,7 +27,7 @@ def group_part(args: dict[str, Any]) -> dict[str, int]:
         for block in range(blocks)
     )
     first, end = ((p << 64) // parts for p in (part, part + 1))  # equal stretches of all hashes
-    for start, some in ahead(lambda path: read_stretch(path, first, end), paths):
+    for start, some in read_stretches(paths, first, end):
         pieces.append(some)
         firsts.append(start)
     hashes = np.concatenate(pieces)
