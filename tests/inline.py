@@ -5,14 +5,14 @@ from typing import Any
 
 from dolma_pipe.engine.base import Engine, Outcome, Task
 from dolma_pipe.engine.calling import call
-from dolma_pipe.stages.filter import _pinned
+from dolma_pipe.stages.filter import _fetched
 
 
 class Inline(Engine):
     """One task after the other."""
 
     def __init__(self) -> None:
-        _pinned.cache_clear()  # a worker that has hashed no models yet
+        _fetched.cache_clear()  # a worker that has looked for no models yet
 
     def slots(self) -> int:
         return 1
