@@ -12,7 +12,7 @@ class Inline(Engine):
     """One task after the other."""
 
     def __init__(self) -> None:
-        _fetched.cache_clear()  # a worker that has fetched no models yet
+        _fetched.cache_clear()  # a worker that has looked for no models yet
 
     def slots(self) -> int:
         return 1

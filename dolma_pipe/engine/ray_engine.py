@@ -247,6 +247,8 @@ def _answer(ref: Any) -> Outcome | Lost:
     """How a task went. Raises UserError where its node can run none."""
     try:
         answer = msgspec.json.decode(ray.get(ref, timeout=ANSWER), type=Answer)
+    except ray.exceptions.LocalRayletDiedError as error:
+        raise UserError("Ray has died on this machine, on which the run was started") from error
     except ray.exceptions.OutOfMemoryError:
         return "out of memory"
     except ray.exceptions.WorkerCrashedError:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from dolma_pipe.errors import MissingExtra, StoreError, WorkError
 from dolma_pipe.store.base import Content, Stamp, Store
-from dolma_pipe.store.refusals import MEANINGS, is_missing, is_taken, reason
+from dolma_pipe.store.refusals import MEANINGS, is_contested, is_missing, is_taken, reason
 
 ATTEMPTS = 6
 """With the waits of botocore's standard mode some 15 s until a store counts as dead, unless the
@@ -129,15 +129,18 @@ class Bucket(Store):
         from botocore.exceptions import ClientError
 
         with self._asked(name) as client:
-            try:
-                answer = client.put_object(
-                    Bucket=self._bucket, Key=self._prefix + name, Body=content, **condition
-                )
-            except ClientError as error:
-                if not is_taken(error) and not is_missing(error):
-                    raise
-                return None
-        return str(answer["ETag"].strip('"'))
+            for _ in range(ATTEMPTS):
+                try:
+                    answer = client.put_object(
+                        Bucket=self._bucket, Key=self._prefix + name, Body=content, **condition
+                    )
+                    return str(answer["ETag"].strip('"'))
+                except ClientError as error:
+                    if is_taken(error) or is_missing(error):
+                        return None
+                    if not is_contested(error):
+                        raise
+        raise StoreError(f"{self.place}/{name}: others keep writing there at the same time")
 
     def read_with_etag(self, name: str) -> tuple[bytes, str] | None:
         """A small file and its etag; None where it is not there."""

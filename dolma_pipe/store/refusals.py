@@ -31,13 +31,13 @@ def is_missing(error: Exception) -> bool:
 
 
 def is_taken(error: Exception) -> bool:
-    """Whether a conditional write was refused: something is there, or is just being written."""
-    return _code(error) in ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+    """Whether a conditional write was refused since something else is there."""
+    return _code(error) in ("PreconditionFailed", "412")
 
 
-def is_changed(error: Exception) -> bool:
-    """Whether an object is another than If-Match wants, or has no such bytes."""
-    return _code(error) in ("PreconditionFailed", "412", "InvalidRange", "416")
+def is_contested(error: Exception) -> bool:
+    """Whether it was refused since somebody wrote there at the same moment: ask again."""
+    return _code(error) in ("ConditionalRequestConflict", "409")
 
 
 def reason(error: Exception) -> str:

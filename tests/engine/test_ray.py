@@ -15,7 +15,9 @@ import pytest
 
 pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 
-from dolma_pipe.engine import choice, ray_worker, stragglers
+import ray
+
+from dolma_pipe.engine import choice, ray_engine, ray_worker, stragglers
 from dolma_pipe.engine.base import Task, TaskBug, succeed
 from dolma_pipe.engine.choice import EngineChoice, new_engine
 from dolma_pipe.engine.ray_engine import RayEngine
@@ -224,3 +226,12 @@ def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(choice, "find_spec", lambda _name: None)
     with pytest.raises(UserError, match=r"ray is not installed: pip install 'dolma-pipe\[ray\]'"):
         new_engine(EngineChoice("ray"), tmp_path)
+
+
+def test_a_ray_that_died_beside_the_driver_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(*_: Any, **__: Any) -> Any:
+        raise ray.exceptions.LocalRayletDiedError
+
+    monkeypatch.setattr(ray, "get", get)
+    with pytest.raises(UserError, match="Ray has died on this machine"):
+        ray_engine._answer("ref")
