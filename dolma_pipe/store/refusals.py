@@ -40,6 +40,11 @@ def is_contested(error: Exception) -> bool:
     return _code(error) in ("ConditionalRequestConflict", "409")
 
 
+def is_changed(error: Exception) -> bool:
+    """Whether an object is another than If-Match wants, or has no such bytes."""
+    return _code(error) in ("PreconditionFailed", "412", "InvalidRange", "416")
+
+
 def reason(error: Exception) -> str:
     """Why botocore or boto3 has failed."""
     from botocore import exceptions

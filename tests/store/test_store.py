@@ -193,3 +193,11 @@ def test_what_lies_within(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "a")
     assert is_within(str(tmp_path / "link/c"), str(tmp_path / "a"))
+
+
+def test_a_conditional_write_that_met_another_is_tried_again(s3: ObjectStore) -> None:
+    store = bucket.Bucket("s3://bucket/run")
+    s3.faults({"method": "PUT", "path": "/bucket/run/record", "count": 2, "status": 409})
+    assert store.create("record", b"ours") is not None
+    assert s3.files("s3://bucket/run") == {"record": b"ours"}
+    assert store.create("record", b"theirs") is None
