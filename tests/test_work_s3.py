@@ -200,7 +200,8 @@ def test_a_run_that_was_stopped_and_killed_goes_on(s3: ObjectStore) -> None:
     assert killed(s3, signal.SIGKILL, lambda path: "/encoded/wiki" in path) == -signal.SIGKILL
     s3.client.create_multipart_upload(Bucket="bucket", Key="runs/one/encoded/wiki/0.ids")
     clear_unfinished(Path(PLACE))
-    assert not s3.client.list_multipart_uploads(Bucket="bucket").get("Uploads")
+    left = s3.client.list_multipart_uploads(Bucket="bucket", Prefix="runs/one")
+    assert not left.get("Uploads")
     made(PLAIN)
     files = there(s3)
     assert files.pop("recipe.yaml") == PLAIN.encode()
