@@ -63,6 +63,7 @@ class _Now(msgspec.Struct):
     turn: str
     number: int = 0
     ended: bool = False
+    failed: bool = False
     beat: int = 0
 
 
@@ -106,6 +107,7 @@ class ArrayEngine(Engine):
         self._one_beat = threading.Lock()
         self._over = threading.Event()
         self._looked = 0.0
+        self._absent: set[int] = set()
         dismiss(root)
         self._beat()
         threading.Thread(target=self._live, name="beat", daemon=True).start()
@@ -156,8 +158,9 @@ class ArrayEngine(Engine):
                 yield from self._found(known)
                 if len(known) > before:
                     waited_from = time.monotonic()
-                elif time.monotonic() - waited_from > _patience(seconds):
-                    left = [place for place in range(len(frozen.tasks)) if place not in known]
+                elif left := self._left(
+                    frozen, known, in_vain=time.monotonic() - waited_from > _patience(seconds)
+                ):
                     yield from _done_here(self._local, frozen, left[: self._local.slots()])
                 else:
                     time.sleep(POLL)
@@ -165,12 +168,21 @@ class ArrayEngine(Engine):
             yield from self._found(known)
             raise
 
+    def _left(self, frozen: _List, known: set[int], *, in_vain: bool) -> list[int]:
+        """What this rank does of others' shares: of those that it has waited for in vain, and at
+        once of those that were absent before and have not been heard of since."""
+        left = [place for place in range(len(frozen.tasks)) if place not in known]
+        if in_vain:
+            self._absent |= {place % self._me.ranks for place in left}
+        return [place for place in left if place % self._me.ranks in self._absent]
+
     def _found(self, known: set[int]) -> Iterator[tuple[int, Outcome]]:
         """What others have written meanwhile."""
         self._looked = time.monotonic()
         folder = _outcomes_of(self._place, self._now)
         for place in _places(folder):
             if place not in known:
+                self._absent.discard(place % self._me.ranks)
                 yield place, _read_outcome(folder, place)
 
     def _share(self, frozen: _List) -> list[int]:
@@ -188,6 +200,9 @@ class ArrayEngine(Engine):
             with suppress(UserError):  # a store that is away: the next one may come through
                 self._beat()
 
+    def give_up(self) -> None:
+        self._now.failed = True
+
     def close(self) -> None:
         """The other ranks end, too; but where SIGTERM ended this one, they wait until it is started
         again."""
@@ -203,7 +218,8 @@ class ArrayEngine(Engine):
 def serve(me: Member, local: Engine, root: Path) -> None:
     """What the other ranks do until the run has ended.
 
-    Raises UserError where rank 0 gives no sign of life, or has another version of dolma-pipe.
+    Raises UserError where rank 0 has failed, gives no sign of life, or has another version of
+    dolma-pipe.
     """
     place = root / "array" / me.job
     seen: _Now | None = None
@@ -212,6 +228,8 @@ def serve(me: Member, local: Engine, root: Path) -> None:
         now = _read_now(place)
         if now is not None and now != seen:
             seen, since = now, time.monotonic()
+            if now.failed:
+                raise UserError(f"rank {me.rank}: rank 0 has failed, its log says why")
             if now.ended:
                 return
         if now is not None and now.number and (now.turn, now.number) != finished:

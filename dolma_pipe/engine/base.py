@@ -84,6 +84,9 @@ class Engine(ABC):
         needs, for engines that schedule by it.
         """
 
+    def give_up(self) -> None:  # noqa: B027  most engines have nobody to tell
+        """Before close, where the run has failed: who takes part elsewhere is told so."""
+
     @abstractmethod
     def close(self) -> None:
         """End all workers."""

@@ -63,6 +63,7 @@ def prepared(
         try:
             yield context
         except BaseException:
+            running.give_up()
             running.close()
             if lock.is_ours():
                 with suppress(

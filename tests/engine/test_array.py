@@ -72,6 +72,34 @@ def test_the_share_of_a_rank_that_never_comes_is_done_by_the_first(driver: Array
     assert succeed(driver.map(DOUBLE, TASKS)) == ALL
 
 
+def test_a_rank_that_was_absent_is_not_waited_for_again(
+    tmp_path: Path, driver: ArrayEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it is heard of."""
+    succeed(driver.map(DOUBLE, TASKS))
+    monkeypatch.setattr(array, "PATIENCE", 60.0)
+    started = time.monotonic()
+    assert succeed(driver.map(DOUBLE, TASKS)) == ALL
+    assert time.monotonic() - started < array.PATIENCE
+    assert driver._absent == {1, 2}
+    outcomes = driver.map(DOUBLE, TASKS)
+    first = next(outcomes)
+    now = array._read_now(tmp_path / "array" / "job")
+    assert now is not None
+    folder = array._outcomes_of(tmp_path / "array" / "job", now)
+    for n in (1, 4):
+        array.write_json(folder / f"{n}.json", {**array.msgspec.to_builtins(first), "key": f"t{n}"})
+    assert {outcome.key for outcome in [first, *outcomes]} == set(ALL)
+    assert driver._absent == {2}
+
+
+def test_ranks_are_told_that_the_first_has_failed(tmp_path: Path, driver: ArrayEngine) -> None:
+    driver.give_up()
+    driver.close()
+    with pytest.raises(UserError, match="rank 1: rank 0 has failed"):
+        serve(Member("job", 1, 3), Inline(), tmp_path)
+
+
 def test_a_rank_that_starts_again_does_what_is_missing(
     tmp_path: Path, driver: ArrayEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
