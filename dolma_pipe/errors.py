@@ -9,6 +9,7 @@
         ├── StoreError       an object store, or a folder for output, refuses or cannot be reached
         ├── TokensError      a token array is missing, damaged or not what its manifest says
         ├── TrainError       a training cannot start or go on: its settings, a checkpoint, the loss
+        ├── ClusterLost      a cluster went away under a run: exit 75, start again
         └── MissingExtra     an optional dependency is not installed
 
 Anything else that escapes is a bug: it keeps its traceback and exits with 3.
@@ -49,6 +50,10 @@ class TokensError(UserError):
 
 class TrainError(UserError):
     """A training cannot start or go on: its settings, a checkpoint, the loss."""
+
+
+class ClusterLost(UserError):
+    """A cluster went away under a run, which goes on when it is started again."""
 
 
 class MissingExtra(UserError):

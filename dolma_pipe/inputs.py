@@ -29,7 +29,7 @@ from dolma_pipe.formats.reading import ColumnNames, FormatName, Reading
 from dolma_pipe.formats.rows import WrongColumn
 from dolma_pipe.objects import objects_of
 from dolma_pipe.remote import check_address, is_address, is_s3, is_web, stored_name
-from dolma_pipe.store import check_place
+from dolma_pipe.store import check_place, mistyped
 
 ENDINGS = (
     *COMPRESSED,
@@ -108,7 +108,8 @@ def _expand(
         return data_files(place, pattern, asked, splits)
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  absolute and relative alike
     if not found:
-        raise RecipeError(f"{place}: no file matches {pattern}")
+        hint = " (object stores are s3://bucket/...)" if mistyped(pattern) else ""
+        raise RecipeError(f"{place}: no file matches {pattern}{hint}")
     return found
 
 
@@ -143,12 +144,12 @@ def _check_reading(place: str, inputs: tuple[Input, ...], reading: Reading) -> N
 def _check_url(place: str, url: str) -> None:
     """Something here can open such an address; whether it is there is seen when it is read."""
     check_address(place, url)
+    if mistyped(url):
+        raise RecipeError(f"{place}: {url}: object stores are s3:// here, in small letters")
     if "*" in url and not is_s3(url):
         raise RecipeError(
             f"{place}: {url}: only local files and s3:// have patterns, list the addresses"
         )
-    if (scheme := url.partition("://")[0]) != "s3" and scheme.lower() in ("s3", "s3a", "s3n"):
-        raise RecipeError(f"{place}: {url}: object stores are s3:// here, in small letters")
     if is_s3(url):
         check_place(url.partition("?")[0].partition("#")[0])
     elif not is_web(url):

@@ -33,9 +33,10 @@ from dolma_pipe.cli import (
 )
 from dolma_pipe.cli.guarded import guard
 from dolma_pipe.engine import stopping
-from dolma_pipe.errors import UserError
+from dolma_pipe.errors import ClusterLost, UserError
 
-USER_ERROR, BUG, INTERRUPTED, TERMINATED = 1, 3, 130, 143
+USER_ERROR, BUG, CLUSTER_LOST, INTERRUPTED, TERMINATED = 1, 3, 75, 130, 143
+"""75 is EX_TEMPFAIL of sysexits.h."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,8 +77,8 @@ for module in COMMANDS:
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 the user's error, 2 wrong usage, 3 a bug, 130 interrupted (Ctrl-C), 143
-    terminated (SIGTERM, as spot instances and schedulers send it)."""
+    """Exit codes: 0 done, 1 the user's error, 2 wrong usage, 3 a bug, 75 a cluster went away, 130
+    interrupted (Ctrl-C), 143 terminated (SIGTERM, as spot instances and schedulers send it)."""
     guard()
     try:
         with stopping.obeyed():
@@ -87,7 +88,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (UserError, click.ClickException) as error:
         told = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        sys.exit(f"dolma-pipe: {' '.join(told.split())}")
+        print(f"dolma-pipe: {' '.join(told.split())}", file=sys.stderr)
+        sys.exit(CLUSTER_LOST if isinstance(error, ClusterLost) else USER_ERROR)
     except (KeyboardInterrupt, click.Abort):
         print("dolma-pipe: interrupted; run again to go on", file=sys.stderr)
         sys.exit(INTERRUPTED)

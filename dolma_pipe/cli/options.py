@@ -25,10 +25,9 @@ def place(value: str) -> Path:
 
     Raises RecipeError for an address that nothing can be written to.
     """
-    if "://" in value:
-        from dolma_pipe.store import check_place
+    from dolma_pipe.store import check_place
 
-        check_place(value)
+    check_place(value)
     return Path(value)
 
 
@@ -51,7 +50,10 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(engine=EngineChoice(engine, workers, address), **others)
 
     for option in (
-        click.option("--address", help="Of a Ray cluster that runs [default: one on this machine]"),
+        click.option(
+            "--address",
+            help="Of a Ray cluster that runs: auto or HOST:PORT [default: one on this machine]",
+        ),
         click.option(
             "--workers",
             type=click.IntRange(min=1),
@@ -62,7 +64,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["local", "ray", "array"]),
             default="local",
             show_default=True,
-            help="Where tasks run.",
+            help="Processes here, Ray, or the ranks of a job array: docs/cluster.md.",
         ),
     ):
         with_engine = option(with_engine)

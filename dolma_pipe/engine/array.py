@@ -15,7 +15,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -98,8 +98,11 @@ def secure_name(job: str) -> str:
 class ArrayEngine(Engine):
     """What rank 0 drives a run with."""
 
-    def __init__(self, me: Member, local: Engine, root: Path) -> None:
-        """local: runs the share of this rank. root: the work directory, which all ranks see."""
+    def __init__(
+        self, me: Member, local: Engine, root: Path, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """local: runs the share of this rank. root: the work directory, which all ranks see. say:
+        to who watches the run."""
         self._me = me
         self._local = local
         self._place = root / "array" / me.job
@@ -108,6 +111,7 @@ class ArrayEngine(Engine):
         self._over = threading.Event()
         self._looked = 0.0
         self._absent: set[int] = set()
+        self._say = say
         dismiss(root)
         self._beat()
         threading.Thread(target=self._live, name="beat", daemon=True).start()
@@ -173,7 +177,12 @@ class ArrayEngine(Engine):
         once of those that were absent before and have not been heard of since."""
         left = [place for place in range(len(frozen.tasks)) if place not in known]
         if in_vain:
-            self._absent |= {place % self._me.ranks for place in left}
+            gone = {place % self._me.ranks for place in left} - self._absent
+            self._absent |= gone
+            for rank in sorted(gone):
+                self._say(
+                    f"nothing comes from rank {rank}: its share is done here until it is back"
+                )
         return [place for place in left if place % self._me.ranks in self._absent]
 
     def _found(self, known: set[int]) -> Iterator[tuple[int, Outcome]]:

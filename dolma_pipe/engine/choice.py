@@ -1,6 +1,7 @@
 """Which engine runs the tasks, as the command line says it."""
 
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -23,8 +24,13 @@ class EngineChoice(NamedTuple):
     address: str | None = None
 
 
-def new_engine(choice: EngineChoice, root: Path) -> Engine:
-    """The engine of a run in the work directory root. Raises UserError where it cannot be had."""
+def new_engine(
+    choice: EngineChoice, root: Path, say: Callable[[str], None] = lambda _: None
+) -> Engine:
+    """The engine of a run in the work directory root; say: to who watches the run.
+
+    Raises UserError where it cannot be had.
+    """
     grace()  # a wrong one is told now, not when SIGTERM comes
     if choice.address is not None and choice.name != "ray":
         raise UserError("--address is that of a Ray cluster: add --engine ray")
@@ -41,7 +47,7 @@ def new_engine(choice: EngineChoice, root: Path) -> Engine:
         me = member()
         if me.rank:
             raise UserError(f"rank {me.rank} has no share of this command: start it as one process")
-        return ArrayEngine(me, local, root)
+        return ArrayEngine(me, local, root, say)
     raise UserError(f"unknown engine '{choice.name}' (known: {', '.join(ENGINES)})")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from dolma_pipe.engine.ray_settings import ray
 from dolma_pipe.engine.stopping import Terminated
-from dolma_pipe.errors import UserError
+from dolma_pipe.errors import ClusterLost, UserError
 from dolma_pipe.settings import one_line
 
 HERE = {"RAY_worker_niceness": "0"}
@@ -110,7 +110,7 @@ class RayCluster:
         if found:
             self._seen_at = time.monotonic()
         elif time.monotonic() - self._seen_at > NO_SLOTS:
-            raise UserError(
+            raise ClusterLost(
                 f"no node of the Ray cluster can run a task, for {NO_SLOTS:.0f} seconds"
             )
         return min(found, self._workers) if self._workers else found

@@ -21,7 +21,7 @@ from dolma_pipe.engine.ray_settings import ray
 from dolma_pipe.engine.ray_worker import Answer, Call, Site, site_here
 from dolma_pipe.engine.stopping import Terminated, asked, draining, out_of_time
 from dolma_pipe.engine.stragglers import Stragglers
-from dolma_pipe.errors import UserError
+from dolma_pipe.errors import ClusterLost, UserError
 from dolma_pipe.work import TEMPORARY, is_remote
 
 MOST_LOST = 20
@@ -248,7 +248,7 @@ def _answer(ref: Any) -> Outcome | Lost:
     try:
         answer = msgspec.json.decode(ray.get(ref, timeout=ANSWER), type=Answer)
     except ray.exceptions.LocalRayletDiedError as error:
-        raise UserError("Ray has died on this machine, on which the run was started") from error
+        raise ClusterLost("Ray has died on this machine: start it again, and the run") from error
     except ray.exceptions.OutOfMemoryError:
         return "out of memory"
     except ray.exceptions.WorkerCrashedError:

@@ -57,7 +57,7 @@ def prepared(
         if recipe.dedup_index:
             check_probes(recipe.dedup_index)
         dismiss(root)
-        running = new_engine(engine, root)
+        running = new_engine(engine, root, watch.say)
         context = Context(recipe, Work(root), running, watch, force)
         started = time.perf_counter()
         try:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ from dolma_pipe.store.base import Store
 from dolma_pipe.store.bucket import Bucket
 from dolma_pipe.store.credentials import refuse_credentials
 from dolma_pipe.store.folder import Folder
+
+_MEANT = re.compile(r"s3[an]?(://?|//)", re.IGNORECASE)
 
 
 def open_store(place: str) -> Store:
@@ -26,12 +29,19 @@ def check_place(place: str) -> None:
     parts = urlsplit(place)
     if not place or "\0" in place:
         raise RecipeError(f"{place!a} is no folder")
+    if mistyped(place):
+        raise RecipeError(f"{place}: object stores are s3://bucket/prefix here")
     if not parts.scheme:
         return
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
         raise RecipeError(f"{place} is neither a folder nor s3://bucket/prefix")
     if importlib.util.find_spec("boto3") is None:
         raise MissingExtra("s3", "boto3")
+
+
+def mistyped(place: str) -> bool:
+    """Whether s3:// was meant: S3://, s3a://, s3:/bucket, s3//bucket, which would make a folder."""
+    return bool(_MEANT.match(place)) and not place.startswith("s3://")
 
 
 def is_within(uri: str, folder: str) -> bool:

@@ -37,8 +37,13 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Iterator[ArrayEngine]:
-    engine = ArrayEngine(Member("job", 0, 3), Inline(), tmp_path)
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def driver(tmp_path: Path, said: list[str]) -> Iterator[ArrayEngine]:
+    engine = ArrayEngine(Member("job", 0, 3), Inline(), tmp_path, said.append)
     yield engine
     engine.close()
 
@@ -73,10 +78,14 @@ def test_the_share_of_a_rank_that_never_comes_is_done_by_the_first(driver: Array
 
 
 def test_a_rank_that_was_absent_is_not_waited_for_again(
-    tmp_path: Path, driver: ArrayEngine, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, driver: ArrayEngine, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until it is heard of."""
     succeed(driver.map(DOUBLE, TASKS))
+    assert [line.partition(":")[0] for line in said] == [
+        "nothing comes from rank 1",
+        "nothing comes from rank 2",
+    ]
     monkeypatch.setattr(array, "PATIENCE", 60.0)
     started = time.monotonic()
     assert succeed(driver.map(DOUBLE, TASKS)) == ALL

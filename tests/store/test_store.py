@@ -201,3 +201,12 @@ def test_a_conditional_write_that_met_another_is_tried_again(s3: ObjectStore) ->
     assert store.create("record", b"ours") is not None
     assert s3.files("s3://bucket/run") == {"record": b"ours"}
     assert store.create("record", b"theirs") is None
+
+
+@pytest.mark.parametrize(
+    "place", ["S3://bucket/run", "s3:/bucket/run", "s3//bucket/run", "s3a://b/r"]
+)
+def test_what_was_meant_for_an_object_store_makes_no_folder(place: str) -> None:
+    with pytest.raises(RecipeError, match="object stores are s3://bucket/prefix here"):
+        check_place(place)
+    check_place("s3/bucket/run")
