@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         ("", "'' is no folder"),
         ("a\0b", "is no folder"),
         ("gs://bucket/x", "neither a folder nor s3://bucket/prefix"),
-        ("s3:/bucket/x", "neither"),
+        ("s3:/bucket/x", "object stores are s3://bucket/prefix here"),
         ("s3://", "neither"),
         ("s3://bucket/x?versionId=3", "neither"),
         (f"s3://key:{SECRET}@bucket/x", "credentials do not belong into an address"),
