@@ -11,7 +11,7 @@ import pytest
 from dolma_pipe.engine.base import Task, succeed
 from dolma_pipe.engine.choice import EngineChoice
 from dolma_pipe.engine.local import LocalEngine
-from dolma_pipe.manifest import InputHashes
+from dolma_pipe.manifest import InputHashes, stamp_of
 from dolma_pipe.passes import prepare
 from dolma_pipe.passes.context import Nobody
 from dolma_pipe.run import run
@@ -79,7 +79,7 @@ def test_an_input_that_was_rewritten_while_the_clock_was_set_back_is_read_again(
     shard.write_bytes(b'{"text": "a"}\n')
     before = shard.stat()
     hashes = InputHashes(Work(tmp_path / "work"))
-    first = hashes.get(str(shard))
+    first = hashes.get(str(shard), stamp_of(str(shard)))
     with shard.open("r+b") as file:  # in place, of the same size
         file.write(b'{"text": "b"}\n')
     os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -89,4 +89,4 @@ def test_an_input_that_was_rewritten_while_the_clock_was_set_back_is_read_again(
         before.st_size,
         before.st_mtime_ns,
     )
-    assert hashes.get(str(shard)) != first
+    assert hashes.get(str(shard), stamp_of(str(shard))) != first
