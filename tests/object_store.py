@@ -37,6 +37,7 @@ class ObjectStore:
         self.client: Any = None
         """boto3, for what a test does behind our back."""
         self._fault: Fault | None = None
+        self._broken: Exception | None = None
         threading.Thread(target=self._answer, daemon=True).start()
 
     def faults(self, *faults: dict[str, Any]) -> None:
@@ -66,6 +67,9 @@ class ObjectStore:
         """What was asked and what goes wrong, not what is stored."""
         self.control(forget=True)
         self._fault = None
+        if self._broken is not None:
+            broken, self._broken = self._broken, None
+            raise AssertionError("the fault of a test has failed") from broken
 
     def files(self, place: str) -> dict[str, bytes]:
         """Name and content of every object below s3://bucket/prefix."""
@@ -92,7 +96,10 @@ class ObjectStore:
         assert process.stdout is not None
         assert process.stdin is not None
         for line in process.stdout:
-            found = self._fault(*json.loads(line)) if self._fault else None
+            try:
+                found = self._fault(*json.loads(line)) if self._fault else None
+            except Exception as error:  # the server waits: it is told by the test's end
+                found, self._broken = None, error
             fault = {"status": found} if isinstance(found, int) else found
             process.stdin.write(json.dumps(fault) + "\n")
             process.stdin.flush()
