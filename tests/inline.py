@@ -6,13 +6,16 @@ from typing import Any
 from dolma_pipe.engine.base import Engine, Outcome, Task
 from dolma_pipe.engine.calling import call
 from dolma_pipe.stages.filter import _fetched
+from dolma_pipe.tokenizer import load_tokenizer
 
 
 class Inline(Engine):
     """One task after the other."""
 
     def __init__(self) -> None:
-        _fetched.cache_clear()  # a worker that has looked for no models yet
+        """A worker that has looked for no models and read no tokenizer yet: tests have their own."""
+        _fetched.cache_clear()
+        load_tokenizer.cache_clear()
 
     def slots(self) -> int:
         return 1

@@ -178,7 +178,11 @@ def killed(s3: ObjectStore, how: signal.Signals, when: Callable[[str], bool]) ->
     Path("mix.yaml").write_text(PLAIN)
     arguments = ("run", "mix.yaml", "--work", PLACE, "--workers", 1)
     with subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(*arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
 
         def fault(method: str, path: str) -> int | None:
