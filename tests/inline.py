@@ -13,7 +13,7 @@ class Inline(Engine):
     """One task after the other."""
 
     def __init__(self) -> None:
-        """A worker that has looked for no models and read no tokenizer yet: tests have their own."""
+        """A worker that has found no models and read no tokenizers yet."""
         _fetched.cache_clear()
         load_tokenizer.cache_clear()
 
