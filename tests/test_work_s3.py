@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dolma_pipe.errors import StoreError, WorkError
+from dolma_pipe.errors import StoreError, UserError, WorkError
 from dolma_pipe.manifest import Records, write_record
 from dolma_pipe.passes.context import Context
 from dolma_pipe.passes.export import export_documents
@@ -121,6 +121,40 @@ def test_the_same_bytes_as_here_and_nothing_twice(s3: ObjectStore) -> None:
     assert len(there(s3)) > len(here("plain"))
     assert made(PLAIN, force=True) == {"curate", "encode", "plan", "assemble"}
     assert there(s3) == here("plain")
+
+
+def test_from_a_store_that_fails_to_a_store_that_fails(
+    s3: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Documents are equal; addresses of inputs, which stand in manifests, cannot be."""
+    monkeypatch.setenv(spool.ROOM, "1")  # what is written is fetched again
+    for path in Path("data").rglob("*.zst"):
+        s3.put(path.as_posix(), path.read_bytes())
+    s3.faults(
+        {"method": "PUT", "path": "curated/|tokens/web", "status": 500, "count": 2},
+        {"method": "PUT", "path": "records/", "status": 503, "count": 1},
+        {"method": "GET", "path": "data/web/0", "reset": 700, "count": 2},
+        {"method": "GET", "path": "data/wiki/1", "delay": 0.2, "rate": 20_000, "count": 1},
+        {"method": "GET", "path": "curated/", "reset": 300, "count": 1},
+        {"method": "GET", "path": "encoded/", "close": 100, "count": 1},
+        {"method": "HEAD", "path": "encoded/", "status": 500, "count": 1},
+    )
+    made(PLAIN.replace("documents: data", "documents: s3://bucket/data"))
+    asked = s3.asked("GET")
+    s3.forget()
+    for folder in ("data/", "curated/", "encoded/"):
+        assert any(f"/{folder}" in path for path in asked)
+    endings = (".npy", ".jsonl.zst", ".ids", ".u64", ".parquet", ".loss.u8")
+    found, expected = (
+        {n: c for n, c in files.items() if n.endswith(endings)}
+        for files in (there(s3), here("plain"))
+    )
+    assert len(expected) > 20
+    assert found == expected
+    s3.faults({"method": "PUT", "path": "curated/", "status": 403})
+    with pytest.raises(UserError, match=r"access denied$") as denied:
+        made(PLAIN, force=True)
+    assert SECRET not in str(denied.value)
 
 
 def test_requests_follow_the_shards_and_no_driver_waits_for_each(s3: ObjectStore) -> None:

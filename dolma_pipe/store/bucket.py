@@ -4,6 +4,7 @@ and AWS_ENDPOINT_URL in the usual places; botocore tries again with backoff."""
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -19,6 +20,8 @@ ATTEMPTS = 6
 environment has AWS_MAX_ATTEMPTS or AWS_RETRY_MODE."""
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 """Seconds without an answer, or without a byte of it, until a request counts as failed."""
+WAIT = 0.1
+"""Seconds until an answer that broke off is asked for again, twice as many each time."""
 PIECE = 8 << 20
 """Of a multipart upload; boto3 takes larger ones where 10,000 are not enough."""
 UPLOADS_AT_ONCE = 4
@@ -76,10 +79,8 @@ class Bucket(Store):
             raise WorkError(f"cannot write {path}: {error.strerror or error}") from error
 
     def read(self, name: str) -> bytes | None:
-        with self._asked(name) as client, _or_none() as found:
-            answer = client.get_object(Bucket=self._bucket, Key=self._prefix + name)
-            found.append(answer["Body"].read())
-        return found[0] if found else None
+        found = self._content(name)
+        return found and found[0]
 
     def head(self, name: str) -> Stamp | None:
         there = self._there(name)
@@ -144,10 +145,7 @@ class Bucket(Store):
 
     def read_with_etag(self, name: str) -> tuple[bytes, str] | None:
         """A small file and its etag; None where it is not there."""
-        with self._asked(name) as client, _or_none() as found:
-            answer = client.get_object(Bucket=self._bucket, Key=self._prefix + name)
-            found.append((answer["Body"].read(), answer["ETag"].strip('"')))
-        return found[0] if found else None
+        return self._content(name)
 
     def is_empty(self) -> bool:
         """Whether there is no file at all."""
@@ -159,10 +157,24 @@ class Bucket(Store):
         """Some bytes of a file, fewer at its end; None where it is not there."""
         if size == 0:
             return b""
+        found = self._content(name, Range=f"bytes={start}-{start + size - 1}")
+        return found and found[0]
+
+    def _content(self, name: str, **wanted: str) -> tuple[bytes, str] | None:
+        """Of a file or a range, with its etag. botocore does not try again where the connection
+        breaks in the middle of an answer."""
+        from botocore.exceptions import HTTPClientError, IncompleteReadError
+
         with self._asked(name) as client, _or_none() as found:
-            wanted = f"bytes={start}-{start + size - 1}"
-            answer = client.get_object(Bucket=self._bucket, Key=self._prefix + name, Range=wanted)
-            found.append(answer["Body"].read())
+            for left in reversed(range(ATTEMPTS)):
+                answer = client.get_object(Bucket=self._bucket, Key=self._prefix + name, **wanted)
+                try:
+                    found.append((answer["Body"].read(), answer["ETag"].strip('"')))
+                    break
+                except (HTTPClientError, IncompleteReadError):
+                    if not left:
+                        raise
+                    time.sleep(WAIT * 2 ** (ATTEMPTS - 1 - left))
         return found[0] if found else None
 
     def remove_unfinished(self, folder: str) -> None:

@@ -167,7 +167,7 @@ def test_lists_of_nothing_are_counted(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_pages_and_batches_of_real_text_may_be_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """As DuckDB writes pages of 100 MB, and pandas batches of 65,536 documents (Feather)."""
+    """Pages of 100 MB, and batches of 65,536 documents, as pandas writes them (Feather)."""
     path = tmp_path / f"a.{kind}"
     texts = table(text=[random.Random(i).randbytes(4000).hex() for i in range(100)])
     if kind == "parquet":

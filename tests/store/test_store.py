@@ -210,3 +210,12 @@ def test_what_was_meant_for_an_object_store_makes_no_folder(place: str) -> None:
     with pytest.raises(RecipeError, match="object stores are s3://bucket/prefix here"):
         check_place(place)
     check_place("s3/bucket/run")
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(s3: ObjectStore) -> None:
+    store = bucket.Bucket("s3://bucket/run")
+    store.create("record", b"0123456789" * 100)
+    s3.faults({"method": "GET", "path": "record", "reset": 10, "count": 2})
+    assert store.read("record") == b"0123456789" * 100
+    s3.faults({"method": "GET", "path": "record", "close": 3, "count": 2})
+    assert store.read_range("record", 5, 7) == b"5678901"
