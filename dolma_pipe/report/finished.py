@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,6 +14,9 @@ from dolma_pipe.stages.mix.plan import Plan, plan_path, read_plan
 from dolma_pipe.store import check_place
 from dolma_pipe.stored import AttributeFile
 from dolma_pipe.work import Work, address, exists, files_below, here, is_remote, read_bytes
+
+
+Told = TypeVar("Told")
 
 
 class StoredRecipe(msgspec.Struct, frozen=True):
@@ -104,7 +107,7 @@ class FinishedRun:
         """What is stored of a shard's documents. Raises Unusable."""
         return AttributeFile(self.work.attributes(key))
 
-    def _read(self, name: str, kind: type[Any]) -> Any:
+    def _read(self, name: str, kind: type[Told]) -> Told:
         path = self.work.root / name
         try:
             return msgspec.json.decode(here(path).read_bytes(), type=kind)
