@@ -15,7 +15,6 @@ from dolma_pipe.store import check_place
 from dolma_pipe.stored import AttributeFile
 from dolma_pipe.work import Work, address, exists, files_below, here, is_remote, read_bytes
 
-
 Told = TypeVar("Told")
 
 
