@@ -61,6 +61,10 @@ def _all_legible(value: Any) -> Any:
     return legible(value)
 
 
+def _json(value: object) -> str:
+    return msgspec.json.encode(_all_legible(value)).decode()
+
+
 def legible(value: Any) -> Any:
     """Text with controls, bidirectional ones too, as ⟨U+202E⟩; the rest as it is.
 
@@ -110,7 +114,7 @@ def _environment() -> "Environment":
         keep_trailing_newline=True,
     )
     made.filters |= {**numbers.UNITS, "shown": numbers.shown, "visible": visible}
-    made.filters |= {"in_script": in_script, "chart_data": chart_data}
+    made.filters |= {"in_script": in_script, "chart_data": chart_data, "in_attribute": _json}
     made.globals |= {"chart_config": CONFIG}
     return made
 

@@ -120,6 +120,40 @@
     }
   }
 
+  // ---- rules: by stage, source and text, in one of two orders
+  function rules() {
+    const form = document.querySelector("[data-rule-filter]");
+    if (!form) return;
+    form.reset();
+    const all = [...document.querySelectorAll(".rule")];
+    const { stage, text, order } = form.elements;
+    const choose = () => {
+      const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const rule of all) {
+        const { dataset } = rule;
+        const named = dataset.text.toLowerCase();
+        rule.hidden = !((!stage.value || dataset.stage === stage.value)
+          && words.every((word) => named.includes(word))
+          && (source === null || JSON.parse(dataset.sources).includes(source)));
+        shown += !rule.hidden;
+      }
+      form.querySelector("[data-rule-count]").textContent = `${shown} of ${all.length} rules`;
+      document.querySelector("[data-no-rules]").hidden = shown > 0;
+    };
+    const arrange = () => {
+      const by = order.value === "removed"
+        ? (a, b) => b.dataset.removed - a.dataset.removed
+        : (a, b) => a.dataset.place - b.dataset.place;
+      document.querySelector(".rules").append(...[...all].sort(by));
+    };
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", choose);
+    order.addEventListener("change", arrange);
+    document.addEventListener("source", choose);
+    choose();
+  }
+
   // ---- copy: of the element that the button names
   function copying() {
     for (const button of document.querySelectorAll("[data-copies]")) {
@@ -156,6 +190,6 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    themes(); sources(); switches(); copying(); here(); charts();
+    themes(); sources(); switches(); rules(); copying(); here(); charts();
   });
 })();
