@@ -88,7 +88,11 @@ def funnel(page: Page) -> dict[str, Chart]:
     """By unit: what is left of each source after each stage."""
     steps = page.steps
     made = {}
-    for unit, title in (("documents", "Documents"), ("bytes", "Bytes of text"), ("tokens", "Tokens")):
+    for unit, title in (
+        ("documents", "Documents"),
+        ("bytes", "Bytes of text"),
+        ("tokens", "Tokens"),
+    ):
         known = [step for step in steps if getattr(step, unit) is not None]
         if not known:
             continue
@@ -126,7 +130,10 @@ def languages(page: Page) -> list[Chart]:
             bars(
                 f"Documents by language{f' ({column})' if column else ''}",
                 f"{first} is {percent(counts[first] / max(1, counts.total()))} of the sample",
-                [(a, b, n) for (a, b), n in sorted(rows.items(), key=lambda r: order.index(r[0][0]))],
+                [
+                    (a, b, n)
+                    for (a, b), n in sorted(rows.items(), key=lambda r: order.index(r[0][0]))
+                ],
                 page.sources,
                 category="language",
             )
@@ -179,7 +186,7 @@ def times(page: Page) -> Chart | None:
         [*page.sources, *names.values()],
         category="pass",
         unit="seconds",
-        colours=palette | {name: "var(--line)" for name in names.values()},
+        colours=palette | dict.fromkeys(names.values(), "var(--line)"),
     )
 
 
