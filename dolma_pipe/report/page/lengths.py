@@ -53,6 +53,9 @@ def sampled_lengths(run: FinishedRun, plan: Plan) -> list[Sampled]:
 
 def _shard(run: FinishedRun, key: str, most: int) -> I64:
     """int64[2, documents]: tokens and copies of its first documents."""
+    record = run.manifest.shards.get(key, {}).get("encode")
+    if record is None or not record["counts"]["documents"]:
+        return np.zeros((2, 0), np.int64)
     offsets = Path(f"{run.work.encoded(key)}.offsets.u64")
     try:
         ends = np.frombuffer(read_range(offsets, 0, 8 * (most + 1)), "<u8").astype(np.int64)

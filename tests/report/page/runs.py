@@ -22,7 +22,9 @@ sources:
       taggers: [pii]
       keep: {pii.count: [null, 1], metadata.n: [0, 90]}
       mask: {pii.email: "|||EMAIL_ADDRESS|||"}
-  code: {documents: data/code/*, quality: {taggers: [gopher, code], keep: {gopher.words: [30, 100]}}}
+  code:
+    documents: data/code/*
+    quality: {taggers: [gopher, code], keep: {gopher.words: [30, 100]}}
   none: {documents: data/none/*}
 quality: {taggers: [gopher], keep: {gopher.words: [30, 100]}}
 dedup:

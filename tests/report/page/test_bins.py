@@ -1,5 +1,5 @@
-"""Histograms: every value is counted once, the bounds of a rule lie within, whole numbers have whole
-edges."""
+"""Histograms: every value is counted once, the bounds of a rule lie within, whole numbers have
+whole edges."""
 
 from typing import Any
 
