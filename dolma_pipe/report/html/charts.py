@@ -208,26 +208,22 @@ def steps(
     up = {"field": "value", "type": "quantitative", "axis": axis_of("times", y)}
     tooltip = [{"field": "value", "title": "repeats", "format": ".3~g"}]
     bar = {"x": across | {"field": "low", "bin": "binned"}, "x2": {"field": "high"}, "y": up}
-    spec = {
-        "data": ROWS,
-        "height": 150,
-        "layer": [
-            {
-                "transform": [{"filter": "datum.kind == 'bar'"}],
-                "mark": {"type": "bar", "binSpacing": 1, "color": fill, "opacity": 0.75},
-                "encoding": bar | {"tooltip": tooltip},
-            },
-            {
-                "transform": [{"filter": "datum.kind == 'curve'"}],
-                "mark": {"type": "line", "color": "var(--ink)", "strokeWidth": 1.5},
-                "encoding": {"x": across | {"field": "low"}, "y": up},
-            },
-        ],
-    }
+    layers: list[dict[str, Any]] = [
+        {
+            "transform": [{"filter": "datum.kind == 'bar'"}],
+            "mark": {"type": "bar", "binSpacing": 1, "color": fill, "opacity": 0.75},
+            "encoding": bar | {"tooltip": tooltip},
+        },
+        {
+            "transform": [{"filter": "datum.kind == 'curve'"}],
+            "mark": {"type": "line", "color": "var(--ink)", "strokeWidth": 1.5},
+            "encoding": {"x": across | {"field": "low"}, "y": up},
+        },
+    ]
     return Chart(
         title=told.title,
         finding=told.finding,
-        spec=spec,
+        spec={"data": ROWS, "height": 150, "layer": layers if curve else layers[:1]},
         columns=("kind", "low", "high", "value"),
         rows=(*rows, *points),
         filtered="",

@@ -1,6 +1,6 @@
 """What was made of the survivors: the mix, repeats by quality, lengths, padding."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from dolma_pipe.report.html.charts import bars, histogram, steps
@@ -54,7 +54,19 @@ def repeats(page: Page) -> list[Repeats]:
     return [
         Repeats(source, _repeats(page, source, group, buckets))
         for (source, group), buckets in list(found.items())[:MOST]
+        if len(buckets) > 1
     ]
+
+
+def even(page: Page) -> dict[str, str]:
+    """Sources that have one bucket, and how often its tokens are in the output."""
+    buckets = page.mix.buckets if page.mix is not None else ()
+    names = Counter(bucket.source for bucket in buckets)
+    return {
+        one.source: times(one.got / one.available)
+        for one in buckets
+        if names[one.source] == 1 and one.available
+    }
 
 
 def lengths(page: Page, by_source: bool = True) -> Chart | None:

@@ -1,5 +1,6 @@
 """What was removed: by each rule, and as duplicates by each dedup entry."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from dolma_pipe.report.html.drawing import Chart
 from dolma_pipe.report.html.numbers import count, number, percent
 from dolma_pipe.report.page.model import EntryPanel, Example, Page, RulePanel
 
+UNSAID = ("null", "[]", "")
 ACCENT = {"documents": "var(--accent)", "clusters": "var(--accent)"}
 
 
@@ -94,6 +96,7 @@ class Entry(NamedTuple):
     keepers: tuple[str, ...]
     lost: dict[str, dict[str, int]]
     most: int
+    settings: dict[str, str]
 
 
 def entries_of(page: Page) -> list[Entry]:
@@ -104,8 +107,9 @@ def entries_of(page: Page) -> list[Entry]:
         for keeper, loser, documents in entry.by_sources:
             lost.setdefault(loser, {})[keeper] = documents
         keepers = tuple(dict.fromkeys(keeper for keeper, _, _ in entry.by_sources))
+        said = {name: value for name, value in entry.settings.items() if value not in UNSAID}
         most = max((documents for _, _, documents in entry.by_sources), default=0)
-        made.append(Entry(entry, _named(entry), _sizes(entry), keepers, lost, most))
+        made.append(Entry(entry, _named(entry), _sizes(entry), keepers, lost, most, said))
     return made
 
 
@@ -120,12 +124,17 @@ def _sizes(entry: EntryPanel) -> Chart | None:
     return bars(
         "Clusters by size",
         f"{count(entry.clusters)} clusters, most of {most} documents",
-        [(name, "clusters", found) for name, found in entry.sizes.items()],
+        [(name, "clusters", entry.sizes[name]) for name in sorted(entry.sizes, key=_least)],
         ["clusters"],
         category="documents in a cluster",
         filtered="",
         colours=ACCENT,
     )
+
+
+def _least(sizes: str) -> int:
+    """Of "3-4" or "more than 128"."""
+    return int((re.findall(r"\d+", sizes) or ["0"])[0])
 
 
 def _chart(rule: RulePanel, sources: Sequence[str], by_source: bool) -> Chart | None:
@@ -150,6 +159,7 @@ def _chart(rule: RulePanel, sources: Sequence[str], by_source: bool) -> Chart | 
         log=bins.scale == "log",
         minimum=rule.minimum,
         maximum=rule.maximum,
+        borders=rule.borders,
         filtered=by_source,
     )
 
@@ -157,6 +167,7 @@ def _chart(rule: RulePanel, sources: Sequence[str], by_source: bool) -> Chart | 
 def _sides(rule: RulePanel) -> list[Side]:
     low, high = rule.minimum, rule.maximum
     below, within, above = [], [], []
+    both = low is not None and high is not None
     for one in rule.examples:
         value = one.value if isinstance(one.value, int | float) else None
         if value is not None and low is not None and value < low:
@@ -165,9 +176,11 @@ def _sides(rule: RulePanel) -> list[Side]:
             above.append(one)
         else:
             within.append(one)
+    middle = (len(within) + 1) // 2 if both else len(within)
     made = [
         Side(f"Removed: below {number(low or 0)}", False, tuple(below)),
-        Side("Kept: in the range", True, tuple(within)),
+        Side("Kept: the lowest values" if both else "Kept", True, tuple(within[:middle])),
+        Side("Kept: the highest values", True, tuple(within[middle:])),
         Side(f"Removed: above {number(high or 0)}", False, tuple(above)),
     ]
     return [side for side in made if side.examples]

@@ -63,6 +63,7 @@ def _values(page: Page, detail: Detail, whole: Page) -> dict[str, Any]:
         "entries": removals.entries_of(page),
         "dedup_chart": removals.removed_by_entry(page),
         "mix_chart": mixing.asked_and_got(page),
+        "even": mixing.even(page),
         "repeats": mixing.repeats(page),
         "lengths": mixing.lengths(page, by_source),
         "padding": mixing.padding(page),
@@ -85,7 +86,7 @@ def _shortened(page: Page, detail: Detail) -> Page:
         ),
         dedup=tuple(_entry(entry, detail) for entry in page.dedup),
         recipe=_text(page.recipe, detail.recipe),
-        notes=page.notes[:ROWS],
+        notes=tuple(n for n in page.notes if page.mix is None or n not in page.mix.notes)[:ROWS],
         facts=page.facts[: 10 * ROWS],
     )
 

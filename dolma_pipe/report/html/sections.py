@@ -1,14 +1,17 @@
 """What the page says of a corpus as a whole: key figures, funnel, languages, spans, times."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from dolma_pipe.report.html.charts import bars
 from dolma_pipe.report.html.drawing import Chart, colour
 from dolma_pipe.report.html.numbers import percent, seconds, short, shown, size
-from dolma_pipe.report.page.model import Page, SpanCount, Step
+from dolma_pipe.report.page.model import LanguageShare, Page, SpanCount, Step
 
 LANGUAGES = 15
+AFTER = ("mix", "tokenize", "output")
+"""Steps of the survivors, which the mix chooses from and repeats."""
 TITLES = (
     ("overview", "Overview", None),
     ("funnel", "Funnel", "funnel"),
@@ -46,29 +49,33 @@ def contents(values: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def key_figures(page: Page) -> list[Figure]:
-    """Documents, text and tokens, in and out."""
+    """Documents and text that were kept, tokens of the output, time."""
     ends = _ends(page)
     made = [
-        _figure("Documents", ends, "documents", lambda v: short(v)),
-        _figure("Text", ends, "bytes", lambda v: size(v)),
+        _figure("Documents kept", ends, "documents", short),
+        _figure("Text kept", ends, "bytes", size),
     ]
-    tokens = {name: out.tokens for name, (_, out) in ends.items()}
-    if any(count is not None for count in tokens.values()):
-        total = sum(count or 0 for count in tokens.values())
-        told = {name: (short(count or 0), "of output") for name, count in tokens.items()}
-        made.append(Figure("Tokens", short(total), "of output", told))
+    output = {step.source: step for step in page.steps if step.stage == "output"}
+    if any(step.tokens is not None for step in output.values()):
+        tokens = sum(step.tokens or 0 for step in output.values())
+        documents = sum(step.documents for step in output.values())
+        told = {
+            name: (short(step.tokens or 0), f"in {short(step.documents)} documents")
+            for name, step in output.items()
+        }
+        made.append(Figure("Tokens out", short(tokens), f"in {short(documents)} documents", told))
     if page.seconds is not None:
-        everyone = {name: (seconds(page.seconds), "all sources") for name in page.sources}
-        made.append(Figure("Time", seconds(page.seconds), "wall clock", everyone))
+        everyone = {name: (seconds(page.seconds), "for all sources") for name in page.sources}
+        made.append(Figure("Time", seconds(page.seconds), "by the clock", everyone))
     return made
 
 
 def source_rows(page: Page) -> list[SourceRow]:
     """Lines read, documents, kept, text, tokens: a line a source, then all of them."""
-    ends = _ends(page)
     intake = {row.source: row for row in page.intake}
+    output = {step.source: step.tokens for step in page.steps if step.stage == "output"}
     made, total = [], Counter[str]()
-    for name, (first, last) in ends.items():
+    for name, (first, last) in _ends(page).items():
         row = intake.get(name)
         numbers = {
             "lines": row.lines if row else first.documents,
@@ -76,8 +83,8 @@ def source_rows(page: Page) -> list[SourceRow]:
             "documents": first.documents,
             "kept": last.documents,
             "bytes": first.bytes or 0,
-            "bytes out": last.bytes or 0,
-            "tokens": last.tokens or 0,
+            "bytes kept": last.bytes or 0,
+            "tokens": output.get(name) or 0,
         }
         total.update(numbers)
         made.append(SourceRow(name, _cells(numbers)))
@@ -88,7 +95,11 @@ def funnel(page: Page) -> dict[str, Chart]:
     """By unit: what is left of each source after each stage."""
     steps = page.steps
     made = {}
-    for unit, title in (("documents", "Documents"), ("bytes", "Bytes of text"), ("tokens", "Tokens")):
+    for unit, title in (
+        ("documents", "Documents"),
+        ("bytes", "Bytes of text"),
+        ("tokens", "Tokens"),
+    ):
         known = [step for step in steps if getattr(step, unit) is not None]
         if not known:
             continue
@@ -126,7 +137,10 @@ def languages(page: Page) -> list[Chart]:
             bars(
                 f"Documents by language{f' ({column})' if column else ''}",
                 f"{first} is {percent(counts[first] / max(1, counts.total()))} of the sample",
-                [(a, b, n) for (a, b), n in sorted(rows.items(), key=lambda r: order.index(r[0][0]))],
+                [
+                    (a, b, n)
+                    for (a, b), n in sorted(rows.items(), key=lambda r: order.index(r[0][0]))
+                ],
                 page.sources,
                 category="language",
             )
@@ -179,7 +193,7 @@ def times(page: Page) -> Chart | None:
         [*page.sources, *names.values()],
         category="pass",
         unit="seconds",
-        colours=palette | {name: "var(--line)" for name in names.values()},
+        colours=palette | dict.fromkeys(names.values(), "var(--line)"),
     )
 
 
@@ -192,14 +206,17 @@ def facts(page: Page) -> dict[str, list[tuple[str, str]]]:
 
 
 def _ends(page: Page) -> dict[str, tuple[Step, Step]]:
-    """The first and the last step of each source."""
+    """The input of each source, and what the last stage kept that removes documents."""
     made: dict[str, tuple[Step, Step]] = {}
     for step in page.steps:
-        made[step.source] = (made.get(step.source, (step, step))[0], step)
+        if step.stage not in AFTER:
+            made[step.source] = (made.get(step.source, (step, step))[0], step)
     return made
 
 
-def _figure(title: str, ends: dict[str, tuple[Step, Step]], unit: str, told: Any) -> Figure:
+def _figure(
+    title: str, ends: dict[str, tuple[Step, Step]], unit: str, told: Callable[[float], str]
+) -> Figure:
     """The last step, and of how much."""
     before = {name: getattr(first, unit) or 0 for name, (first, _) in ends.items()}
     after = {name: getattr(last, unit) or 0 for name, (_, last) in ends.items()}
@@ -216,7 +233,7 @@ def _cells(row: dict[str, int] | Counter[str]) -> tuple[str, ...]:
         shown(row["kept"]),
         shown(kept, "percent"),
         shown(row["bytes"], "bytes"),
-        shown(row["bytes out"], "bytes"),
+        shown(row["bytes kept"], "bytes"),
         shown(row["tokens"]),
     )
 
@@ -238,5 +255,5 @@ def _left(steps: list[Step], unit: str) -> str:
     return f"{most} removed most, {share} of the input"
 
 
-def _column(share: Any) -> str:
-    return str(getattr(share, "column", ""))
+def _column(share: LanguageShare) -> str:
+    return share.column

@@ -40,22 +40,28 @@ def edges_of(values: F64, bounds: Bounds = Bounds(None, None)) -> Edges:  # noqa
     middle = known[(known >= low) & (known <= high)]
     if whole:
         low, high = math.floor(low), math.floor(high) + 1
-    elif low == high:
+    elif high - low <= 1e-9 * max(abs(low), abs(high)):
         low, high = low - 0.5, high + 0.5
     elif 0 < low < (high - low) / BINS:
         low = 0.0
     scale = _scale(middle, borders, high, FAR_WHOLE if whole else FAR)
-    anchor = borders[0] if borders else low
     if scale == "log":
         low = min([float(middle[middle > 0].min()), *borders])
+    anchor = borders[0] if borders else low
+    if scale == "log":
         edges = np.exp(_grid(math.log(low), math.log(high), math.log(anchor)))
     else:
         edges = _grid(low, high, anchor, whole=whole)
-    for exact in (low, anchor):  # not off by a rounding error
-        nearest = int(np.argmin(np.abs(edges - exact)))
-        if math.isclose(edges[nearest], exact, rel_tol=1e-9, abs_tol=1e-9 * (high - low)):
-            edges[nearest] = exact
-    return Edges(np.unique(np.round(edges)) if whole else edges, scale, borders)
+    return Edges(_exact(edges, low, high, anchor, whole=whole), scale, borders)
+
+
+def _exact(edges: F64, low: float, high: float, anchor: float, *, whole: bool) -> F64:
+    """Without rounding errors, from at most low to at least high, the anchor among them."""
+    if whole:
+        edges = np.round(edges)
+    edges = np.array([float(f"{edge:.9g}") for edge in edges.tolist()])
+    edges[np.argmin(np.abs(edges - anchor))] = anchor
+    return np.unique(np.r_[min(low, edges[0]), edges[1:-1], max(high, edges[-1]), anchor])
 
 
 def bins_of(values: F64, edges: Edges, bounds: Bounds | None = None) -> Bins:
@@ -67,7 +73,7 @@ def bins_of(values: F64, edges: Edges, bounds: Bounds | None = None) -> Bins:
     if bounds is not None:
         kept, _ = np.histogram(known[~outside(known, bounds)], ends)
     return Bins(
-        edges=tuple(float(f"{edge:.9g}") for edge in ends.tolist()),
+        edges=tuple(ends.tolist()),
         counts=tuple(counts.tolist()),
         scale=edges.scale,
         without=len(values) - len(known),

@@ -12,6 +12,7 @@ from dolma_pipe.kernels.jit import F64, I64
 from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.report.page.bins import bins_of, edges_of
 from dolma_pipe.report.page.model import Lengths, Packing
+from dolma_pipe.report.page.sample import spread
 from dolma_pipe.stages.mix.plan import HELD_OUT, Plan, SourcePlan, copies_path
 from dolma_pipe.tokens import TokenArrays
 from dolma_pipe.tokens.packing_plan import plan_names, read_plan
@@ -43,8 +44,7 @@ def sampled_lengths(run: FinishedRun, plan: Plan) -> list[Sampled]:
     """Of every source of the plan."""
     found = []
     for source in plan.sources:
-        step = max(1.0, len(source.shards) / SHARDS)
-        some = [source.shards[int(k * step)] for k in range(min(SHARDS, len(source.shards)))]
+        some = spread(source.shards, SHARDS)
         parts = [_shard(run, shard.key, -(-DOCUMENTS // len(some))) for shard in some]
         joined = np.concatenate([np.zeros((2, 0), np.int64), *parts], axis=1)
         found.append(Sampled(source, joined[0], joined[1]))
@@ -53,6 +53,9 @@ def sampled_lengths(run: FinishedRun, plan: Plan) -> list[Sampled]:
 
 def _shard(run: FinishedRun, key: str, most: int) -> I64:
     """int64[2, documents]: tokens and copies of its first documents."""
+    record = run.manifest.shards.get(key, {}).get("encode")
+    if record is None or not record["counts"]["documents"]:
+        return np.zeros((2, 0), np.int64)
     offsets = Path(f"{run.work.encoded(key)}.offsets.u64")
     try:
         ends = np.frombuffer(read_range(offsets, 0, 8 * (most + 1)), "<u8").astype(np.int64)

@@ -29,6 +29,7 @@ SHARD_COSTS = 1 << 20
 """Opening a shard counts like so many bytes."""
 
 Array = TypeVar("Array", F64, I64, Bool)
+Item = TypeVar("Item")
 
 
 class Part(NamedTuple):
@@ -146,10 +147,10 @@ def sample_of(run: FinishedRun, tagged: TaggedSource) -> Sample:
     return Sample(source, tuple(parts), columns, tuple(gone))
 
 
-def spread(shards: Sequence[Input], most: int) -> list[Input]:
-    """At most so many, evenly, the first among them."""
-    step = max(1.0, len(shards) / most)
-    return [shards[int(k * step)] for k in range(min(most, len(shards)))]
+def spread(shards: Sequence[Item], most: int) -> list[Item]:
+    """At most so many, evenly, the first and the last among them."""
+    count = min(most, len(shards))
+    return [shards[k * (len(shards) - 1) // max(1, count - 1)] for k in range(count)]
 
 
 def _wanted(source: Source) -> frozenset[str]:

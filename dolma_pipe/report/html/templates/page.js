@@ -81,17 +81,20 @@
       datasets: { rows: rowsOf(made) },
     };
     const result = await vegaEmbed(plot, spec, {
-      config, renderer: "svg", actions: false, ast: true, defaultStyle: false,
+      config, logLevel: vega.Error, renderer: "svg", actions: false, ast: true, defaultStyle: false,
       tooltip: { disableDefaultStyle: true },
     });
     plot.style.minHeight = "";
     figure.dataset.drawn = "";
     drawn.set(figure, { view: result.view, made });
-    if (source !== null) refresh(drawn.get(figure));
+    if (source !== null) refresh(drawn.get(figure), figure);
   }
 
-  function refresh({ view, made }) {
-    view.data("rows", rowsOf(made)).runAsync();
+  function refresh({ view, made }, figure) {
+    const rows = rowsOf(made);
+    figure.querySelector(".plot").hidden = !rows.length;
+    figure.querySelector(".nothing").hidden = rows.length > 0;
+    if (rows.length) view.data("rows", rows).runAsync();
   }
 
   function charts() {
