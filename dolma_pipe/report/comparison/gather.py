@@ -13,10 +13,11 @@ def comparison_of(a: FinishedRun, b: FinishedRun) -> Comparison:
     documents.JOINED. Raises WorkError where a work directory is not of this version."""
     names = dict.fromkeys(source.name for run in (a, b) for source in run.recipe.sources)
     sources = {name: compare_source(a, b, name) for name in names}
+    transitions = [each for one in sources.values() for each in one.transitions]
     return Comparison(
         changes=tuple(changes_of(a, b)),
         moved=tuple(one.moved for one in sources.values()),
-        transitions=tuple(each for one in sources.values() for each in one.transitions),
+        transitions=tuple(sorted(transitions, key=lambda one: -one.documents)),
         examples=tuple(
             example
             for name, one in sources.items()

@@ -22,7 +22,6 @@ def comparison_table(told: Comparison) -> Iterator[str]:
     rows = [(m.source, m.stayed, m.entered, m.left, m.neither) for m in told.moved]
     yield from table(head, [(name, *(f"{n:,}" for n in counts)) for name, *counts in rows])
     differ = [t for t in told.transitions if t.before != t.after]
-    differ.sort(key=lambda t: -t.documents)
     if differ:
         yield ""
         yield from table(
