@@ -40,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FinishedRun
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         write_inputs(root, shards=3, count=60)
-        rows = [{**row, "id": f"web0-{i + 1}"} for i, row in enumerate(made("again", 20))]
+        rows = [{**row, "id": f"web1-{i + 1}"} for i, row in enumerate(made("again", 20))]
         write_shard(root / "data/web/3.jsonl.zst", rows)  # ids of another shard
         run(context("a"))
         write_shard(root / "data/web/1.jsonl.zst", made("web1", 60)[20:] + made("new", 9))
