@@ -1,86 +1,27 @@
-"""Charts: Vega-Lite as plain dicts, coloured by the page's CSS variables, each with a table twin.
-
-Rows stand apart from the drawing, so that the page can filter them by source. A chart says what it
-shows twice: title and finding, which a screen reader reads instead of the drawing.
-"""
+"""Charts as Vega-Lite dicts: bars, histograms with the borders of a rule, lines."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from dolma_pipe.report.html.drawing import (
+    FORMATS,
+    IN_TURN,
+    ROWS,
+    SUFFIX,
+    Chart,
+    Told,
+    TwinRow,
+    axis_of,
+    coloured,
+    head_of,
+    palette_of,
+    twin_of,
+)
 from dolma_pipe.report.html.numbers import shown
 
-Cell = float | int | str | None
-Row = tuple[Cell, ...]
-COLOURS = 10
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-TEXT = {"labelColor": "var(--muted)", "titleColor": "var(--muted)", "labelFont": FONT}
-CONFIG: dict[str, Any] = {
-    "background": None,
-    "font": FONT,
-    "view": {"stroke": None},
-    "axis": {
-        **TEXT,
-        "titleFont": FONT,
-        "titleFontWeight": "normal",
-        "titleFontSize": 12,
-        "labelFontSize": 12,
-        "gridColor": "var(--hairline)",
-        "tickColor": "var(--hairline)",
-        "domainColor": "var(--line)",
-        "titlePadding": 8,
-    },
-    "axisX": {"grid": False, "labelOverlap": True, "tickCount": 6},
-    "axisY": {"domain": False, "ticks": False, "tickCount": 4, "labelPadding": 8},
-    "bar": {"discreteBandSize": {"band": 0.72}},
-    "line": {"strokeWidth": 2},
-    "text": {"font": FONT, "fontSize": 12, "fill": "var(--ink)"},
-}
-FORMATS = {"count": ".3~s", "bytes": ".3~s", "percent": ".0%", "number": ".3~g", "seconds": ".3~s"}
-ROWS = {"name": "rows"}
-IN_TURN = {"field": "place", "type": "quantitative"}
-STEP, THIN = 30, 18
-SUFFIX = {"bytes": "B", "seconds": " s", "times": "×"}
-
-
-class Column(msgspec.Struct, frozen=True):
-    """Of a table twin. source: whose it is, so that the filter hides it; total: of all of them."""
-
-    title: str
-    source: str | None = None
-    total: bool = False
-
-
-class TwinRow(msgspec.Struct, frozen=True):
-    """A row of it: its header, then one text a column."""
-
-    title: str
-    cells: tuple[str, ...]
-    source: str | None = None
-
-
-class Chart(msgspec.Struct, frozen=True):
-    """What a page needs to draw one. columns: names of the cells of a row; filtered: which of them
-    is a source ("" where none is); height: pixels, kept free until it is drawn; legend: series and
-    their colours, where sources do not tell them."""
-
-    title: str
-    finding: str
-    spec: dict[str, Any]
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    filtered: str
-    height: int
-    head: tuple[Column, ...]
-    twin: tuple[TwinRow, ...]
-    legend: dict[str, str] = {}
-
-
-def colour(number: int) -> str:
-    """Of the series at this place; they come round."""
-    return f"var(--series-{number % COLOURS + 1})"
+THICK, THIN, GAP = 30, 17, 12
+"""Pixels: of a bar, of a bar beside others of its category, between categories."""
 
 
 def bars(
@@ -94,43 +35,57 @@ def bars(
     filtered: str = "series",
     stacked: bool = True,
     colours: Mapping[str, str] | None = None,
+    approximate: frozenset[tuple[str, str]] = frozenset(),
 ) -> Chart:
     """Horizontal bars. rows: (category, series, value), categories from top to bottom.
 
     stacked: the series of a category on one bar with its sum beside it, else one bar each.
     filtered: "series" or "category" where that is a source, else "". unit: see numbers.
+    approximate: (category, series) that are estimated: paler, told with "~".
     """
     order = list(dict.fromkeys(row[0] for row in rows))
-    palette = dict(colours or {name: colour(i) for i, name in enumerate(series)})
-    y: dict[str, Any] = {"field": "category", "type": "nominal", "sort": order, "title": None}
-    x = {"field": "value", "type": "quantitative", "axis": _axis(unit, None)}
-    label: dict[str, Any] = {"y": y, "text": {"field": "value", **_text(unit)}, "x": x}
-    drawn: dict[str, Any] = {"y": y, "x": x | {"stack": "zero" if stacked else None}}
-    drawn |= {"color": _colours(palette), "tooltip": _tooltip(category, unit), "order": IN_TURN}
-    if stacked:
-        total = {"aggregate": "sum", "field": "value", "type": "quantitative"}
-        label |= {"x": total, "text": total | _text(unit)}
-        y = y | {"scale": {"domain": order}}
-        drawn, label = drawn | {"y": y}, label | {"y": y}
-    else:
-        offset = {"field": "series", "sort": list(palette)}
-        drawn, label = drawn | {"yOffset": offset}, label | {"yOffset": offset}
-    deep = len(order) * (STEP if stacked or len(palette) == 1 else THIN * len(palette) + 8)
+    palette = palette_of(series, colours)
+    stacked = stacked or len(palette) == 1
+    y: dict[str, Any] = {"field": "category", "type": "nominal", "title": None}
+    y |= {"scale": {"domain": order}} if filtered != "category" else {"sort": order}
+    x = {"field": "value", "type": "quantitative", "axis": axis_of(unit, None)}
+    rough = {"condition": {"test": "datum.rough", "value": 0.6}, "value": 1}
+    bar: dict[str, Any] = {
+        "y": y,
+        "x": x | {"stack": "zero" if stacked else None},
+        "color": coloured(palette),
+    }
+    bar |= {"order": IN_TURN, "opacity": rough, "tooltip": _tooltip(category, unit)}
+    label: dict[str, Any] = {"y": y, "x": x, "text": {"field": "label"}}
+    each = ["category"] if stacked else ["category", "series"]
+    if not stacked:
+        offset = {"field": "series", "scale": {"domain": list(palette)}}
+        bar, label = bar | {"yOffset": offset}, label | {"yOffset": offset}
+    deep = len(order) * (THICK if stacked else THIN * len(palette) + GAP)
     spec = {
         "data": ROWS,
         "height": deep,
         "layer": [
-            {"mark": {"type": "bar", "cornerRadiusEnd": 2}, "encoding": drawn},
-            {"mark": {"type": "text", "align": "left", "dx": 6}, "encoding": label},
+            {"mark": {"type": "bar", "cornerRadiusEnd": 2}, "encoding": bar},
+            {
+                "transform": _labels(each, unit),
+                "mark": {"type": "text", "align": "left", "dx": 6},
+                "encoding": label,
+            },
         ],
     }
-    return _chart(
-        (title, finding, spec),
-        rows,
-        (category, palette, order),
-        unit=unit,
+    places = {name: i for i, name in enumerate(palette)}
+    return Chart(
+        title=title,
+        finding=finding,
+        spec=spec,
+        columns=("category", "series", "value", "place", "rough"),
+        rows=tuple((*row, places[row[1]], row[:2] in approximate) for row in rows),
         filtered=filtered,
         height=deep + 36,
+        head=head_of(category, palette, filtered == "series"),
+        twin=twin_of(rows, list(palette), unit, filtered, approximate),
+        legend=palette if filtered != "series" and len(palette) > 1 else {},
     )
 
 
@@ -145,57 +100,53 @@ def histogram(
     log: bool = False,
     minimum: float | None = None,
     maximum: float | None = None,
+    borders: Sequence[float] = (),
     filtered: bool = True,
 ) -> Chart:
     """Documents by a value: counts of each series between the edges, on top of each other.
 
     minimum, maximum: what a rule keeps; each is a line, and the side that it removes is shaded.
+    borders: where these lines stand, if not there.
     """
     edges, log = _positive(list(edges), log)
-    bounds = [*edges, *(b for b in (minimum, maximum) if b is not None and (b > 0 or not log))]
-    domain = [min(bounds), max(bounds)]
+    lines = _borders(minimum, maximum, borders)
+    ends = [*edges, *(at for at, _ in lines if at > 0 or not log)]
+    domain = [min(ends), max(ends)]
+    palette = palette_of(series)
+    places = {name: i for i, name in enumerate(series)}
     rows = [
-        (low, high, name, count, list(series).index(name))
+        (low, high, name, count, places[name])
         for name, column in counts.items()
         for low, high, count in zip(edges, edges[1:], column, strict=False)
         if count
     ]
-    palette = {name: colour(i) for i, name in enumerate(series)}
     scale: dict[str, Any] = {"domain": domain, "nice": False}
     scale |= {"type": "log"} if log else {"zero": False}
     axis = {"format": "~s" if domain[1] >= 10 else "~g", "title": value}
     x = {"field": "low", "type": "quantitative", "bin": "binned", "scale": scale, "axis": axis}
-    spans = [["low", "from"], ["high", "to"], ["series", "source" if filtered else "of"]]
-    bar = {
-        "mark": {"type": "bar", "binSpacing": 0.5},
-        "encoding": {
-            "x": x,
-            "x2": {"field": "high"},
-            "y": {
-                "field": "value",
-                "type": "quantitative",
-                "stack": "zero",
-                "axis": _axis("count", "documents"),
-            },
-            "color": _colours(palette),
-            "order": IN_TURN,
-            "tooltip": [{"field": f, "title": t} for f, t in spans]
-            + [{"field": "value", "title": "documents", "format": ","}],
-        },
+    y = {"field": "value", "type": "quantitative", "stack": "zero"}
+    told = [("low", "from"), ("high", "below"), ("series", "source" if filtered else " ")]
+    bar: dict[str, Any] = {
+        "x": x,
+        "x2": {"field": "high"},
+        "y": y | {"axis": axis_of("count", "documents")},
     }
-    shades = _removed(domain, minimum, maximum)
-    spec = {"data": ROWS, "height": 190, "layer": [*shades[:1], bar, *shades[1:]]}
+    bar |= {"color": coloured(palette), "order": IN_TURN}
+    bar["tooltip"] = [{"field": field, "title": name} for field, name in told]
+    bar["tooltip"] += [{"field": "value", "title": "documents", "format": ","}]
+    below, above = _shades(domain, minimum is not None, maximum is not None, lines)
+    middle = {"mark": {"type": "bar", "binSpacing": 0.5}, "encoding": bar}
     return Chart(
         title=title,
         finding=finding,
-        spec=spec,
+        spec={"data": ROWS, "height": 190, "layer": [*below, middle, *above]},
         columns=("low", "high", "series", "value", "place"),
         rows=tuple(rows),
         filtered="series" if filtered else "",
         height=250,
-        head=_head(value, palette, filtered),
+        head=head_of(value, palette, filtered),
         twin=_bins(rows, palette, filtered),
-        legend={} if filtered else palette,
+        legend={} if filtered or len(palette) == 1 else palette,
     )
 
 
@@ -211,77 +162,108 @@ def lines(
     filtered: bool = True,
 ) -> Chart:
     """A line a series through its (x, y), told apart by dashes as well as by colour."""
-    palette = {name: colour(i) for i, name in enumerate(series) if name in points}
-    rows = [(a, n, b, i) for i, n in enumerate(palette) for a, b in points[n]]
-    title_of = {"axis": {"title": x, "format": "~g"}, "scale": {"zero": False, "nice": False}}
+    palette = {name: c for name, c in palette_of(series).items() if name in points}
+    named = [(shown(a, "number"), name, b) for name in palette for a, b in points[name]]
+    across = {"field": "x", "type": "quantitative", "axis": {"title": x, "format": "~g"}}
     spec = {
         "data": ROWS,
         "height": 220,
         "mark": {"type": "line", "interpolate": "linear"},
         "encoding": {
-            "x": {"field": "category", "type": "quantitative", **title_of},
-            "y": {"field": "value", "type": "quantitative", "axis": _axis(unit, y)},
-            "color": _colours(palette),
+            "x": across | {"scale": {"zero": False, "nice": False}},
+            "y": {"field": "value", "type": "quantitative", "axis": axis_of(unit, y)},
+            "color": coloured(palette),
             "strokeDash": {"field": "series", "legend": None, "sort": list(palette)},
         },
     }
-    named = [(shown(a, "number"), name, b) for a, name, b, _ in rows]
-    order = list(dict.fromkeys(row[0] for row in named))
-    made = _chart(
-        (title, finding, spec),
-        named,
-        (x, palette, order),
-        unit=unit,
-        filtered="series" if filtered else "",
-        height=280,
-    )
-    return msgspec.structs.replace(made, rows=tuple(rows))
-
-
-def _chart(
-    told: tuple[str, str, dict[str, Any]],
-    rows: Sequence[tuple[str, str, float | None]],
-    by: tuple[str, dict[str, str], list[str]],
-    *,
-    unit: str,
-    filtered: str,
-    height: int,
-) -> Chart:
-    """With its twin: categories down, series across."""
-    category, palette, order = by
-    sums: dict[tuple[str, str], float | None] = {}
-    for name, of, value in rows:
-        sums[name, of] = value if (name, of) not in sums else (sums[name, of] or 0) + (value or 0)
-    by_series = filtered == "series"
-    twin = []
-    for name in order:
-        cells = [sums.get((name, of)) for of in palette]
-        if by_series and len(palette) > 1:
-            cells.append(sum(cell or 0 for cell in cells))
-        source = name if filtered == "category" else None
-        twin.append(TwinRow(name, tuple(shown(cell, unit) for cell in cells), source))
-    title, finding, spec = told
+    by = "series" if filtered else ""
     return Chart(
         title=title,
         finding=finding,
         spec=spec,
-        columns=("category", "series", "value", "place"),
-        rows=tuple((*row, list(palette).index(row[1])) for row in rows),
-        filtered=filtered,
-        height=height,
-        head=_head(category, palette, by_series),
-        twin=tuple(twin),
-        legend=palette if not by_series and len(palette) > 1 else {},
+        columns=("x", "series", "value"),
+        rows=tuple((a, name, b) for name in palette for a, b in points[name]),
+        filtered=by,
+        height=280,
+        head=head_of(x, palette, filtered),
+        twin=twin_of(named, list(palette), unit, by),
+        legend={} if filtered or len(palette) == 1 else palette,
     )
 
 
-def _head(first: str, palette: dict[str, str], by_source: bool) -> tuple[Column, ...]:
-    columns = [Column(name, name if by_source else None) for name in palette]
-    total = [Column("all", total=True)] if by_source and len(palette) > 1 else []
-    return (Column(first), *columns, *total)
+def steps(
+    told: Told,
+    buckets: Sequence[tuple[float, float, float]],
+    curve: Sequence[tuple[float, float]],
+    twin: tuple[Sequence[str], Sequence[TwinRow]],
+    *,
+    fill: str,
+    x: str,
+    y: str,
+) -> Chart:
+    """Bars (from, to, value) with a curve drawn over them. twin: its head and rows."""
+    rows = [("bar", a, b, value) for a, b, value in buckets]
+    points = [("curve", a, None, value) for a, value in curve]
+    across = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"title": x}}
+    up = {"field": "value", "type": "quantitative", "axis": axis_of("times", y)}
+    tooltip = [{"field": "value", "title": "repeats", "format": ".3~g"}]
+    bar = {"x": across | {"field": "low", "bin": "binned"}, "x2": {"field": "high"}, "y": up}
+    spec = {
+        "data": ROWS,
+        "height": 150,
+        "layer": [
+            {
+                "transform": [{"filter": "datum.kind == 'bar'"}],
+                "mark": {"type": "bar", "binSpacing": 1, "color": fill, "opacity": 0.75},
+                "encoding": bar | {"tooltip": tooltip},
+            },
+            {
+                "transform": [{"filter": "datum.kind == 'curve'"}],
+                "mark": {"type": "line", "color": "var(--ink)", "strokeWidth": 1.5},
+                "encoding": {"x": across | {"field": "low"}, "y": up},
+            },
+        ],
+    }
+    return Chart(
+        title=told.title,
+        finding=told.finding,
+        spec=spec,
+        columns=("kind", "low", "high", "value"),
+        rows=(*rows, *points),
+        filtered="",
+        height=210,
+        head=head_of(twin[0][0], twin[0][1:], False),
+        twin=tuple(twin[1]),
+    )
 
 
-def _bins(rows: list[Any], palette: dict[str, str], filtered: bool) -> tuple[TwinRow, ...]:
+def _labels(each: list[str], unit: str) -> list[dict[str, Any]]:
+    """The sum beside a bar, with "~" where a part of it is estimated."""
+    told = f"format(datum.value, '{FORMATS[unit]}') + '{SUFFIX.get(unit, '')}'"
+    return [
+        {
+            "aggregate": [
+                {"op": "sum", "field": "value", "as": "value"},
+                {"op": "max", "field": "rough", "as": "rough"},
+            ],
+            "groupby": each,
+        },
+        {"calculate": f"(datum.rough ? '~ ' : '') + {told}", "as": "label"},
+    ]
+
+
+def _tooltip(category: str, unit: str) -> list[dict[str, Any]]:
+    exact = "," if unit in ("count", "bytes") else FORMATS[unit]
+    return [
+        {"field": "category", "title": category},
+        {"field": "series", "title": " "},
+        {"field": "value", "title": unit if unit == "bytes" else "value", "format": exact},
+    ]
+
+
+def _bins(
+    rows: Sequence[tuple[float, float, str, int, int]], palette: Mapping[str, str], filtered: bool
+) -> tuple[TwinRow, ...]:
     """Bins that hold a document, from low to high."""
     found: dict[tuple[float, float], dict[str, int]] = defaultdict(dict)
     for low, high, name, count, _ in rows:
@@ -295,36 +277,46 @@ def _bins(rows: list[Any], palette: dict[str, str], filtered: bool) -> tuple[Twi
     return tuple(made)
 
 
-def _removed(domain: list[float], low: float | None, high: float | None) -> list[dict[str, Any]]:
-    """The sides that a rule removes, and its lines, each with what it says."""
-    lines, sides = [], []
-    if low is not None:
-        lines.append({"at": low, "says": f"min {low:g}"})
-        sides.append({"low": domain[0], "high": max(low, domain[0])})
+def _borders(
+    low: float | None, high: float | None, borders: Sequence[float]
+) -> list[tuple[float, str]]:
+    """Where the lines of a rule stand, and what they say."""
+    made = [] if low is None else [(borders[0] if borders else low, f"min {shown(low, 'number')}")]
     if high is not None:
-        lines.append({"at": high, "says": f"max {high:g}"})
-        sides.append({"low": min(high, domain[1]), "high": domain[1]})
+        made.append((borders[-1] if borders else high, f"max {shown(high, 'number')}"))
+    return made
+
+
+def _shades(
+    domain: list[float], low: bool, high: bool, lines: list[tuple[float, str]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Layers below and above the bars: the sides that a rule removes, its lines, their texts."""
     if not lines:
-        return []
+        return [], []
+    sides = [{"low": domain[0], "high": lines[0][0]}] if low else []
+    sides += [{"low": lines[-1][0], "high": domain[1]}] if high else []
+    across = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
     x = {"field": "at", "type": "quantitative"}
-    label = {"type": "text", "y": -7, "baseline": "bottom", "fontWeight": "bold"}
-    return [
-        {
-            "data": {"values": sides},
-            "mark": {"type": "rect", "color": "var(--removed-shade)"},
-            "encoding": {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}},
-        },
-        {
-            "data": {"values": lines},
-            "mark": {"type": "rule", "color": "var(--removed)", "strokeWidth": 1.5},
-            "encoding": {"x": x},
-        },
-        {
-            "data": {"values": lines},
-            "mark": label | {"fill": "var(--removed)"},
-            "encoding": {"x": x, "text": {"field": "says"}},
-        },
+    marks: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"type": "rule", "color": "var(--ground)", "strokeWidth": 5}, {"x": x}),
+        ({"type": "rule", "color": "var(--removed)", "strokeWidth": 2}, {"x": x}),
     ]
+    anchors = [("right", -5, "min"), ("left", 5, "max")]
+    told = [{"at": at, "says": says} for at, says in lines]
+    shade = {"data": {"values": sides}, "encoding": across}
+    layers = [{"data": {"values": told}, "mark": m, "encoding": e} for m, e in marks]
+    for align, dx, kind in anchors:
+        text = {"type": "text", "align": align, "dx": dx, "y": -8, "fontWeight": "bold"}
+        layers.append(
+            {
+                "data": {"values": [row for row in told if str(row["says"]).startswith(kind)]},
+                "mark": text | {"fill": "var(--removed)"},
+                "encoding": {"x": x, "text": {"field": "says"}},
+            }
+        )
+    veil = {"type": "rect", "color": "var(--removed-veil)"}
+    ground = {"type": "rect", "color": "var(--removed-shade)"}
+    return [shade | {"mark": ground}], [shade | {"mark": veil}, *layers]
 
 
 def _positive(edges: list[float], log: bool) -> tuple[list[float], bool]:
@@ -332,28 +324,3 @@ def _positive(edges: list[float], log: bool) -> tuple[list[float], bool]:
     if log and edges[0] <= 0 and len(edges) > 1 and edges[1] > 0:
         return [edges[1] / 2, *edges[1:]], True
     return edges, log and edges[0] > 0
-
-
-def _colours(palette: dict[str, str]) -> dict[str, Any]:
-    scale = {"domain": list(palette), "range": list(palette.values())}
-    return {"field": "series", "type": "nominal", "scale": scale, "legend": None}
-
-
-def _axis(unit: str, title: str | None) -> dict[str, Any]:
-    made: dict[str, Any] = {"title": title, "format": FORMATS.get(unit, "~g")}
-    if unit in SUFFIX:
-        made["labelExpr"] = f"datum.label + '{SUFFIX[unit]}'"
-    return made
-
-
-def _text(unit: str) -> dict[str, Any]:
-    return {"format": FORMATS.get(unit, ".3~g")}
-
-
-def _tooltip(category: str, unit: str) -> list[dict[str, Any]]:
-    number = {"count": ",", "bytes": ",", "percent": ".1%"}.get(unit, ".4~g")
-    return [
-        {"field": "category", "title": category},
-        {"field": "series", "title": " "},
-        {"field": "value", "title": unit if unit == "bytes" else "value", "format": number},
-    ]

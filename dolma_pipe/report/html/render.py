@@ -12,7 +12,7 @@ import msgspec
 
 from dolma_pipe.errors import MissingExtra
 from dolma_pipe.report.html import numbers
-from dolma_pipe.report.html.charts import CONFIG, Chart
+from dolma_pipe.report.html.drawing import CONFIG, Chart
 from dolma_pipe.report.terminal import is_harmless
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _vega() -> str:
         from vl_convert import javascript_bundle
     except ImportError:
         raise MissingExtra("report", "vl-convert-python") from None
-    return str(javascript_bundle(None))
+    return str(javascript_bundle())  # type: ignore[call-arg]  # its stub lacks the default
 
 
 def _trusted(text: str) -> Any:
