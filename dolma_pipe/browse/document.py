@@ -33,11 +33,11 @@ MARKS = 20_000
 
 
 class Marked(msgspec.Struct):
-    """A column of spans, "cut" or "search": how many there are, where the first begins."""
+    """A column of spans, "cut" or "search": how many there are, of how many bytes."""
 
     column: str
     spans: int
-    first: int
+    bytes: int
 
 
 class Text(msgspec.Struct):
@@ -197,7 +197,7 @@ def _text(
     if len(inside) > MARKS:
         note = f"only the first {MARKS:,} of {len(inside):,} spans are marked"
         inside = sorted(inside, key=lambda mark: mark.start)[:MARKS]
-    told = [Marked(name, len(marks[name]), marks[name][0][0]) for name in names]
+    told = [Marked(name, len(marks[name]), sum(b - a for a, b in marks[name])) for name in names]
     pieces = pieces_of(text, start, end, inside)
     return Text(view, views, len(text), start, end, pieces, told, note), document.raw
 

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const KEPT = ["source", "verdict", "column", "min", "max", "is", "order", "q", "in", "after"];
-  const KEYS = [...KEPT, "doc", "view", "from", "hide"];
+  const KEYS = [...KEPT, "doc", "view", "from", "marks"];
   const byId = (id) => document.getElementById(id);
   let run = null, listed = "", rows = [], goesOn = null, asking = 0, told = "", mark = -1;
 
@@ -52,6 +52,9 @@
   const odd = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
   const legible = (text) => String(text).replace(
     odd, (char) => `⟨U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+  const breakable = (name) => legible(name).split(/(?<=[._])/).flatMap((part, k) => k ? [el("wbr"), part] : [part]);
+  const END = 38;  // of a long id the end tells more
+  const tail = (id) => { const chars = [...legible(id)]; return chars.length > END + 2 ? `…${chars.slice(-END).join("")}` : chars.join(""); };
   const valueOf = (value) => value === null ? "–" : typeof value === "number" ? amount(value) : legible(value);
 
   // ---- asking
@@ -83,8 +86,8 @@
   }
   function choice(text, count, changes, current, under = null) {
     const link_ = link({ ...OTHER_LIST, ...changes }, { "aria-current": current ? "true" : null, class: count ? "" : "none" },
-      el("span", {}, legible(text)), el("span", { class: "number" }, count === null ? "" : number(count)));
-    return el("li", {}, link_, under);
+      el("span", {}, ...breakable(text)), el("span", { class: "number" }, count === null ? "" : number(count)));
+    return el("li", {}, link_, under ?? "");
   }
   function choices(now) {
     const all = counted(now.source);
@@ -115,15 +118,19 @@
   }
   // Documents next to the border of a rule, on both sides of it.
   function borders(rule, of) {
-    const bounds = new Set(of.flatMap((one) => one.ranges[rule] ? [JSON.stringify(one.ranges[rule])] : []));
-    if (bounds.size !== 1) return null;
-    const [low, high] = JSON.parse([...bounds][0]);
-    const near = (text, min, max, order, verdict) => link({ ...OTHER_LIST, column: rule, min, max, is: "", order, verdict, q: "" }, {}, text);
     const made = [];
-    if (low !== null) made.push(`min ${amount(low)}: `, near("just below", "", String(low), "descending", `dropped:${rule}`), ", ", near("just above", String(low), "", "ascending", "kept"));
-    if (low !== null && high !== null) made.push(el("br"));
-    if (high !== null) made.push(`max ${amount(high)}: `, near("just above", String(high), "", "ascending", `dropped:${rule}`), ", ", near("just below", "", String(high), "descending", "kept"));
-    return el("span", { class: "borders" }, ...made);
+    const near = (text, min, max, order, verdict, source) => link({ ...OTHER_LIST, ...source, column: rule, min, max, is: "", order, verdict, q: "" }, {}, text);
+    for (const side of [0, 1]) {
+      const bounds = new Map();
+      for (const one of of) if ((one.ranges[rule]?.[side] ?? null) !== null) bounds.set(one.ranges[rule][side], [...(bounds.get(one.ranges[rule][side]) ?? []), one.name]);
+      for (const [at, names] of [...bounds].slice(0, 4)) {
+        const source = bounds.size > 1 && names.length === 1 ? { source: names[0] } : {};
+        const below = near("just below", "", String(at), "descending", side ? "kept" : `dropped:${rule}`, source);
+        const above = near("just above", String(at), "", "ascending", side ? `dropped:${rule}` : "kept", source);
+        made.push(el("span", {}, `${side ? "max" : "min"} ${amount(at)}${source.source ? ` (${source.source})` : ""}: `, below, ", ", above));
+      }
+    }
+    return made.length ? el("span", { class: "borders" }, ...made) : null;
   }
   function forms(now) {
     const form = byId("range");
@@ -139,6 +146,7 @@
     }
     form.elements.order.value = now.order || "input";
     form.elements.order.parentElement.hidden = !kind || kind === "label";
+    form.querySelector("button").hidden = !kind;
     form.hidden = now.verdict === "quarantined";
     if (document.activeElement !== byId("q")) byId("q").value = now.q;
     byId("in").value = now.in || "text";
@@ -176,7 +184,7 @@
       const facts = [el("span", { class: `verdict ${row.verdict}` }, verdictOf(row)), cut, el("span", {}, size(row.bytes))];
       if (now.column) facts.push(el("span", { class: "value" }, valueOf(row.value)));
       return el("li", {}, link({ ...OTHER_DOCUMENT, doc: nameOf(row) }, { "data-doc": nameOf(row) },
-        el("span", { class: "id", title: legible(row.id) }, legible(row.id)),
+        el("span", { class: "id", title: legible(row.id) }, tail(row.id)),
         el("span", { class: "facts" }, ...facts),
         row.excerpt.length ? el("span", { class: "around" }, ...pieces(row.excerpt, [{ column: "search" }])) : ""));
     }));
@@ -202,8 +210,19 @@
     byId("more").replaceChildren(...parts);
     const together = answer.shards && answer.shards[0] !== answer.shards[1] && answer.next && !answer.full
       ? `, ordered within ${answer.shards[0]} to ${answer.shards[1]}` : "";
-    byId("found").textContent = rows.length ? several(rows.length, "document", "documents") + (now.after ? " more" : "") + (answer.next && answer.full ? ", and others" : "") + legible(together)
+    const all = now.column || now.q ? null : numberOf(now);
+    byId("found").textContent = rows.length ? (all === null || now.after ? several(rows.length, "document", "documents") + (now.after ? " more" : "") + (answer.next && answer.full ? ", and others" : "")
+      : rows.length < all ? `${number(rows.length)} of ${several(all, "document", "documents")}` : several(all, "document", "documents")) + legible(together)
       : whole ? `No document${now.after ? " more" : ""}.` : "None yet …";
+  }
+
+  // How many there are of a verdict, where that is counted.
+  function numberOf(now) {
+    const all = counted(now.source);
+    const [verdict, detail] = [now.verdict.split(":")[0] || "all", now.verdict.split(":").slice(1).join(":")];
+    if (verdict === "dropped") return detail ? all.dropped[detail] ?? 0 : sum(Object.values(all.dropped));
+    if (verdict === "duplicate") return detail ? all.duplicates[detail - 1] : sum(all.duplicates);
+    return all[verdict] ?? null;
   }
 
   // ---- one document
@@ -214,8 +233,9 @@
       if (!names.length) return text;
       if (names.includes("cut")) return el("del", { title: "cut out by stage 4" }, text);
       const found = names.includes("search");
+      const rarest = (piece.marks ?? []).filter((k) => names.includes(marks[k].column)).reduce((a, b) => marks[b].bytes < marks[a].bytes ? b : a);
       const made = el("mark", { class: found ? "search" : "", title: found ? null : names.join(", ") }, text);
-      if (!found) made.style.setProperty("--tone", `var(--series-${marks.findIndex((m) => m.column === names[0]) % 10 + 1})`);
+      if (!found) made.style.setProperty("--tone", `var(--series-${rarest % 10 + 1})`);
       return made;
     });
   }
@@ -231,7 +251,7 @@
       else one.removeAttribute("aria-current");
     }
     const article = byId("document");
-    const wanted = JSON.stringify([doc, now.view, now.from, now.hide, now.q, now.in, now.verdict === "quarantined"]);
+    const wanted = JSON.stringify([doc, now.view, now.from, now.marks, now.q, now.in, now.verdict === "quarantined"]);
     if (!doc) { article.replaceChildren(); told = wanted; return; }
     if (told === wanted) return;
     told = wanted;
@@ -257,7 +277,7 @@
   function drawLine(line) {
     byId("document").replaceChildren(el("header", {}, turns(), el("h2", {}, legible(`${line.uri}, line ${number(line.line)}`)),
       el("p", { class: "outcome" }, el("span", { class: "verdict quarantined" }, "quarantined: "), legible(line.reason))),
-      el("pre", { class: "text code", tabindex: "0", dir: "auto" }, ...pieces(line.pieces, [])));
+      el("pre", { class: "text", tabindex: "0", dir: "auto" }, ...pieces(line.pieces, [])));
   }
   const place = () => rows.findIndex((row) => nameOf(row) === state().doc);
   const turns = () => el("span", { class: "turns" },
@@ -275,9 +295,9 @@
     byId("document").replaceChildren(
       el("header", {}, turns(), el("h2", { dir: "auto" }, legible(it.id)), outcome(shown),
         el("p", { class: "quiet" }, `${legible(it.source)} · ${legible(it.uri)}, line ${number(it.line)} · ${size(it.bytes)}`)),
-      toolbar(text, now), ...body(text, now), ...aside(shown), ...rules(shown), ...scores(shown),
+      ...beside(shown), toolbar(text, now), ...body(text, now), ...aside(shown), ...rules(shown), ...scores(shown),
       shown.metadata.length ? el("section", {}, el("details", {}, el("summary", {}, "Other fields of its line"),
-        el("pre", { class: "text code", tabindex: "0" }, ...pieces(shown.metadata, [])))) : "");
+        el("pre", { class: "text", tabindex: "0" }, ...pieces(shown.metadata, [])))) : "");
   }
   function outcome({ explained: it, held_out: heldOut }) {
     const parts = [];
@@ -306,19 +326,24 @@
     };
     return el("a", { href: "#document", class: "mono", onclick: follow }, legible(id));
   }
+  // What is not marked: by the address, else what covers most of the text and would hide the rest.
+  function hiddenOf(text, now) {
+    const wanted = now.marks ? new Set(now.marks.split(",")) : null;
+    return new Set(text.marks.filter((one) => one.column !== "search" && (wanted ? !wanted.has(one.column) : one.column !== "cut" && one.bytes > text.bytes / 2)).map((one) => one.column));
+  }
   function toolbar(text, now) {
     const views = { curated: "as kept", input: "as it came" };
     const parts = [];
     if (text.views.length > 1) parts.push(el("fieldset", { class: "chips" }, el("legend", {}, "Text"), ...text.views.map((view) => el("label", {},
       el("input", { type: "radio", name: "view", value: view, checked: view === text.view, onchange: () => go({ view, from: "" }, true) }), el("span", {}, views[view])))));
-    const hidden = new Set(now.hide.split(",").filter(Boolean));
+    const hidden = hiddenOf(text, now);
     const columns = text.marks.filter((one) => one.column !== "search");
     if (columns.length) parts.push(el("fieldset", { class: "chips" }, el("legend", {}, "Marks"), ...columns.map((one) => {
       const dot = el("span", { class: "dot" });
       dot.style.background = one.column === "cut" ? "var(--removed)" : `var(--series-${text.marks.indexOf(one) % 10 + 1})`;
       const toggle = (event) => {
         if (event.target.checked) hidden.delete(one.column); else hidden.add(one.column);
-        go({ hide: [...hidden].join(",") }, true);
+        go({ marks: columns.map((other) => other.column).filter((name) => !hidden.has(name)).join(",") || "none" }, true);
       };
       return el("label", {}, el("input", { type: "checkbox", checked: !hidden.has(one.column), onchange: toggle }),
         el("span", {}, dot, legible(`${one.column} ${number(one.spans)}`)));
@@ -328,7 +353,7 @@
     return el("div", { class: "toolbar" }, ...parts);
   }
   function body(text, now) {
-    const hidden = new Set(now.hide.split(",").filter(Boolean));
+    const hidden = hiddenOf(text, now);
     const made = [];
     if (text.note) made.push(el("p", { class: "note" }, legible(text.note)));
     if (text.pieces.length || !text.note) made.push(el("pre", { class: "text", tabindex: "0", dir: "auto", "aria-label": "Text" }, ...pieces(text.pieces, text.marks, hidden)));
@@ -340,16 +365,17 @@
     }
     return made;
   }
+  function beside({ explained: it, row }) {
+    if (!it.duplicate || it.duplicate.kept_id === null || row === null) return [];
+    const section = el("div", { class: "beside" });
+    ask("beside", { kept: it.duplicate.kept_shard, kept_row: it.duplicate.kept_row, copy: it.shard, copy_row: row })
+      .then((both) => section.append(sides(both, it)))
+      .catch((error) => section.append(el("p", { class: "note" }, legible(error.message))));
+    return [section];
+  }
   function aside(shown) {
-    const { explained: it, gone, row } = shown;
+    const { explained: it, gone } = shown;
     const made = [];
-    if (it.duplicate && it.duplicate.kept_id !== null && row !== null) {
-      const section = el("section", {}, el("h3", {}, "Beside the kept document"));
-      made.push(section);
-      ask("beside", { kept: it.duplicate.kept_shard, kept_row: it.duplicate.kept_row, copy: it.shard, copy_row: row })
-        .then((both) => section.append(sides(both, it)))
-        .catch((error) => section.append(el("p", { class: "note" }, legible(error.message))));
-    }
     if (gone.length) made.push(el("section", {}, el("h3", {}, "Went for it"), el("div", { class: "wide" }, el("table", {},
       el("thead", {}, el("tr", {}, ...["document", "entry", "similarity"].map((name) => el("th", { scope: "col" }, name)))),
       el("tbody", {}, ...gone.map((one) => el("tr", {}, el("td", {}, other(one.shard, one.row, one.id)),
