@@ -136,7 +136,7 @@ def groups(
     within = {"line": Bounds(after + 1, None)}
     if there and stored.columns[asked.column] == "number":
         within[asked.column] = Bounds(asked.minimum, asked.maximum)
-    for group in stored.groups(there, within):
+    for group in stored.groups(there, within=within):
         if len(group):
             chosen = Chosen(opened, shard, group, asked)
             chosen.rows = chosen.rows[chosen.lines[chosen.rows] > after]

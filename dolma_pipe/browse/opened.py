@@ -111,7 +111,7 @@ class Opened:
 
     def row(self, key: str, line: int) -> Group | None:
         """What is stored of the document in a line."""
-        for group in self.attributes(key).groups(None, {"line": Bounds(line, line)}):
+        for group in self.attributes(key).groups(within={"line": Bounds(line, line)}):
             hits = np.flatnonzero(group.lines == line)
             if len(hits):
                 return group.row(int(hits[0]))

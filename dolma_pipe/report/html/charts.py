@@ -44,7 +44,7 @@ def bars(
     approximate: (category, series) that are estimated: paler, told with "~".
     """
     order = list(dict.fromkeys(row[0] for row in rows))
-    palette = palette_of(series, colours)
+    palette = palette_of(dict.fromkeys([*series, *(row[1] for row in rows)]), colours)
     stacked = stacked or len(palette) == 1
     y: dict[str, Any] = {"field": "category", "type": "nominal", "title": None}
     y |= {"scale": {"domain": order}} if filtered != "category" else {"sort": order}
@@ -112,8 +112,8 @@ def histogram(
     lines = _borders(minimum, maximum, borders)
     ends = [*edges, *(at for at, _ in lines if at > 0 or not log)]
     domain = [min(ends), max(ends)]
-    palette = palette_of(series)
-    places = {name: i for i, name in enumerate(series)}
+    palette = palette_of(dict.fromkeys([*series, *counts]))
+    places = {name: i for i, name in enumerate(palette)}
     rows = [
         (low, high, name, count, places[name])
         for name, column in counts.items()
@@ -208,26 +208,22 @@ def steps(
     up = {"field": "value", "type": "quantitative", "axis": axis_of("times", y)}
     tooltip = [{"field": "value", "title": "repeats", "format": ".3~g"}]
     bar = {"x": across | {"field": "low", "bin": "binned"}, "x2": {"field": "high"}, "y": up}
-    spec = {
-        "data": ROWS,
-        "height": 150,
-        "layer": [
-            {
-                "transform": [{"filter": "datum.kind == 'bar'"}],
-                "mark": {"type": "bar", "binSpacing": 1, "color": fill, "opacity": 0.75},
-                "encoding": bar | {"tooltip": tooltip},
-            },
-            {
-                "transform": [{"filter": "datum.kind == 'curve'"}],
-                "mark": {"type": "line", "color": "var(--ink)", "strokeWidth": 1.5},
-                "encoding": {"x": across | {"field": "low"}, "y": up},
-            },
-        ],
-    }
+    layers: list[dict[str, Any]] = [
+        {
+            "transform": [{"filter": "datum.kind == 'bar'"}],
+            "mark": {"type": "bar", "binSpacing": 1, "color": fill, "opacity": 0.75},
+            "encoding": bar | {"tooltip": tooltip},
+        },
+        {
+            "transform": [{"filter": "datum.kind == 'curve'"}],
+            "mark": {"type": "line", "color": "var(--ink)", "strokeWidth": 1.5},
+            "encoding": {"x": across | {"field": "low"}, "y": up},
+        },
+    ]
     return Chart(
         title=told.title,
         finding=told.finding,
-        spec=spec,
+        spec={"data": ROWS, "height": 150, "layer": layers if curve else layers[:1]},
         columns=("kind", "low", "high", "value"),
         rows=(*rows, *points),
         filtered="",

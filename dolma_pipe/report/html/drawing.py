@@ -13,7 +13,7 @@ from dolma_pipe.report.html.numbers import shown
 
 Cell = float | int | str | bool | None
 COLOURS = 10
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
+FONT = "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', system-ui, sans-serif"
 CONFIG: dict[str, Any] = {
     "background": None,
     "font": FONT,

@@ -71,12 +71,16 @@ def _all_legible(value: Any) -> Any:
     return legible(value)
 
 
+def _json(value: object) -> str:
+    return msgspec.json.encode(_all_legible(value)).decode()
+
+
 def legible(value: Any) -> Any:
     """Text with controls, bidirectional ones too, as ⟨U+202E⟩; the rest as it is.
 
     Everything that a template prints goes through it, attributes too.
     """
-    if not isinstance(value, str) or hasattr(value, "__html__"):
+    if not isinstance(value, str) or hasattr(value, "__html__") or value.isprintable():
         return value
     return "".join(c if c in "\n\t" or is_harmless(c) else f"⟨{_code(c)}⟩" for c in value)
 
@@ -93,6 +97,14 @@ def visible(text: str) -> Any:
         made += [str(escape("".join(plain))), _marker(char)]
         plain = []
     return _trusted("".join([*made, str(escape("".join(plain)))]))
+
+
+def ticked(text: str) -> Any:
+    """Prose whose `names` are set as code."""
+    parts = [visible(part) for part in text.split("`")]
+    whole = len(parts) - 1 + len(parts) % 2  # of an odd tick there is no end
+    made = [f"<code>{p}</code>" if i % 2 and i < whole else str(p) for i, p in enumerate(parts)]
+    return _trusted("".join(made))
 
 
 def _marker(char: str) -> str:
@@ -119,8 +131,8 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {**numbers.UNITS, "shown": numbers.shown, "visible": visible}
-    made.filters |= {"in_script": in_script, "chart_data": chart_data}
+    made.filters |= {**numbers.UNITS, "shown": numbers.shown, "visible": visible, "ticked": ticked}
+    made.filters |= {"in_script": in_script, "chart_data": chart_data, "in_attribute": _json}
     made.globals |= {"chart_config": CONFIG}
     return made
 

@@ -81,17 +81,20 @@
       datasets: { rows: rowsOf(made) },
     };
     const result = await vegaEmbed(plot, spec, {
-      config, renderer: "svg", actions: false, ast: true, defaultStyle: false,
+      config, logLevel: vega.Error, renderer: "svg", actions: false, ast: true, defaultStyle: false,
       tooltip: { disableDefaultStyle: true },
     });
     plot.style.minHeight = "";
     figure.dataset.drawn = "";
     drawn.set(figure, { view: result.view, made });
-    if (source !== null) refresh(drawn.get(figure));
+    if (source !== null) refresh(drawn.get(figure), figure);
   }
 
-  function refresh({ view, made }) {
-    view.data("rows", rowsOf(made)).runAsync();
+  function refresh({ view, made }, figure) {
+    const rows = rowsOf(made);
+    figure.querySelector(".plot").hidden = !rows.length;
+    figure.querySelector(".nothing").hidden = rows.length > 0;
+    if (rows.length) view.data("rows", rows).runAsync();
   }
 
   function charts() {
@@ -118,6 +121,40 @@
       field.addEventListener("change", choose);
       choose();
     }
+  }
+
+  // ---- rules: by stage, source and text, in one of two orders
+  function rules() {
+    const form = document.querySelector("[data-rule-filter]");
+    if (!form) return;
+    form.reset();
+    const all = [...document.querySelectorAll(".rule")];
+    const { stage, text, order } = form.elements;
+    const choose = () => {
+      const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const rule of all) {
+        const { dataset } = rule;
+        const named = dataset.text.toLowerCase();
+        rule.hidden = !((!stage.value || dataset.stage === stage.value)
+          && words.every((word) => named.includes(word))
+          && (source === null || JSON.parse(dataset.sources).includes(source)));
+        shown += !rule.hidden;
+      }
+      form.querySelector("[data-rule-count]").textContent = `${shown} of ${all.length} rules`;
+      document.querySelector("[data-no-rules]").hidden = shown > 0;
+    };
+    const arrange = () => {
+      const by = order.value === "removed"
+        ? (a, b) => b.dataset.removed - a.dataset.removed
+        : (a, b) => a.dataset.place - b.dataset.place;
+      document.querySelector(".rules").append(...[...all].sort(by));
+    };
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", choose);
+    order.addEventListener("change", arrange);
+    document.addEventListener("source", choose);
+    choose();
   }
 
   // ---- copy: of the element that the button names
@@ -156,6 +193,6 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    themes(); sources(); switches(); copying(); here(); charts();
+    themes(); sources(); switches(); rules(); copying(); here(); charts();
   });
 })();
