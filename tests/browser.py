@@ -1,12 +1,5 @@
 """A browser for tests of pages: Chromium of this machine, headless, one a session (and worker)."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import pytest
-
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",

@@ -1,7 +1,5 @@
 """A duplicate beside the document that was kept: the words that only one of them has."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from dolma_pipe.browse.document import line_of
@@ -10,14 +8,14 @@ from dolma_pipe.browse.pieces import Piece, visible
 from dolma_pipe.browse.texts import one
 from dolma_pipe.report.difference import Kind, changed, differences, joined, short, words_of
 
-
 LONGEST = 500_000
 """Code points of a text that are compared."""
 
 
 class Beside(msgspec.Struct):
     """Words that both have (same), or the kept document (gone), or its copy alone (new); in
-    [brackets] what is left out, of texts longer than LONGEST their end, too. kept_only, copy_only: how many words."""
+    [brackets] what is left out; texts longer than LONGEST lose their end. kept_only, copy_only: how
+    many words."""
 
     kept: list[tuple[Kind, list[Piece]]]
     copy: list[tuple[Kind, list[Piece]]]

@@ -100,7 +100,9 @@ def bad_line(opened: Opened, key: str, line: int) -> BadLine:
 def line_of(opened: Opened, key: str, row: int) -> int:
     """Of a survivor of curation, as stage 4 names it. Raises Refused."""
     if opened.place(key) is None or exists(opened.work.indexed(key)):
-        raise Refused(404, f"no text: {key[:80]!a} is a shard of an earlier run, known by its index")
+        raise Refused(
+            404, f"no text: {key[:80]!a} is a shard of an earlier run, known by its index"
+        )
     lines = opened.survivors(key)
     if row >= len(lines):
         raise Refused(404, f"{key} has no row {row}")

@@ -4,6 +4,7 @@ the next one that is asked for comes later."""
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from dolma_pipe.errors import InputError, UserError, WorkError
 from dolma_pipe.inputs import Input
 from dolma_pipe.kernels.jit import I64
 from dolma_pipe.recipe import Source
+from dolma_pipe.remote import is_address
 from dolma_pipe.shard import ShardReader
 from dolma_pipe.stages.reread import Reread, reader_of
 from dolma_pipe.work import Work, address
@@ -66,6 +68,9 @@ class Texts:
         or cannot be read so far."""
 
         def opened() -> _Open:
+            if not is_address(shard.uri) and not Path(shard.uri).exists():
+                told = "is not there: start from the folder in which the run was made"
+                raise InputError(f"the input {shard.uri} {told}")
             given = Reread(shard, source.read_as(shard), self._max_document_bytes)
             return _Open(reader_of(given), 0)
 
@@ -82,8 +87,7 @@ class Texts:
                 f"{shard.uri} is not the input of this run any more: {error}"
             ) from None
         except OSError as error:
-            told = f"{shard.uri} cannot be read ({error.strerror or error})"
-            raise InputError(f"{told}: start from the folder in which the run was made") from None
+            raise InputError(f"{shard.uri} cannot be read: {error.strerror or error}") from None
 
     def of_curated(self, key: str, rows: I64) -> list[Document]:
         """The survivors in these rows (ascending), as stages 1 to 3 left them. Raises WorkError."""
