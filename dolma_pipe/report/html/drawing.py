@@ -43,7 +43,7 @@ FORMATS = {
     "bytes": ".3~s",
     "percent": ".1~%",
     "number": ".3~g",
-    "seconds": ".3~s",
+    "seconds": ",.2~f",
     "times": ".3~g",
 }
 SUFFIX = {"bytes": "B", "seconds": " s", "times": "×"}

@@ -32,8 +32,8 @@ DETAILS = (
     Detail(2, 200, 1, 200, by_source=False, recipe=50_000),
     Detail(0, 0, 0, 60, by_source=False, recipe=20_000),
 )
-ROWS = 60
-"""Of lists whose length nothing else bounds."""
+ROWS, LINE = 60, 400
+"""Of lists and of names whose length nothing else bounds."""
 
 
 def render_page(page: Page) -> str:
@@ -78,6 +78,8 @@ def _values(page: Page, detail: Detail, whole: Page) -> dict[str, Any]:
 def _shortened(page: Page, detail: Detail) -> Page:
     rules = sorted(page.rules, key=lambda rule: -sum(rule.removed.values()))[: detail.rules]
     kept = {id(rule) for rule in rules}
+    told = page.mix.notes if page.mix is not None else ()
+    notes = [note for note in page.notes if note not in told]
     return replace(
         page,
         rules=tuple(_rule(rule, detail) for rule in page.rules if id(rule) in kept),
@@ -86,13 +88,17 @@ def _shortened(page: Page, detail: Detail) -> Page:
         ),
         dedup=tuple(_entry(entry, detail) for entry in page.dedup),
         recipe=_text(page.recipe, detail.recipe),
-        notes=tuple(n for n in page.notes if page.mix is None or n not in page.mix.notes)[:ROWS],
-        facts=page.facts[: 10 * ROWS],
+        notes=tuple(_text(note, LINE) for note in notes[:ROWS]),
+        damaged={shard: _text(why, LINE) for shard, why in page.damaged.items()},
+        failed={shard: _text(why, LINE) for shard, why in page.failed.items()},
+        facts=tuple(
+            replace(fact, value=_text(fact.value, LINE)) for fact in page.facts[: 10 * ROWS]
+        ),
     )
 
 
 def _rule(rule: RulePanel, detail: Detail) -> RulePanel:
-    return replace(rule, examples=_examples(rule.examples, detail))
+    return replace(rule, help=_text(rule.help, LINE), examples=_examples(rule.examples, detail))
 
 
 def _entry(entry: EntryPanel, detail: Detail) -> EntryPanel:
@@ -122,7 +128,8 @@ def _examples(examples: tuple[Example, ...], detail: Detail) -> tuple[Example, .
 
 
 def _example(example: Example, detail: Detail) -> Example:
-    return replace(example, pieces=_pieces(example.pieces, detail.characters))
+    pieces = _pieces(example.pieces, detail.characters)
+    return replace(example, id=_text(example.id, LINE), pieces=pieces)
 
 
 def _pieces(pieces: tuple[Piece, ...], most: int) -> tuple[Piece, ...]:

@@ -9,7 +9,7 @@ from dolma_pipe.report.html.drawing import Chart, colour
 from dolma_pipe.report.html.numbers import percent, seconds, short, shown, size
 from dolma_pipe.report.page.model import LanguageShare, Page, SpanCount, Step
 
-LANGUAGES = 15
+LANGUAGES = 10
 AFTER = ("mix", "tokenize", "output")
 """Steps of the survivors, which the mix chooses from and repeats."""
 TITLES = (

@@ -59,6 +59,7 @@
 
   // ---- charts
   const drawn = new Map();
+  const ERRORS = 1; // of Vega's levels: what an empty chart warns of is no news
 
   function rowsOf(made) {
     const at = made.columns.indexOf(made.source);
@@ -80,8 +81,9 @@
       ...made.spec,
       datasets: { rows: rowsOf(made) },
     };
-    const result = await vegaEmbed(plot, spec, {
-      config, logLevel: vega.Error, renderer: "svg", actions: false, ast: true, defaultStyle: false,
+    const inner = plot.appendChild(document.createElement("div")); // Vega gives it a role of its own
+    const result = await vegaEmbed(inner, spec, {
+      config, logLevel: ERRORS, renderer: "svg", actions: false, ast: true, defaultStyle: false,
       tooltip: { disableDefaultStyle: true },
     });
     plot.style.minHeight = "";
