@@ -72,10 +72,7 @@ def plain(text: str) -> str:
 
 def told(char: str) -> str:
     """What stands for a character that is not seen."""
-    code = ord(char)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"U+{code:04X}"
+    return f"U+{ord(char):04X}"
 
 
 def border(text: bytes, at: int) -> int:

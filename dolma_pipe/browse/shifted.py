@@ -12,10 +12,13 @@ class Shifted:
 
     def __init__(self, masks: Sequence[tuple[SpansLike, int]]) -> None:
         """masks: the spans of each masked column, and how many bytes stand there instead."""
-        merged = merge_masks([spans for spans, _ in masks], 1)
-        self._starts: list[int] = merged.starts.tolist()
-        self._ends: list[int] = merged.ends.tolist()
-        self._lengths: list[int] = [masks[kind][1] for kind in merged.kinds.tolist()]
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._lengths: list[int] = []
+        if masks:
+            merged = merge_masks([spans for spans, _ in masks], 1)
+            self._starts, self._ends = merged.starts.tolist(), merged.ends.tolist()
+            self._lengths = [masks[kind][1] for kind in merged.kinds.tolist()]
         grown = [
             length - (end - start)
             for start, end, length in zip(self._starts, self._ends, self._lengths, strict=True)

@@ -5,17 +5,21 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe.browse import document
 from dolma_pipe.browse.api import Api
 from dolma_pipe.browse.pieces import Mark, pieces_of
+from dolma_pipe.browse.shifted import Shifted
 from dolma_pipe.errors import WorkError
+from dolma_pipe.kernels.spans import masked
 from dolma_pipe.passes.context import Context
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.report.explain import explain
 from dolma_pipe.run import run
+from dolma_pipe.tagger import Spans
 from dolma_pipe.work import Work, spool
 from tests.browse.asking import Asked
 from tests.browse.conftest import HOSTILE, WIDE, documents
@@ -90,7 +94,7 @@ def test_overlapping_spans_become_pieces_of_both() -> None:
 def test_what_is_not_seen_is_made_visible(api: Asked) -> None:
     pieces = api.document(by_id(api, "wiki-51"), view="input")["text"]["pieces"]
     controls = [piece["text"] for piece in pieces if piece.get("control")]
-    assert controls == ["U+202E", "U+202C", "␛", "U+200B"]
+    assert controls == ["U+202E", "U+202C", "U+001B", "U+200B"]
     shown = joined(pieces)
     assert not set("\u202e\u202c\x1b\u200b") & set(shown)
     assert "<script>document.title = 'taken'</script>" in shown
@@ -275,3 +279,35 @@ def test_a_run_on_an_object_store(
     assert [there.document(row) for row in some] == [here.document(row) for row in some]
     assert there.all(text="changed") == here.all(text="changed")
     assert s3.asked("PUT") == [] or all("runs/" in path for path in s3.asked("PUT"))
+
+
+def test_spans_are_shifted_as_masks_shift_them() -> None:
+    """Against the text with its masks: what no mask covers is the same in both."""
+    chance = random.Random(5)
+    text = "".join(chr(0x100 + k) for k in range(60)).encode()
+    for _ in range(300):
+        columns = [spans_of(chance, 60) for _ in range(2)]
+        masks = [(columns[0], b"|x|"), (columns[1], b"")]
+        offsets = np.array([0, len(text)], np.int64)
+        made = masked(np.frombuffer(text, np.uint8), offsets, masks)[0].tobytes()
+        shifted = Shifted([(spans, len(new)) for spans, new in masks])
+        assert shifted.grown == len(made) - len(text)
+        hidden = {
+            at
+            for spans in columns
+            for start, end in zip(spans.starts.tolist(), spans.ends.tolist(), strict=True)
+            for at in range(start, end)
+        }
+        for start in range(0, 120, 2):
+            for end in range(start + 2, min(start + 9, 121), 2):
+                if not hidden & set(range(start, end)):
+                    first, last = shifted.of(start, end)
+                    assert made[first:last] == text[start:end]
+
+
+def spans_of(chance: random.Random, characters: int) -> Spans:
+    borders = sorted(chance.sample(range(characters + 1), 2 * chance.randint(0, 4)))
+    ends = 2 * np.array(borders, np.int64)
+    count = len(borders) // 2
+    offsets = np.array([0, count], np.int64)
+    return Spans(offsets, ends[::2], ends[1::2], np.ones(count))

@@ -62,11 +62,11 @@ def test_a_walk(window: Opened, served: Browser) -> None:
     assert rows.count() > 3
     page.click("#verdicts a:has-text('just below')")
     until(page, "new URLSearchParams(location.search).get('order') === 'descending'")
-    until(page, "document.querySelector('#rows .value')?.textContent === '2'")
+    until(page, "document.querySelector('#rows .row-value')?.textContent === '2'")
     assert page.locator("#document tr.reason th").text_content() == "gopher.words"
 
     page.go_back()
-    until(page, "!document.querySelector('#rows .value')")
+    until(page, "!document.querySelector('#rows .row-value')")
     first = title(page)
     page.keyboard.press("j")
     until(page, f"document.querySelector('#document h2').textContent !== '{first}'")

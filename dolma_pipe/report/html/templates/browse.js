@@ -85,7 +85,7 @@
     return { of, dropped, duplicates, quarantined, kept: sum(of.map((one) => one.kept)), all: sum(of.map((one) => one.lines)) - quarantined };
   }
   function choice(text, count, changes, current, under = null) {
-    const link_ = link({ ...OTHER_LIST, ...changes }, { "aria-current": current ? "true" : null, class: count ? "" : "none" },
+    const link_ = link({ ...OTHER_LIST, ...changes }, { "aria-current": current ? "true" : null, class: count === 0 ? "none" : "" },
       el("span", {}, ...breakable(text)), el("span", { class: "number" }, count === null ? "" : number(count)));
     return el("li", {}, link_, under ?? "");
   }
@@ -182,10 +182,10 @@
     found.replaceChildren(...rows.map((row) => {
       const cut = row.cut ? el("span", {}, "cut") : "";
       const facts = [el("span", { class: `verdict ${row.verdict}` }, verdictOf(row)), cut, el("span", {}, size(row.bytes))];
-      if (now.column) facts.push(el("span", { class: "value" }, valueOf(row.value)));
+      if (now.column) facts.push(el("span", { class: "row-value" }, valueOf(row.value)));
       return el("li", {}, link({ ...OTHER_DOCUMENT, doc: nameOf(row) }, { "data-doc": nameOf(row) },
         el("span", { class: "id", title: legible(row.id) }, tail(row.id)),
-        el("span", { class: "facts" }, ...facts),
+        el("span", { class: "row-facts" }, ...facts),
         row.excerpt.length ? el("span", { class: "around" }, ...pieces(row.excerpt, [{ column: "search" }])) : ""));
     }));
   }
@@ -211,9 +211,10 @@
     const together = answer.shards && answer.shards[0] !== answer.shards[1] && answer.next && !answer.full
       ? `, ordered within ${answer.shards[0]} to ${answer.shards[1]}` : "";
     const all = now.column || now.q ? null : numberOf(now);
-    byId("found").textContent = rows.length ? (all === null || now.after ? several(rows.length, "document", "documents") + (now.after ? " more" : "") + (answer.next && answer.full ? ", and others" : "")
-      : rows.length < all ? `${number(rows.length)} of ${several(all, "document", "documents")}` : several(all, "document", "documents")) + legible(together)
-      : whole ? `No document${now.after ? " more" : ""}.` : "None yet …";
+    const names = now.verdict === "quarantined" ? ["line", "lines"] : ["document", "documents"];
+    byId("found").textContent = rows.length ? (all === null || now.after ? several(rows.length, ...names) + (now.after ? " more" : "") + (answer.next && answer.full ? ", and others" : "")
+      : rows.length < all ? `${number(rows.length)} of ${several(all, ...names)}` : several(all, ...names)) + legible(together)
+      : whole ? `No ${names[0]}${now.after ? " more" : ""}.` : "None yet …";
   }
 
   // How many there are of a verdict, where that is counted.
