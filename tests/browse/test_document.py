@@ -305,6 +305,13 @@ def test_spans_are_shifted_as_masks_shift_them() -> None:
                     assert made[first:last] == text[start:end]
 
 
+def test_a_span_partly_under_a_mask_has_all_of_the_mask() -> None:
+    starts, ends = np.array([4], np.int64), np.array([10], np.int64)
+    shifted = Shifted([(Spans(np.array([0, 1], np.int64), starts, ends, np.ones(1)), 3)])
+    found = [shifted.of(*span) for span in ((2, 6), (6, 12), (5, 7), (4, 10), (0, 4), (10, 12))]
+    assert found == [(2, 7), (4, 9), (4, 7), (4, 7), (0, 4), (7, 9)]
+
+
 def spans_of(chance: random.Random, characters: int) -> Spans:
     borders = sorted(chance.sample(range(characters + 1), 2 * chance.randint(0, 4)))
     ends = 2 * np.array(borders, np.int64)

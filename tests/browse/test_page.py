@@ -51,6 +51,11 @@ def until(page: Any, script: str) -> None:
     raise AssertionError(f"never: {script}")
 
 
+SETTLED = """!document.querySelector('.busy')
+    && document.querySelector('#document').dataset.doc
+        === document.querySelector('#rows a[aria-current]')?.dataset.doc"""
+
+
 def test_a_walk(window: Opened, served: Browser) -> None:
     """A rule is chosen, a document opened, walked on with keys, searched; and all the way back."""
     page = window.page
@@ -66,7 +71,7 @@ def test_a_walk(window: Opened, served: Browser) -> None:
     assert page.locator("#document tr.reason th").text_content() == "gopher.words"
 
     page.go_back()
-    until(page, "!document.querySelector('#rows .row-value')")
+    until(page, f"!document.querySelector('#rows .row-value') && {SETTLED}")
     first = title(page)
     page.keyboard.press("j")
     until(page, f"document.querySelector('#document h2').textContent !== '{first}'")

@@ -273,7 +273,8 @@
       told = "";
       article.replaceChildren();
       throw error;
-    } finally { article.classList.remove("busy"); }
+    } finally { if (told === wanted || !told) article.classList.remove("busy"); }
+    if (told === wanted) article.dataset.doc = doc;
   }
   function drawLine(line) {
     byId("document").replaceChildren(el("header", {}, turns(), el("h2", {}, legible(`${line.uri}, line ${number(line.line)}`)),
@@ -285,6 +286,7 @@
     el("button", { type: "button", "aria-keyshortcuts": "k", onclick: () => turn(-1), disabled: place() <= 0 }, "Previous"),
     el("button", { type: "button", "aria-keyshortcuts": "j", onclick: () => turn(1), disabled: place() + 1 >= rows.length && !goesOn }, "Next"));
   async function turn(step) {
+    if (byId("rows").classList.contains("busy")) return;  // these are not the documents any more
     const next = place() + step;
     if (next >= 0 && next < rows.length) return go({ ...OTHER_DOCUMENT, doc: nameOf(rows[next]) }, true);
     if (step > 0 && goesOn) go({ ...OTHER_LIST, after: goesOn });
