@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dolma_pipe.attributes import DESCRIPTION, Description
-from dolma_pipe.columns import Settled, from_arrow
+from dolma_pipe.columns import Bounds, Settled, from_arrow
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import F64, I64, Bool
 from dolma_pipe.tagger import Kind, Spans
@@ -19,6 +20,7 @@ from dolma_pipe.work import address, held
 
 BASE = ("line", "id", "bytes", "dropped_by", "scored")
 """Columns that are not a tagger's."""
+NO_BOUNDS: Mapping[str, Bounds] = MappingProxyType({})
 
 
 class Unusable(WorkError):
@@ -123,17 +125,23 @@ class AttributeFile:
         return int(self._rows)
 
     def groups(
-        self, columns: Sequence[str] | None = None, numbers: Sequence[int] | None = None
+        self,
+        columns: Sequence[str] | None = None,
+        numbers: Sequence[int] | None = None,
+        within: Mapping[str, Bounds] = NO_BOUNDS,
     ) -> Iterator[Group]:
         """Row groups in order, those of these numbers or all: the base and these columns, or all.
 
-        Raises Unusable, also where a run has written the file anew since it was looked at.
+        within: groups are left out that by the file's statistics have no value of a column in its
+        range. Raises Unusable, also where a run has written the file anew since it was looked at.
         """
         wanted = [*BASE, *(self.columns if columns is None else dict.fromkeys(columns))]
         with self._open() as file:
             if self._told_by(file) != self._told or file.metadata.num_rows != self._rows:
                 raise Unusable(f"{address(self.path)} was written anew just now: ask again")
             for number in range(file.num_row_groups) if numbers is None else numbers:
+                if _surely_outside(file.metadata.row_group(number), within):
+                    continue
                 rows = file.read_row_group(number, columns=wanted, use_threads=False)
                 yield Group(self.path, rows, self._places)
 
@@ -149,6 +157,21 @@ class AttributeFile:
     @staticmethod
     def _told_by(file: pq.ParquetFile) -> bytes:
         return bytes((file.metadata.metadata or {}).get(DESCRIPTION, b""))
+
+
+def _surely_outside(group: pq.RowGroupMetaData, within: Mapping[str, Bounds]) -> bool:
+    """Whether statistics show that a column has no value in its range."""
+    for number in range(group.num_columns if within else 0):
+        chunk = group.column(number)
+        bounds = within.get(chunk.path_in_schema)
+        told = chunk.statistics if bounds is not None else None
+        if bounds is None or told is None or not told.has_min_max:
+            continue
+        if bounds.minimum is not None and told.max < bounds.minimum:
+            return True
+        if bounds.maximum is not None and told.min > bounds.maximum:
+            return True
+    return False
 
 
 @contextmanager

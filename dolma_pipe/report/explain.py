@@ -181,7 +181,9 @@ def _explained(recipe: Recipe, work: Work, place: _Place, batch: Batch) -> Expla
     text = batch.text[batch.offsets[0] : batch.offsets[1]].tobytes()
     scores = _scores(place, batch, text)
     dropped_by = row.array("dropped_by")[0].as_py() if row is not None else None
-    verdicts = _verdicts(source.rules, {score.column: score.value for score in scores}, dropped_by)
+    verdicts = verdicts_of(
+        source.rules, {score.column: score.value for score in scores}, dropped_by
+    )
     fate = fate_of(recipe, work, shard.key, line, name)
     return Explained(
         id=name,
@@ -208,7 +210,7 @@ def _scores(place: _Place, batch: Batch, text: bytes) -> list[Score]:
     scores: dict[str, Score] = {}
     for column in place.scores:
         assert place.row is not None
-        scores[column] = _score(column, place.row.column(column), text, "stored")
+        scores[column] = score_of(column, place.row.column(column), text, "stored")
     taggers = [NamedTagger(use.prefix, use.build()) for use in place.source.taggers]
     wanted = [
         named
@@ -217,7 +219,7 @@ def _scores(place: _Place, batch: Batch, text: bytes) -> list[Score]:
     ]
     for column, found in decide(batch, wanted, (), score_all=True).columns.items():
         if column not in scores:
-            scores[column] = _score(column, found, text, "now")
+            scores[column] = score_of(column, found, text, "now")
     return [scores[column] for column in _in_order(taggers, scores)]
 
 
@@ -227,7 +229,7 @@ def _in_order(taggers: list[NamedTagger], scores: Mapping[str, Score]) -> list[s
     return [*(c for c in told if c in scores), *sorted(scores.keys() - set(told))]
 
 
-def _score(column: str, found: Settled, text: bytes, origin: Literal["stored", "now"]) -> Score:
+def score_of(column: str, found: Settled, text: bytes, origin: Literal["stored", "now"]) -> Score:
     """Of a column of one document."""
     if isinstance(found, Spans):
         spans = zip(found.starts.tolist(), found.ends.tolist(), found.scores.tolist(), strict=True)
@@ -245,7 +247,7 @@ def _match(text: bytes, start: int, end: int, score: float) -> Match:
     return Match(found.start, found.end, found.before, found.text, found.after, score)
 
 
-def _verdicts(
+def verdicts_of(
     rules: tuple[Rule, ...], values: Mapping[str, Any], dropped_by: str | None
 ) -> list[Verdict]:
     """Each rule in the order of the recipe. The reason is the stored one, else the first."""

@@ -1,8 +1,8 @@
 """What stages 4 to 6 did with one document: removed, cut, annotated, repeated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -13,14 +13,26 @@ import pyarrow.parquet as pq
 from dolma_pipe.curated import read_texts
 from dolma_pipe.cuts import read_cuts
 from dolma_pipe.dedup_index import IndexFiles, read_index
+from dolma_pipe.inputs import Input
 from dolma_pipe.manifest import read_record
-from dolma_pipe.recipe import Recipe
 from dolma_pipe.stages.mix.documents import read_arrow
 from dolma_pipe.stages.mix.plan import copies_path
 from dolma_pipe.work import Work, exists, files_below, here, read_json, size_of
 
 AROUND = 30
 """Code points before and after a stretch that are shown."""
+GONE = 20
+"""Documents that went for one which are named."""
+
+
+class MadeBy(Protocol):
+    """What is asked of a recipe, checked just now or stored with a run."""
+
+    @property
+    def dedup(self) -> Sequence[object]: ...
+    @property
+    def dedup_index(self) -> Sequence[str]: ...
+    def inputs(self) -> list[Input]: ...
 
 
 class Stretch(msgspec.Struct):
@@ -34,14 +46,26 @@ class Stretch(msgspec.Struct):
 
 
 class Duplicate(msgspec.Struct):
-    """Stage 4 removed it: by which entry (from 1), in favour of which document; None where it went
-    without regard to another.
+    """Stage 4 removed it: by which entry (from 1), in favour of which document (the row is that of
+    its curated shard); None where it went without regard to another.
     """
 
     entry: int
     method: str
     kept_source: str | None
     kept_id: str | None
+    similarity: float | None
+    kept_shard: str | None = None
+    kept_row: int | None = None
+
+
+class Gone(msgspec.Struct):
+    """A document that went in favour of another: by which entry, its curated shard and row."""
+
+    entry: int
+    shard: str
+    row: int
+    id: str
     similarity: float | None
 
 
@@ -64,52 +88,61 @@ class Note(msgspec.Struct):
 
 
 class Fate(NamedTuple):
-    """kept_for: documents that went for it, None where nothing is deduplicated; cuts: of the
-    curated text; copies: in tokens/, None where no mix is planned."""
+    """kept_for: documents that went for it, None where nothing is deduplicated; gone: the first of
+    them; cuts: of the curated text; copies: in tokens/, None where no mix is planned."""
 
     duplicate: Duplicate | None
     kept_for: int | None
     cuts: list[Stretch]
     notes: list[Note]
     copies: int | None
+    gone: list[Gone]
 
 
-def fate_of(recipe: Recipe, work: Work, key: str, line: int, name: str) -> Fate:
+def fate_of(recipe: MadeBy, work: Work, key: str, line: int, name: str) -> Fate:
     """Of the document in this line of the input of a shard."""
     duplicate, kept_for = None, None
+    gone: list[Gone] = []
     cuts: list[Stretch] = []
     notes: list[Note] = []
-    table = work.dedup / "removed.parquet"
     if recipe.dedup and read_record(work, "dedup", "all") is not None:
-        duplicate, kept_for = _removed(work, table, key, name)
-        row = _row(work, key, line)
+        kept_for, row = 0, _row(work, key, line)
         if row is not None:
+            duplicate, kept_for, gone = _removed(work, (key, row), name)
             cuts = [] if duplicate else _cuts(work, key, row)
             notes = _notes(recipe, work, key, row)
-    return Fate(duplicate, kept_for, cuts, notes, _copies(work, key, line))
+    return Fate(duplicate, kept_for, cuts, notes, _copies(work, key, line), gone)
 
 
-def _removed(work: Work, table: Path, key: str, name: str) -> tuple[Duplicate | None, int]:
-    """The entry that removed it, and how many went for it."""
+def _removed(
+    work: Work, place: tuple[str, int], name: str
+) -> tuple[Duplicate | None, int, list[Gone]]:
+    """The entry that removed it, how many went for it, and the first of them."""
     duplicate, kept_for = None, 0
+    gone: list[Gone] = []
     entries = read_json(work.dedup / "report.json")["entries"]  # the recipe may be another by now
     methods = {entry["entry"]: entry["method"] for entry in entries}
-    for rows in _matching(table, name):
+    for rows in _matching(work.dedup / "removed.parquet", place[1]):
         for told in rows.to_pylist():
-            if told["removed_shard"] == key and told["removed_id"] == name:
-                number = told["entry"]
-                kept = told["kept_source"], told["kept_id"]
-                duplicate = Duplicate(number, methods[number], *kept, told["similarity"])
-            kept_for += told["kept_shard"] == key and told["kept_id"] == name
-    return duplicate, kept_for
+            number, alike = told["entry"], told["similarity"]
+            removed = told["removed_shard"], told["removed_row"]
+            kept = told["kept_shard"], told["kept_row"]
+            if removed == place and told["removed_id"] == name:
+                which = told["kept_source"], told["kept_id"]
+                duplicate = Duplicate(number, methods[number], *which, alike, *kept)
+            if kept == place and told["kept_id"] == name:
+                kept_for += 1
+                if kept_for <= GONE:
+                    gone.append(Gone(number, *removed, told["removed_id"], alike))
+    return duplicate, kept_for, gone
 
 
-def _matching(table: Path, name: str) -> Iterator[pa.RecordBatch]:
-    """Rows of removed.parquet in which this id removed or kept something."""
+def _matching(table: Path, row: int) -> Iterator[pa.RecordBatch]:
+    """Rows of removed.parquet in which a document in this row of its shard removed something, or
+    was removed."""
     for rows in pq.ParquetFile(here(table)).iter_batches(batch_size=1 << 16):
-        wanted = pa.scalar(name, pa.large_string())
         hits = pc.or_kleene(
-            pc.equal(rows.column("removed_id"), wanted), pc.equal(rows.column("kept_id"), wanted)
+            pc.equal(rows.column("removed_row"), row), pc.equal(rows.column("kept_row"), row)
         )
         if hits.true_count:
             yield rows.filter(hits)
@@ -145,7 +178,7 @@ def stretch_of(text: bytes, start: int, end: int) -> Stretch:
     return Stretch(start, end, before, text[start:end].decode(errors="replace"), after)
 
 
-def _notes(recipe: Recipe, work: Work, key: str, row: int) -> list[Note]:
+def _notes(recipe: MadeBy, work: Work, key: str, row: int) -> list[Note]:
     if not exists(work.annotations(key)):
         return []
     notes = []
@@ -168,7 +201,7 @@ def _notes(recipe: Recipe, work: Work, key: str, row: int) -> list[Note]:
     return notes
 
 
-def _first(recipe: Recipe, work: Work, cluster: int | None) -> tuple[str | None, str | None]:
+def _first(recipe: MadeBy, work: Work, cluster: int | None) -> tuple[str | None, str | None]:
     """Source and id of the first of a cluster, from its number: index of the shard << 32 | row."""
     there = files_below(work.dedup / "removed")
     keys = [shard.key for shard in recipe.inputs() if work.removed(shard.key) in there]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from dolma_pipe.errors import UserError, WorkError
+from dolma_pipe.inputs import Input
 from dolma_pipe.recipe import Source
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.report.summary import Summary
@@ -28,6 +29,11 @@ class StoredRecipe(msgspec.Struct, frozen=True):
     mix: dict[str, Any] | None
     tokenize: dict[str, Any] | None
     max_document_bytes: int
+    dedup_index: tuple[str, ...] = ()
+
+    def inputs(self) -> list[Input]:
+        """All shards, in the order that numbers documents."""
+        return [shard for source in self.sources for shard in source.inputs]
 
 
 class RunManifest(msgspec.Struct, frozen=True):

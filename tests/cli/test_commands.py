@@ -26,6 +26,7 @@ COMMANDS = [
     "check",
     "status",
     "explain",
+    "browse",
     "sweep",
     "attributes",
     "list",

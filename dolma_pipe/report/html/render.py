@@ -22,17 +22,27 @@ TEMPLATES = "dolma_pipe.report.html"
 NEVER_IN_SCRIPT = {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026", "\u2028": r"\u2028"}
 
 
-def rendered(template: str, *, charts: bool = True, served: bool = False, **values: Any) -> str:
+def rendered(
+    template: str,
+    *,
+    charts: bool = True,
+    served: bool = False,
+    also: tuple[str, ...] = (),
+    **values: Any,
+) -> str:
     """A page by one of templates/. charts: it has some, so Vega comes with it (0.9 MB); served: by
-    dolma-pipe itself, so that its forms and its script may ask that server.
+    dolma-pipe itself, so that its forms and its script may ask that server; also: style and script
+    of this page alone, files of templates/.
 
     Raises MissingExtra where the extra `report` is not installed.
     """
     scripts = {"page_script": _file("page.js"), "vega": _vega() if charts else ""}
+    scripts["own_script"] = "".join(_file(name) for name in also if name.endswith(".js"))
+    styles = [_file(name) for name in ("style.css", *also) if name.endswith(".css")]
     markup = _environment()
     made = markup.get_template(template).render(
         **{name: _trusted(text) for name, text in scripts.items()},
-        style=_trusted(_file("style.css")),
+        style=_trusted("".join(styles)),
         policy=_policy(tuple(filter(None, scripts.values())), served),
         **values,
     )

@@ -1,0 +1,149 @@
+"""The page as people use it, in a browser: choose, open, read on, search, go back."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dolma_pipe.browse.api import Api
+from dolma_pipe.browse.page import page_of
+from dolma_pipe.browse.server import Browser
+from tests.browser import Opened, browser, opened
+
+__all__ = ["browser"]
+
+
+@pytest.fixture(scope="module")
+def served(looked: Path) -> Iterator[Browser]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(looked)
+        api = Api("work/looked")
+        with Browser(api, page_of(api.name, api.place), 0) as made:
+            thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            yield made
+            made.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def window(served: Browser, browser: Any) -> Iterator[Opened]:
+    with opened(browser, served.address(), viewport={"width": 1400, "height": 900}) as made:
+        made.page.set_default_timeout(60_000)
+        made.page.wait_for_selector("#document h2")
+        yield made
+        assert made.complaints == []
+        assert {url.split("/")[2] for url in made.asked} == {f"127.0.0.1:{served.port}"}
+
+
+def title(page: Any) -> str:
+    return str(page.text_content("#document h2"))
+
+
+def until(page: Any, script: str) -> None:
+    """Until it is so. Playwright's own way to wait is forbidden by the page's policy."""
+    for _ in range(2000):
+        if page.evaluate(f"Boolean({script})"):
+            return
+        page.wait_for_timeout(30)
+    raise AssertionError(f"never: {script}")
+
+
+SETTLED = """!document.querySelector('.busy')
+    && document.querySelector('#document').dataset.doc
+        === document.querySelector('#rows a[aria-current]')?.dataset.doc"""
+
+
+def test_a_walk(window: Opened, served: Browser) -> None:
+    """A rule is chosen, a document opened, walked on with keys, searched; and all the way back."""
+    page = window.page
+    assert served.token not in page.url
+    page.click("#verdicts a:has-text('gopher.words')")
+    until(page, "document.querySelector('#document .verdict.dropped')")
+    assert "verdict=dropped%3Agopher.words" in page.url
+    rows = page.locator("#rows a")
+    assert rows.count() > 3
+    page.click("#verdicts a:has-text('just below')")
+    until(page, "new URLSearchParams(location.search).get('order') === 'descending'")
+    until(page, "document.querySelector('#rows .row-value')?.textContent === '2'")
+    assert page.locator("#document tr.reason th").text_content() == "gopher.words"
+
+    page.go_back()
+    until(page, f"!document.querySelector('#rows .row-value') && {SETTLED}")
+    first = title(page)
+    page.keyboard.press("j")
+    until(page, f"document.querySelector('#document h2').textContent !== '{first}'")
+    assert page.locator("#rows a[aria-current]").get_attribute("data-doc") in page.url.replace(
+        "%2F", "/"
+    ).replace("%3A", ":")
+    page.keyboard.press("k")
+    until(page, f"document.querySelector('#document h2').textContent === '{first}'")
+
+    page.click("#verdicts a:has-text('all documents')")
+    until(page, "!location.search.includes('verdict')")
+    page.keyboard.press("/")
+    page.keyboard.type("istanbul of")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#document mark.search')")
+    assert page.text_content("#document mark.search") == "İstanbul of"
+    assert page.text_content("#rows mark") == "İstanbul of"
+    shared = page.url
+    page.go_back()
+    until(page, "!location.search.includes('q=')")
+    assert page.input_value("#q") == ""
+    page.goto(shared)
+    until(page, "document.querySelector('#document mark.search')")
+
+
+def test_marks_are_chosen(window: Opened, served: Browser) -> None:
+    page = window.page
+    page.goto(f"http://127.0.0.1:{served.port}/?q=web-52&in=id")
+    until(page, "document.querySelector('#document .text mark')")
+    marks = page.locator("#document .text mark")
+    assert marks.all_text_contents() == ["|||EMAIL_ADDRESS|||"] * 2
+    page.check("#document input[value=input]", force=True)
+    until(page, "document.querySelector('#document .text mark')?.textContent === 'a@example.org'")
+    page.uncheck("#document .toolbar input[type=checkbox]", force=True)
+    until(page, "!document.querySelector('#document .text mark')")
+    assert "marks=none" in page.url
+    page.go_back()
+    page.wait_for_selector("#document h2")
+
+
+def test_a_duplicate_leads_to_what_was_kept(window: Opened, served: Browser) -> None:
+    page = window.page
+    page.goto(f"http://127.0.0.1:{served.port}/?verdict=duplicate:3")
+    until(page, "document.querySelector('#document .both del, #document .both ins')")
+    page.click("#document .outcome a")
+    until(page, "document.querySelector('#document .outcome .kept')")
+    assert "went for it" in str(page.text_content("#document .outcome"))
+    page.go_back()
+    until(page, "document.querySelector('#document .outcome .duplicate')")
+
+
+@pytest.mark.parametrize("view", ["curated", "input"])
+def test_hostile_text_stays_text(window: Opened, served: Browser, view: str) -> None:
+    page = window.page
+    page.goto(f"http://127.0.0.1:{served.port}/?q=web-51&in=id&view={view}")
+    until(page, "document.querySelector('#document .text .control')")
+    text = page.text_content("#document .text")
+    assert "<script>document.title = 'taken'</script> <img src=x onerror=alert(1)>" in text
+    assert not set("\u202e\u202c\x1b\u200b") & set(page.text_content("body"))
+    assert page.locator("#document img, #document script").count() == 0
+    assert page.locator("a[href^='javascript']").count() == 0
+    assert "taken" not in page.title()
+    page.click("#document summary")
+    assert "javascript:alert(2)" in page.text_content("#document details")
+
+
+def test_what_goes_wrong_is_one_line(window: Opened, served: Browser) -> None:
+    page = window.page
+    page.goto(f"http://127.0.0.1:{served.port}/?source=wbe")
+    page.wait_for_selector("#failure:not([hidden])")
+    assert "no source 'wbe' (did you mean 'web'?)" in page.text_content("#failure")
+    page.click("#sources a:has-text('web')")
+    page.wait_for_selector("#document h2")
+    assert page.is_hidden("#failure")
+    window.complaints = [said for said in window.complaints if "404" not in said]
