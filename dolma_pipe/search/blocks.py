@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
+from dolma_pipe.kernels.jit import Bool
 from dolma_pipe.search.sieve import Sieve
 from dolma_pipe.stream import READ, ByteStream, Damaged, Record
 
@@ -10,11 +13,12 @@ BLOCK = 1 << 20
 
 
 class Block(NamedTuple):
-    """Lines with their ends, but perhaps for the last; number: of the first, from 1. None: a line
-    that is too long to be held."""
+    """Lines with their ends, but perhaps for the last. number: of the first, from 1; ends: how many
+    of them end. None: a line that is too long to be held."""
 
     number: int
     lines: bytes | None
+    ends: int = 0
 
 
 def blocks(stream: ByteStream, max_bytes: int) -> Iterator[Block]:
@@ -39,8 +43,9 @@ def blocks(stream: ByteStream, max_bytes: int) -> Iterator[Block]:
         whole = b"".join(parts)
         cut = len(whole) if piece is None and damage is None else whole.rfind(b"\n") + 1
         if cut:
-            yield Block(number, whole[:cut])
-            number += whole.count(b"\n", 0, cut)
+            ends = int(np.count_nonzero(_line_ends(whole, cut)))
+            yield Block(number, whole[:cut], ends)
+            number += ends
         parts, held = [whole[cut:]], len(whole) - cut
         if held > max_bytes:
             yield Block(number, None)
@@ -57,26 +62,31 @@ def _pieces(stream: ByteStream) -> Iterator[bytes]:
             yield piece[at : at + READ]
 
 
+def _line_ends(lines: bytes, size: int) -> Bool:
+    """Which bytes are; many times as fast as bytes.count."""
+    ends: Bool = np.frombuffer(lines, np.uint8, size) == ord("\n")
+    return ends
+
+
 def sieved(stream: ByteStream, sieve: Sieve, max_bytes: int) -> Iterator[Record]:
     """The lines that can match, as stream.read_lines has them; of all others nothing is known.
 
     At the end a record without content: its number is how many lines there are.
     """
     last = 0
-    for number, lines in blocks(stream, max_bytes):
+    for number, lines, ends in blocks(stream, max_bytes):
+        last = number
         if lines is None:
-            last = number
             yield Record(number, None, f"longer than {max_bytes} bytes")
             continue
-        counted, line = 0, number
-        for start in sieve.starts(lines):
-            end = lines.find(b"\n", start)
-            end = len(lines) if end < 0 else end
-            line += lines.count(b"\n", counted, start)
-            counted = start
-            if end - start > max_bytes:
-                yield Record(line, None, f"longer than {max_bytes} bytes")
-            elif content := lines[start:end].strip(b" \t\r\n"):
-                yield Record(line, content)
-        last = number + lines.count(b"\n") - lines.endswith(b"\n")
+        if starts := sieve.starts(lines):
+            borders = np.append(np.flatnonzero(_line_ends(lines, len(lines))), len(lines))
+            places = np.searchsorted(borders, starts)
+            for start, place in zip(starts, places.tolist(), strict=True):
+                end = int(borders[place])
+                if end - start > max_bytes:
+                    yield Record(number + place, None, f"longer than {max_bytes} bytes")
+                elif content := lines[start:end].strip(b" \t\r\n"):
+                    yield Record(number + place, content)
+        last += ends - lines.endswith(b"\n")
     yield Record(last, None)

@@ -6,10 +6,13 @@ spelling, or one of its characters stands there in an unusual one: both are look
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+
+import numpy as np
 
 from dolma_pipe.search.required import Run
 from dolma_pipe.search.spellings import cases, hexadecimal, unusual, usual
+
+LONG_ENOUGH = 3
 
 
 class Sieve:
@@ -24,7 +27,7 @@ class Sieve:
             spelt = [cases(char) if run.fold else (char,) for char in run.chars]
             if not run.fold:
                 self._plain.add(b"".join(map(usual, run.chars)))
-            elif ascii_run := max(_ascii_runs(run.chars), key=len, default=""):
+            elif ascii_run := _ascii_run(run.chars):
                 self._lower.add(b"".join(map(usual, ascii_run)).lower())
                 spelt = [cases(char) for char in ascii_run]
                 others = {c for chars in spelt for c in chars if not c.isascii()}
@@ -47,15 +50,23 @@ class Sieve:
                 found.update(_lines_with(string, lowered, block))
         for pattern in self._patterns:
             found.update(_lines_matching(pattern, block))
-        if b"\\u" in block:
+        if _has_escapes(block):
             found.update(_lines_matching(self._escaped, block))
         return sorted(found)
 
 
-def _ascii_runs(chars: str) -> Iterator[str]:
-    for is_ascii, run in groupby(chars, str.isascii):
-        if is_ascii:
-            yield "".join(run)
+def _ascii_run(chars: str) -> str:
+    """The longest stretch of ASCII, if it is not much shorter without i, k and s: each of them has
+    another case that is not ASCII, for which the block must be searched once more."""
+    longest = max(re.findall(r"[\0-\x7f]+", chars), key=len, default="")
+    plain = max(re.findall(r"[\0-hjl-rt-\x7f]+", longest.lower()), key=len, default="")
+    return plain if len(plain) > LONG_ENOUGH else longest
+
+
+def _has_escapes(block: bytes) -> bool:
+    r"""Whether there is a \u; `in` takes several times as long for two bytes."""
+    content = np.frombuffer(block, np.uint8)
+    return bool(np.any((content[:-1] == ord("\\")) & (content[1:] == ord("u"))))
 
 
 def _any_case(spelt: list[tuple[str, ...]]) -> re.Pattern[bytes]:
