@@ -20,18 +20,26 @@ def files_of(paths: Iterable[str], reading: Reading) -> list[Input]:
     Of an Input, source is the corpus that a file belongs to. Raises InputError.
     """
     try:
-        expanded = [file for path in paths for file in _expanded(path)]
+        expanded = [file for path in paths for file in expanded(path)]
         found = find_inputs(WHOLE, expanded, reading)
     except (RecipeError, StoreError) as error:
-        told = re.sub(rf"^sources\.{WHOLE}\.(documents: )?", "", str(error))
-        raise InputError(told.replace("columns.text", "--text-column", 1)) from error
+        raise InputError(plainly(str(error), WHOLE)) from error
     order = {uri: place for place, uri in enumerate(expanded)}
     named = [Input(corpus_of(shard.uri), shard.key, shard.uri, shard.format) for shard in found]
     return sorted(named, key=lambda shard: (order.get(shard.uri, len(order)), shard.uri))
 
 
-def _expanded(path: str) -> list[str]:
-    """A folder as its files; all else is left to find_inputs."""
+def plainly(told: str, source: str) -> str:
+    """An error about a source of a recipe without its place there: nobody wrote one."""
+    told = re.sub(rf"^sources\.{source}\.(documents: )?", "", told)
+    return told.replace("columns.text", "--text-column", 1)
+
+
+def expanded(path: str) -> list[str]:
+    """A folder as its data files, of any format and split; all else is left to find_inputs.
+
+    Raises InputError for a folder without any.
+    """
     if is_s3(path) and not has_pattern(path):
         if path.endswith("/") or there([path])[path] is None:
             files = every_file(path, below(path))
