@@ -13,7 +13,7 @@ from dolma_pipe.formats.detect import COMPRESSED
 from dolma_pipe.formats.reading import FormatName
 from dolma_pipe.inputs import Input, find_inputs
 from dolma_pipe.remote import is_address
-from dolma_pipe.search.files import expanded, plainly
+from dolma_pipe.search.files import as_pattern, expanded, plainly
 
 MOST_SOURCES = 100
 LISTED = 20
@@ -38,7 +38,7 @@ def groups_of(paths: Iterable[str]) -> list[Group]:
     found: dict[tuple[str, FormatName], list[Input]] = {}
     for path in paths:
         files = expanded(path)
-        for shard in _inputs(path, files):
+        for shard in sorted(_inputs(path, files), key=lambda shard: shard.uri):
             found.setdefault((_root(path, shard.uri), shard.format), []).append(shard)
     if len(found) > MOST_SOURCES:
         told = f"{len(found):,} folders with data: give folders of which each is a source"
@@ -51,17 +51,17 @@ def groups_of(paths: Iterable[str]) -> list[Group]:
 
 def _inputs(path: str, files: list[str]) -> tuple[Input, ...]:
     try:
-        return find_inputs("web", files)
+        return find_inputs("web", list(map(as_pattern, files)))
     except RecipeError as error:
         told = str(error)
-        if "columns.text" in told:  # tables.py finds which column it is
+        if ".columns." in told:  # tables.py finds which they are
             return tuple(item for file in files for item in _table(file))
         raise InputError(plainly(told, "web") or path) from error
 
 
 def _table(file: str) -> tuple[Input, ...]:
     try:
-        return find_inputs("web", [file])
+        return find_inputs("web", [as_pattern(file)])
     except RecipeError:
         kind: FormatName = (
             "parquet" if file.lower().endswith(("parquet", "parq", "pq")) else "arrow"

@@ -69,7 +69,7 @@ def recipe_text(name: str, looked: Sequence[Looked], *, code_extra: bool) -> str
         f"# complete and check it, once `dolma-pipe schema --out {SCHEMA_FILE}` stands beside it.",
         "# Every section may be changed or left out: `dolma-pipe list` shows what can stand here,",
         "# `dolma-pipe check` what would run. After an edit only what depends on it runs again.",
-        f"name: {name}",
+        f"name: {_value(name)}",
         "seed: 3920  # of every random choice: the same recipe gives the same bytes",
         "",
         "# What is read. A source may skip a stage, or have taggers, rules and masks of its own.",
@@ -98,11 +98,11 @@ def _source(one: Looked, english: bool, code_extra: bool, anchored: bool) -> Ite
     group, seen = one
     yield f"  # {told(one)}"
     if seen.problem is not None:
-        yield f"  # {group.name}: {{documents: {_value(group.documents)}}}"
+        yield f"  # {_value(group.name)}: {{documents: {_value(group.documents)}}}"
         return
     if group.left_out:
         yield f"  # {group.left_out:,} files of other splits (validation, test) are left out"
-    yield f"  {group.name}:"
+    yield f"  {_value(group.name)}:"
     yield f"    documents: {_value(group.documents)}"
     if any("." not in name.rsplit("/", 1)[-1] for name in group.files):
         yield f"    format: {group.format}"
@@ -249,8 +249,8 @@ def _mix(good: Sequence[Looked]) -> list[str]:
     return [
         "# 5. Mix: every source as large as it is. `dolma-pipe plan` tells it before the run.",
         "# Instead of a mixer: shares that sum to 1, and how often a source may be repeated:",
-        f"#   shares: {{{names[0]}: 0.8{', ...' if names[1:] else ''}}}",
-        f"#   upsample: {{{names[0]}: 4}}",
+        f"#   shares: {{{_value(names[0])}: 0.8{', ...' if names[1:] else ''}}}",
+        f"#   upsample: {{{_value(names[0])}: 4}}",
         "mix:",
         "  mixer: natural",
         "  held_out: 0.01  # share of the documents that is kept for validation",

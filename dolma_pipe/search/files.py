@@ -1,5 +1,6 @@
 """PATHS of a command as the files that are searched, in the order in which they are given."""
 
+import glob
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,7 @@ from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import Input, find_inputs
 from dolma_pipe.remote import is_address, is_s3
 from dolma_pipe.remote.listing import below, has_pattern, there
+from dolma_pipe.store import mistyped
 
 WHOLE = "search"
 
@@ -20,11 +22,11 @@ def files_of(paths: Iterable[str], reading: Reading) -> list[Input]:
     Of an Input, source is the corpus that a file belongs to. Raises InputError.
     """
     try:
-        expanded = [file for path in paths for file in expanded(path)]
-        found = find_inputs(WHOLE, expanded, reading)
+        files = [file for path in paths for file in expanded(path)]
+        found = find_inputs(WHOLE, [as_pattern(file) for file in files], reading)
     except (RecipeError, StoreError) as error:
         raise InputError(plainly(str(error), WHOLE)) from error
-    order = {uri: place for place, uri in enumerate(expanded)}
+    order = {uri: place for place, uri in enumerate(files)}
     named = [Input(corpus_of(shard.uri), shard.key, shard.uri, shard.format) for shard in found]
     return sorted(named, key=lambda shard: (order.get(shard.uri, len(order)), shard.uri))
 
@@ -35,24 +37,42 @@ def plainly(told: str, source: str) -> str:
     return told.replace("columns.text", "--text-column", 1)
 
 
-def expanded(path: str) -> list[str]:
-    """A folder as its data files, of any format and split; all else is left to find_inputs.
+def as_pattern(file: str) -> str:
+    """What stands for this file and no other where patterns are read."""
+    return file if is_address(file) else glob.escape(file)
 
-    Raises InputError for a folder without any.
+
+def expanded(path: str) -> list[str]:
+    """A folder as its data files, of any format and split, and a pattern as the files that it
+    matches; addresses of single objects and patterns of them as they are.
+
+    Raises InputError where there are none.
     """
-    if is_s3(path) and not has_pattern(path):
-        if path.endswith("/") or there([path])[path] is None:
-            files = every_file(path, below(path))
-            if not files:
-                raise InputError(f"{path}: neither an object nor a folder with data files")
-            return files
-    elif not is_address(path) and Path(path).is_dir():
+    if is_address(path):
+        if not is_s3(path) or has_pattern(path):
+            return [path]
+        if not path.endswith("/") and there([path])[path] is not None:
+            return [path]
+        files, told = (
+            every_file(path, below(path)),
+            "neither an object nor a folder with data files",
+        )
+    elif Path(path).is_dir():
         files = every_file(path)
+        told = "a directory without data files (.jsonl, .parquet, .arrow, .warc, .wet)"
+    elif Path(path).exists():
+        return [path]
+    else:
+        files = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  as recipes have it
+        files = [
+            found for one in files for found in (expanded(one) if Path(one).is_dir() else [one])
+        ]
         if not files:
-            told = "data files (.jsonl, .parquet, .arrow, .warc, .wet)"
-            raise InputError(f"{path} is a directory without {told}")
-        return files
-    return [path]
+            hint = " (object stores are s3://bucket/...)" if mistyped(path) else ""
+            raise InputError(f"no file matches {path}{hint}")
+    if not files:
+        raise InputError(f"{path} is {told}")
+    return files
 
 
 def corpus_of(uri: str) -> str:

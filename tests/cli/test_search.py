@@ -123,6 +123,12 @@ def test_every_format_says_the_same(tmp_path: Path) -> None:
     assert told(folder, "--text", "text 29", "--ids")[:3] == ["d29"] * 3
 
 
+def test_names_that_a_pattern_would_read_otherwise() -> None:
+    write_shard(Path("odd/[a]*/x [1].jsonl.zst"), rows("odd", 1))
+    for path in ("odd", "odd/[a]*/x [1].jsonl.zst", "odd/*/*.zst", "odd/*"):
+        assert told(path, "--text", "needle", "--ids") == ["odd0"]
+
+
 def test_a_table_with_its_text_elsewhere(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"content": ["find me"], "text_id": [3]}), path)
@@ -140,7 +146,7 @@ def test_objects_and_folders_of_them(s3: ObjectStore) -> None:
         "s3://bucket/corpus/web/documents/a.jsonl:1  far  needle",
     ]
     assert told("s3://bucket/corpus/web/*/a.jsonl", "--text", "needle", "--ids") == ["far"]
-    with pytest.raises(InputError, match="neither an object nor a folder"):
+    with pytest.raises(InputError, match="is neither an object nor a folder"):
         searched("s3://bucket/none", "--text", "needle")
 
 
