@@ -99,7 +99,7 @@ def test_counts_add_up() -> None:
     ]
 
 
-@pytest.mark.parametrize("more", [(), ("--max", 13), ("--json",)])
+@pytest.mark.parametrize("more", [("--max", 13), ("--json",)])
 def test_workers_change_neither_lines_nor_order(more: tuple[object, ...]) -> None:
     arguments = ("data/wiki", "data/web/documents/*", "--text", "needle", *more)
     alone = searched(*arguments, "--workers", 1)

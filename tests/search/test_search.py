@@ -81,7 +81,7 @@ PATTERNS = (
 )
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.lists(lines(), max_size=8),
     needle=needles,
