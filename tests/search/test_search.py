@@ -113,6 +113,34 @@ def test_equals_the_obvious_search(
     assert found(path, query, invert=invert)[0] == wanted
 
 
+@pytest.mark.parametrize(
+    ("needle", "fold", "written"),
+    [
+        ("a/b", False, r"a\/b"),
+        ("a/b", False, r"a\u002Fb"),
+        ("a\tb", False, "a\tb"),
+        ("a\tb", False, r"a\u0009b"),
+        ('a"b', False, r"a\u0022b"),
+        ("a\\b", False, r"a\u005cb"),
+        ("ab", False, r"a\u0062"),
+        ("é", False, r"\u00E9"),
+        ("😀", False, r"\uD83D\ude00"),
+        ("\ufffd", False, r"\udc00"),
+        ("kilo", True, "\u212ailo"),
+        ("kilo", True, r"K\u0130LO"),
+        ("kiss", True, "ki\u017fs"),
+        ("я", True, "Я"),
+        ("яb", True, r"\u042FB"),
+        ("ßx", True, "ẞX"),
+    ],
+)
+def test_every_spelling_is_found(tmp_path: Path, needle: str, fold: bool, written: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"id": "no", "text": "-"}}\n{{"id": "yes", "text": "<{written}>"}}')
+    for query in ({"text": needle}, {"regex": f"<{re.escape(needle)}>"}):
+        assert [h[1] for h in found(path, Query(**query, ignore_case=fold))[0]] == ["yes"]  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("char", ["k", "S", "i", "я", "ς", "ß", "𐐀", "1", "é"])
 def test_cases_are_those_of_re(char: str) -> None:
     everything = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
