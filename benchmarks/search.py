@@ -75,10 +75,9 @@ def sides(looked: Looked, files: list[str]) -> dict[str, list[str]]:
 
 def measured(command: list[str], empty: list[str], scratch: Path) -> tuple[Cost, int]:
     """The median of some rounds without start-up, and how many documents were found."""
-    log, costs = scratch / "log", []
+    log = scratch / "log"
     start_up = min(cost_of(empty, peer_environment(), log, ROOT) for _ in range(2))
-    for _ in range(ROUNDS):
-        costs.append(cost_of(command, peer_environment(), log, ROOT).less(start_up))
+    costs = [cost_of(command, peer_environment(), log, ROOT).less(start_up) for _ in range(ROUNDS)]
     rows = r"^(?: *[\d,]+ +([\d,]+) +[\d,]+  \S.*|([\d,]+))$"  # the last of our table, or a number
     *_, (in_table, alone) = re.findall(rows, log.read_text(encoding="utf-8"), re.MULTILINE)
     found = int((in_table or alone).replace(",", ""))
