@@ -59,6 +59,12 @@ def data_files(
     return _of_splits(place, folder, sorted(found), splits)
 
 
+def every_file(folder: str, listed: Iterable[str] | None = None) -> list[str]:
+    """All data files below a folder, sorted, of whatever formats and splits. listed: as above."""
+    paths = _walk(folder) if listed is None else _chosen(folder, listed)
+    return sorted(path for path in paths if named_format(PurePath(path).name or ""))
+
+
 def _walk(folder: str) -> Iterator[str]:
     """Files that may be data. Of a folder in dolma's layout only documents/, not attributes/."""
     seen = set()

@@ -69,6 +69,7 @@ FLOORS = {
     "wordings": 3,
     "ablation": 4,
     "browse": 4,
+    "first_recipe": 4,
     "learn": 4,
     "mixture": 4,
     "run": 4,

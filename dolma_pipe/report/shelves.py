@@ -84,7 +84,7 @@ def _entry(name: str, kind: type[Any], without: Sequence[str] = ()) -> Iterator[
 
 def _settings(kind: type[Any], without: Sequence[str]) -> Iterator[str]:
     """A line a setting: name, default, meaning."""
-    helps = _helps(kind)
+    helps = setting_helps(kind)
     for field in msgspec.structs.fields(kind):
         if field.name in without:
             continue
@@ -102,7 +102,7 @@ def _settings(kind: type[Any], without: Sequence[str]) -> Iterator[str]:
             yield from _wrapped(about, f"{lead}  ", "      ") if about else [lead]
 
 
-def _helps(kind: type[Any]) -> dict[str, str]:
+def setting_helps(kind: type[Any]) -> dict[str, str]:
     """The string below each setting, of the class and its bases: typed fields are the help."""
     helps: dict[str, str] = {}
     for base in reversed(kind.__mro__[:-1]):

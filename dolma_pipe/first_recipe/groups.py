@@ -1,0 +1,155 @@
+"""The files of PATHS as sources of a recipe, by folder and format, with the pattern for each."""
+
+import glob
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from dolma_pipe.errors import InputError, RecipeError
+from dolma_pipe.folders import split_of
+from dolma_pipe.formats.detect import COMPRESSED
+from dolma_pipe.formats.reading import FormatName
+from dolma_pipe.inputs import Input, find_inputs
+from dolma_pipe.remote import is_address
+from dolma_pipe.search.files import as_pattern, expanded, plainly
+
+MOST_SOURCES = 100
+LISTED = 20
+"""Files that are named one by one where no pattern says which they are."""
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+class Group(msgspec.Struct):
+    """What becomes a source. left_out: files of other splits, which are not trained on."""
+
+    name: str
+    folder: str
+    format: FormatName
+    files: list[str]
+    documents: str | list[str]
+    bytes: int | None
+    left_out: int = 0
+
+
+def groups_of(paths: Iterable[str]) -> list[Group]:
+    """Sources in the order of PATHS. Raises InputError where there is nothing to read."""
+    found: dict[tuple[str, FormatName], list[Input]] = {}
+    for path in paths:
+        files = expanded(path)
+        for shard in sorted(_inputs(path, files), key=lambda shard: shard.uri):
+            found.setdefault((_root(path, shard.uri), shard.format), []).append(shard)
+    if len(found) > MOST_SOURCES:
+        told = f"{len(found):,} folders with data: give folders of which each is a source"
+        raise InputError(told)
+    groups: list[Group] = []
+    for (folder, kind), shards in found.items():
+        groups.append(_group(folder, kind, shards, {group.name for group in groups}))
+    return groups
+
+
+def _inputs(path: str, files: list[str]) -> tuple[Input, ...]:
+    try:
+        return find_inputs("web", list(map(as_pattern, files)))
+    except RecipeError as error:
+        told = str(error)
+        if ".columns." in told:  # tables.py finds which they are
+            return tuple(item for file in files for item in _table(file))
+        raise InputError(plainly(told, "web") or path) from error
+
+
+def _table(file: str) -> tuple[Input, ...]:
+    try:
+        return find_inputs("web", [as_pattern(file)])
+    except RecipeError:
+        kind: FormatName = (
+            "parquet" if file.lower().endswith(("parquet", "parq", "pq")) else "arrow"
+        )
+        return (Input("web", f"web/{file}", file, kind),)
+
+
+def _root(path: str, uri: str) -> str:
+    """The folder that is a source: around documents/, or the first one below PATH, or PATH."""
+    parts = PurePosixPath(uri).parent.parts
+    if "documents" in parts:
+        place = len(parts) - 1 - parts[::-1].index("documents")
+        return _joined(uri, parts[:place])
+    above = path.rstrip("/") or "/"
+    if uri.startswith(f"{above}/"):
+        return "/".join([above, *uri[len(above) + 1 :].split("/")[:-1][:1]])
+    return _joined(uri, parts)
+
+
+def _joined(uri: str, parts: tuple[str, ...]) -> str:
+    if is_address(uri):
+        size = len("/".join(parts[1:]))
+        return f"{parts[0]}//" + "/".join(parts[1:]) if size else uri
+    return str(PurePosixPath(*parts)) if parts else "."
+
+
+def _group(folder: str, kind: FormatName, shards: list[Input], taken: set[str]) -> Group:
+    files = sorted(shard.uri for shard in shards)
+    splits = {file: split_of(_below(folder, file)) for file in files}
+    held = {split for split in splits.values() if split in ("validation", "test")}
+    wanted = files
+    if held and (trained := [file for file in files if splits[file] not in held]):
+        wanted = trained
+    sizes = [s.size if s.size is not None else _size(s.uri) for s in shards if s.uri in wanted]
+    known = [size for size in sizes if size is not None]
+    return Group(
+        _name(folder, kind, files, taken),
+        folder,
+        kind,
+        wanted,
+        _documents(folder, wanted),
+        sum(known) if len(known) == len(sizes) else None,
+        len(files) - len(wanted),
+    )
+
+
+def _below(folder: str, file: str) -> str:
+    return file.removeprefix(folder).lstrip("/")
+
+
+def _size(uri: str) -> int | None:
+    return None if is_address(uri) else Path(uri).stat().st_size
+
+
+def _documents(folder: str, files: list[str]) -> str | list[str]:
+    """The simplest pattern that stands for these files and no other, else the files."""
+    endings = {_ending(file) for file in files}
+    is_place = len(files) > 1 or "/documents/" in files[0]  # where more files may come
+    if is_place and not is_address(files[0]) and len(endings) == 1:
+        [ending] = endings
+        here = glob.escape(folder)
+        beginnings = (f"{here}/documents", here, f"{here}/documents/**", f"{here}/**")
+        for pattern in (f"{one}/{stem}{ending}" for one in beginnings for stem in ("*", "*train*")):
+            if sorted(glob.glob(pattern, recursive=True)) == files:  # noqa: PTH207  as inputs has it
+                return pattern
+    if len(files) == 1:
+        return files[0] if is_address(files[0]) else glob.escape(files[0])
+    if len(files) > LISTED and is_address(files[0]):
+        return f"{folder}/**/*{_ending(files[0])}"
+    return [file if is_address(file) else glob.escape(file) for file in files]
+
+
+def _ending(file: str) -> str:
+    path = PurePosixPath(file)
+    compressed = path.suffix if path.suffix.lower() in COMPRESSED else ""
+    inner = PurePosixPath(path.name.removesuffix(compressed)).suffix
+    return inner + compressed
+
+
+def _name(folder: str, kind: str, files: list[str], taken: set[str]) -> str:
+    """Of the folder, or of the one file in no folder of its own; what a source can be called."""
+    name = PurePosixPath(folder).name
+    if name in ("", ".", "..") and not is_address(folder):
+        name = Path(folder).resolve().name
+    if name in ("", "data") and len(files) == 1:
+        name = PurePosixPath(files[0]).name.partition(".")[0]
+    name = _NOT_IN_NAMES.sub("-", name).strip("-.")[:60] or "documents"
+    for candidate in (name, f"{name}-{kind}", *(f"{name}-{i}" for i in range(2, MOST_SOURCES + 2))):
+        if candidate not in taken:
+            return candidate
+    return name

@@ -1,0 +1,237 @@
+"""The JSON Schema (2020-12) of mix.yaml and of train.yaml, made of the very types that parse them,
+so that editors complete and check what dolma-pipe will accept.
+
+What no schema can say stays with `dolma-pipe check`: that files, sources and columns are there.
+"""
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from dolma_pipe.assets import ASSETS
+from dolma_pipe.entries import METHODS
+from dolma_pipe.mixer import Mixer
+from dolma_pipe.recipe import FILTER_STAGES
+from dolma_pipe.recipe_file import RecipeFile, SourceSection
+from dolma_pipe.report.shelves import setting_helps
+from dolma_pipe.shelf import find, load, names
+from dolma_pipe.tagger import Kind, Tagger
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FILE_OR_MODULE = r"(^[^:]*\.py$)|(^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$)"
+"""A tagger or mixer of the user's own: ./mine.py or my_package.my_module."""
+
+GIVEN_AROUND = {"shares", "surplus", "max", "discard"}
+"""Settings of a mixer that the section around it may say."""
+
+Schema = dict[str, Any]
+BOUND: Schema = {"type": ["number", "null"]}
+RANGE: Schema = {
+    "description": "[least, most] of what is kept; null: no bound.",
+    "type": "array",
+    "prefixItems": [BOUND, BOUND],
+    "minItems": 2,
+    "maxItems": 2,
+    "contains": {"type": "number"},
+}
+RULE: Schema = {"anyOf": [RANGE, {"type": "null"}]}
+"""null takes away a rule of the recipe that is extended."""
+
+
+def recipe_schema() -> Schema:
+    """Of mix.yaml."""
+    kinds = {name: load(find("taggers", name), Tagger) for name in names("taggers")}
+    mixers = {name: load(find("mixers", name), Mixer) for name in names("mixers")}
+    top = [RecipeFile, SourceSection, *METHODS.values(), *kinds.values(), *mixers.values()]
+    refs, parts = _described(top)
+    shelves = dict(zip([*METHODS, *kinds, *mixers], refs[2:], strict=True))  # no name twice
+    for name in METHODS:
+        _take_away(_part(parts, shelves[name]), ["method"])
+    for name in mixers:
+        part = _part(parts, shelves[name])
+        part["required"] = [key for key in part["required"] if key not in GIVEN_AROUND]
+    parts["Rule"] = RULE
+    parts["Tagger"] = _named({name: shelves[name] for name in kinds}, parts, own=True)
+    parts["Mixer"] = _named({name: shelves[name] for name in mixers}, parts, own=True)
+    parts["DedupEntry"] = _pair({name: shelves[name] for name in METHODS}, parts, own=False)
+    for name in ("Division", "MixSettings", "Groups"):
+        if name in parts:
+            parts[name]["properties"]["mixer"] = _or_null({"$ref": "#/$defs/Mixer"})
+    parts["Curve"]["properties"]["curve"] = {"$ref": "#/$defs/Mixer"}
+    parts["TokenizeSettings"]["properties"]["tokenizer"]["examples"] = [
+        name for name in sorted(ASSETS) if "neox" in name or "tokenizer" in name
+    ]
+    _stages(parts)
+    _whole(parts["RecipeFile"])
+    return _file("dolma-pipe: recipe (mix.yaml)", parts, "RecipeFile")
+
+
+def train_schema(kind: type[msgspec.Struct]) -> Schema:
+    """Of train.yaml. kind: the type that it is parsed to."""
+    _, parts = _described([kind])
+    return _file("dolma-pipe: training (train.yaml)", parts, kind.__name__)
+
+
+def _file(title: str, parts: Mapping[str, Schema], top: str) -> Schema:
+    body = {key: value for key, value in parts[top].items() if key != "title"}
+    defs = {name: parts[name] for name in sorted(parts) if name != top}
+    return {"$schema": DIALECT, "title": title, **body, "$defs": defs}
+
+
+def _described(kinds: Sequence[type[Any]]) -> tuple[list[Schema], dict[str, Schema]]:
+    """A reference to each type, and all types below them, their docstrings as descriptions."""
+    refs, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    found = {kind.__name__: kind for kind in _structs(kinds)}
+    for name, part in parts.items():
+        kind = found.get(name)
+        if kind is None:
+            continue
+        part["description"] = inspect.cleandoc(part.get("description", ""))
+        for setting, about in setting_helps(kind).items():
+            if setting in part["properties"]:
+                part["properties"][setting] |= {"description": about}
+    _in_their_dialect(parts)
+    return list(refs), dict(parts)
+
+
+def _structs(kinds: Iterable[Any]) -> Iterable[type[Any]]:
+    """All Structs that the types have in them."""
+    waiting = [msgspec.inspect.type_info(kind) for kind in kinds]
+    seen: list[type[Any]] = []
+    while waiting:
+        info = waiting.pop()
+        if isinstance(info, msgspec.inspect.StructType) and info.cls not in seen:
+            seen.append(info.cls)
+            waiting += [field.type for field in info.fields]
+        waiting += getattr(info, "types", ())
+        for inside in ("type", "value_type", "item_type", "key_type"):
+            if isinstance(below := getattr(info, inside, None), msgspec.inspect.Type):
+                waiting.append(below)
+    return seen
+
+
+def _in_their_dialect(node: Any) -> None:
+    """Python's \\Z is the $ of the patterns that editors know."""
+    if isinstance(node, dict):
+        if isinstance(node.get("pattern"), str):
+            node["pattern"] = node["pattern"].replace(r"\Z", "$")
+        for value in node.values():
+            _in_their_dialect(value)
+    elif isinstance(node, list):
+        for value in node:
+            _in_their_dialect(value)
+
+
+def _part(parts: Mapping[str, Schema], ref: Schema) -> Schema:
+    return parts[ref["$ref"].rpartition("/")[2]]
+
+
+def _take_away(part: Schema, keys: Sequence[str]) -> None:
+    part["properties"] = {k: v for k, v in part["properties"].items() if k not in keys}
+    part["required"] = [key for key in part.get("required", []) if key not in keys]
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _pair(refs: Mapping[str, Schema], parts: Mapping[str, Schema], *, own: bool) -> Schema:
+    """One name with its settings; no settings where none is needed. own: or one of the user's."""
+    schema: Schema = {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+        "properties": {
+            name: {"description": _part(parts, ref).get("description", "").partition("\n\n")[0]}
+            | (ref if _part(parts, ref).get("required") else _or_null(ref))
+            for name, ref in refs.items()
+        },
+    }
+    if own:
+        schema["patternProperties"] = {FILE_OR_MODULE: {"type": ["object", "null"]}}
+    return schema
+
+
+def _named(refs: Mapping[str, Schema], parts: Mapping[str, Schema], *, own: bool) -> Schema:
+    """A name alone, or with its settings."""
+    alone = [name for name, ref in refs.items() if not _part(parts, ref).get("required")]
+    user: list[Schema] = [{"type": "string", "pattern": FILE_OR_MODULE}] if own else []
+    return {"anyOf": [{"enum": alone}, *user, _pair(refs, parts, own=own)]}
+
+
+def _known_columns() -> dict[str, Kind]:
+    """Of all taggers as they are without settings: names to complete, among any others."""
+    columns: dict[str, Kind] = {}
+    for name in names("taggers"):
+        kind = load(find("taggers", name), Tagger)
+        try:
+            tagger = kind()
+        except TypeError:  # a setting without default is missing: the columns hang on it
+            continue
+        columns |= {f"{name}.{column}": tagger.kind(column) for column in tagger.columns()}
+    return columns
+
+
+def _stages(parts: dict[str, Schema]) -> None:
+    """Sections of the stages 1 to 3: of the recipe, where null is nothing, and of a source."""
+    columns = _known_columns()
+    rule: Schema = {"$ref": "#/$defs/Rule"}
+    texts: Schema = {"type": ["string", "null"]}
+    of_source = parts["FilterSection"]
+    of_source["properties"] = {
+        "taggers": {"type": "array", "items": {"$ref": "#/$defs/Tagger"}},
+        "keep": {
+            "description": "A range on a column: what is outside of it is dropped.",
+            "type": "object",
+            "properties": {c: rule for c, kind in columns.items() if kind == "number"},
+            "propertyNames": {"pattern": r".\.."},
+            "additionalProperties": rule,
+        },
+        "mask": {
+            "description": "Spans of a column are replaced by this text.",
+            "type": "object",
+            "properties": {c: texts for c, kind in columns.items() if kind == "spans"},
+            "propertyNames": {"pattern": r".\.."},
+            "additionalProperties": texts,
+        },
+    }
+    parts["Stage"] = of_source | {
+        "properties": {key: _or_null(value) for key, value in of_source["properties"].items()}
+    }
+    source = parts["SourceSection"]["properties"]
+    source["documents"]["anyOf"] = [
+        option | ({"minItems": 1} if option["type"] == "array" else {})
+        for option in source["documents"]["anyOf"]
+    ]
+    source["skip"] = _or_null(source["skip"])
+    for stage in FILTER_STAGES:
+        source[stage] = _or_null(source[stage])
+
+
+def _whole(recipe: Schema) -> None:
+    """What read_recipe does before the types are asked: sections without content, `extends`."""
+    properties = recipe["properties"]
+    for stage in FILTER_STAGES:
+        properties[stage] = _or_null({"$ref": "#/$defs/Stage"})
+    properties["dedup"] |= {"items": {"$ref": "#/$defs/DedupEntry"}}
+    for section in ("dedup", "dedup_index"):
+        properties[section] = _or_null(properties[section])
+    properties["sources"] |= {
+        "additionalProperties": {"$ref": "#/$defs/SourceSection"},
+        "minProperties": 1,
+    }
+    shipped = sorted(
+        path.name.removesuffix(".yaml")
+        for path in files("dolma_pipe.configs").iterdir()
+        if path.name.endswith(".yaml")
+    )
+    properties["extends"] = {
+        "description": "A shipped recipe, or the path of another: it says what this one does not.",
+        "anyOf": [{"enum": shipped}, {"type": "string", "pattern": r"^(?!.*://).*\.ya?ml$"}],
+    }
+    recipe["required"] = ["name"]
+    recipe["anyOf"] = [{"required": ["sources"]}, {"required": ["extends"]}]
