@@ -1,4 +1,4 @@
-"""Every message that a user can meet, collected from the source: its text, with "…" for what varies."""
+"""Every message that a user can meet, collected from the source, with "…" for what varies in it."""
 
 import ast
 import itertools
@@ -15,22 +15,24 @@ CARRIERS = {
     # what these say becomes a part of an error's line, a reason in quarantine/, or a note
     "BadLine",
     "Broken",
-    "CheckFailed",
     "Damaged",
     "EncoderFailed",
     "Mistaken",
     "NoPage",
-    "Refused",
     "WrongColumn",
     "_Malformed",
     "_WrongLine",
 }
+CARRIED = {"Record": 2, "Gap": 0, "Failure": 1, "_bad": 1}
+"""Calls that say why something is no document, or why a task failed: which argument does."""
 SAME_TEXT = {"one_line", "_one_line", "str"}
 MISSING = "… is not installed: pip install 'dolma-pipe[…]'"
 NEAREST = " (did you mean '…'?)"
 MOST = 24
 """Of the variants of one message: with more, what varies is a hole."""
 Bound = dict[str, tuple[str, ...]]
+Said = tuple[str, tuple[str, ...]]
+"""A text as it is written, and what it can be once its holes are filled."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Scope:
-    """Where an expression stands: its module, the functions around it, what their parameters are."""
+    """Where an expression stands: its module, the functions around it, their parameters."""
 
     module: "Module"
     functions: tuple[ast.FunctionDef, ...]
@@ -116,7 +118,8 @@ def texts(node: ast.expr | None, scope: Scope) -> tuple[str, ...]:
         case ast.IfExp(body=body, orelse=orelse):
             return _either([texts(body, scope), texts(orelse, scope)])
         case ast.BoolOp(op=ast.Or(), values=values):
-            return _either([texts(value, scope) for value in values])
+            given = [texts(value, scope) for value in values]
+            return tuple(text for text in _either(given) if text) or ("",)
         case ast.Name(id=name):
             return _named(name, scope)
         case ast.Call():
@@ -169,6 +172,9 @@ def _assigned(name: str, function: ast.FunctionDef) -> Iterator[ast.expr | None]
 
 def _called(call: ast.Call, scope: Scope) -> tuple[str, ...]:
     name = _name(call)
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=table), attr="get"), args=[_, default]):
+            return _either([_named(table, scope), texts(default, scope)])
     if name in SAME_TEXT and call.args:
         return texts(call.args[0], scope)
     if name == "nearest":
@@ -255,13 +261,16 @@ def _below(node: ast.AST, scope: Scope) -> Iterator[Message]:
 def _made(call: ast.Call, scope: Scope) -> Iterator[Message]:
     name = _name(call)
     if name == "MissingExtra":
-        said: list[tuple[str, tuple[str, ...]]] = [(MISSING, (MISSING,))]
+        said: list[Said] = [(MISSING, (MISSING,))]
     elif call.args and (
         name in errors() | USAGE | CARRIERS
         or (name == "ValueError" and _is_setting(scope))
         or (name == "OSError" and "/remote/" in scope.module.place)
     ):
         said = [(_as_written(call.args[0]), texts(call.args[0], scope))]
+    elif name in CARRIED and len(call.args) > CARRIED[name]:
+        node = call.args[CARRIED[name]]
+        said = [(_as_written(node), texts(node, scope))]
     else:
         said, name = _through_a_helper(call, scope)
     for text, variants in said:
