@@ -21,6 +21,15 @@ what varies, and below it what happened and what to do:
 Either the message with a hole for each variable, or each of its variants, as printed above."""
 TOLD_ELSEWHERE: dict[str, str] = {
     # not raised, but printed, counted or told in a table: the file that holds their words
+    "a bug, in the last file named above: if that is not yours, please report it": (
+        "dolma_pipe/cli/main.py"
+    ),
+    "interrupted; run again to go on": "dolma_pipe/cli/main.py",
+    "terminated; run again to go on": "dolma_pipe/cli/main.py",
+    "nothing comes from rank …: its share is done here until it is back": (
+        "dolma_pipe/engine/array.py"
+    ),
+    "… was used by …: watching for … s whether that run lives": "dolma_pipe/work/lease.py",
     "damaged record batch: …": "dolma_pipe/formats/arrow.py",
     "truncated or damaged record batch: …": "dolma_pipe/formats/arrow.py",
     "damaged row": "dolma_pipe/formats/arrow.py",
@@ -31,8 +40,6 @@ UNDER_WAY: tuple[str, ...] = (
     "dolma_pipe/ablation/curation.py",
     "dolma_pipe/ablation/training.py",
     "dolma_pipe/ablation/yardstick.py",
-    "dolma_pipe/assets.py",
-    "dolma_pipe/atomic.py",
     "dolma_pipe/cli/ablate.py",
     "dolma_pipe/cli/checkpoints.py",
     "dolma_pipe/cli/classifier.py",
@@ -43,37 +50,14 @@ UNDER_WAY: tuple[str, ...] = (
     "dolma_pipe/cli/tokens_export.py",
     "dolma_pipe/cli/tokens_import.py",
     "dolma_pipe/cli/tokens_read.py",
-    "dolma_pipe/cli/torch_needed.py",
-    "dolma_pipe/curated.py",
     "dolma_pipe/curve_mixer.py",
-    "dolma_pipe/dedup_index.py",
-    "dolma_pipe/dolma.py",
-    "dolma_pipe/embeddings/__init__.py",
-    "dolma_pipe/embeddings/bert.py",
-    "dolma_pipe/embeddings/distill.py",
-    "dolma_pipe/embeddings/static.py",
-    "dolma_pipe/embeddings/transformer.py",
-    "dolma_pipe/embeddings/word_pieces.py",
-    "dolma_pipe/engine/array.py",
-    "dolma_pipe/engine/choice.py",
-    "dolma_pipe/engine/local.py",
-    "dolma_pipe/engine/ray_cluster.py",
-    "dolma_pipe/engine/ray_engine.py",
-    "dolma_pipe/engine/stopping.py",
-    "dolma_pipe/fasttext_file.py",
     "dolma_pipe/fetched_arrays.py",
-    "dolma_pipe/formats/html.py",
-    "dolma_pipe/formats/http.py",
-    "dolma_pipe/formats/source.py",
-    "dolma_pipe/kernels/hamming.py",
-    "dolma_pipe/kernels/second_look.py",
     "dolma_pipe/learn/card.py",
     "dolma_pipe/learn/evaluate.py",
     "dolma_pipe/learn/fit.py",
     "dolma_pipe/learn/lines.py",
     "dolma_pipe/learn/samples.py",
     "dolma_pipe/learn/train.py",
-    "dolma_pipe/lists.py",
     "dolma_pipe/mix_settings.py",
     "dolma_pipe/mixer.py",
     "dolma_pipe/mixing.py",
@@ -84,39 +68,19 @@ UNDER_WAY: tuple[str, ...] = (
     "dolma_pipe/mixture/supply.py",
     "dolma_pipe/mixture/swarm_files.py",
     "dolma_pipe/mixture/table.py",
-    "dolma_pipe/passes/dedup_index.py",
-    "dolma_pipe/passes/exchange.py",
-    "dolma_pipe/passes/export.py",
-    "dolma_pipe/passes/locks.py",
     "dolma_pipe/passes/mix.py",
     "dolma_pipe/passes/synthesize.py",
     "dolma_pipe/recipe_checks.py",
     "dolma_pipe/recipe_file.py",
-    "dolma_pipe/remote/s3.py",
-    "dolma_pipe/report/dedup.py",
-    "dolma_pipe/report/explain.py",
-    "dolma_pipe/report/finished.py",
-    "dolma_pipe/report/tagged.py",
     "dolma_pipe/report/token_stats.py",
     "dolma_pipe/run.py",
-    "dolma_pipe/sample/corpus.py",
     "dolma_pipe/share_mixer.py",
-    "dolma_pipe/stages/dedup/index.py",
-    "dolma_pipe/stages/dedup/spool.py",
-    "dolma_pipe/stages/encoded.py",
-    "dolma_pipe/stages/export_attributes.py",
     "dolma_pipe/stages/mix/divide.py",
     "dolma_pipe/stages/mix/documents.py",
     "dolma_pipe/stages/pack.py",
-    "dolma_pipe/stages/publish.py",
     "dolma_pipe/stages/tokenize.py",
-    "dolma_pipe/store/bucket.py",
-    "dolma_pipe/store/places.py",
-    "dolma_pipe/stored.py",
-    "dolma_pipe/syntax.py",
     "dolma_pipe/tokenizer/chat.py",
     "dolma_pipe/tokenizer/fast.py",
-    "dolma_pipe/tokenizer/json_file.py",
     "dolma_pipe/tokenizer/probe.py",
     "dolma_pipe/tokens/arrays.py",
     "dolma_pipe/tokens/documents.py",
@@ -156,7 +120,6 @@ UNDER_WAY: tuple[str, ...] = (
     "dolma_pipe/train/evaluation/tokenizer.py",
     "dolma_pipe/train/fitting.py",
     "dolma_pipe/train/meta.py",
-    "dolma_pipe/train/metrics/writer.py",
     "dolma_pipe/train/model/fp8.py",
     "dolma_pipe/train/model/presets.py",
     "dolma_pipe/train/model/self_test.py",
@@ -175,11 +138,7 @@ UNDER_WAY: tuple[str, ...] = (
     "dolma_pipe/train/tuning/lora.py",
     "dolma_pipe/train/tuning/merging.py",
     "dolma_pipe/train/tuning/weights.py",
-    "dolma_pipe/work/files.py",
-    "dolma_pipe/work/spool.py",
     "mixers/flat.py",
-    "taggers/imported.py",
-    "taggers/pii.py",
 )
 """Modules whose messages are not yet written down."""
 
@@ -214,13 +173,18 @@ ENTRIES = entries()
 KNOWN = {entry.text for entry in ENTRIES}
 
 
+def explained(text: str) -> bool:
+    """There is an entry of the message, or of what it says after the place where it is wrong."""
+    return any(text.removeprefix(place) in KNOWN for place in ("", "…: ", "…/…: "))
+
+
 def test_every_message_has_an_entry() -> None:
     missing: dict[str, list[str]] = {}
     for message in collected():
         if message.module.startswith(UNDER_WAY):
             continue
-        if message.text not in KNOWN and not set(message.variants) <= KNOWN:
-            lacking = [each for each in message.variants if each not in KNOWN]
+        if not explained(message.text) and not all(map(explained, message.variants)):
+            lacking = [each for each in message.variants if not explained(each)]
             variants = "".join(f"\n        or with {each}" for each in lacking)
             told = f"{message.text}{variants if lacking != [message.text] else ''}"
             missing.setdefault(f"{message.module}:{message.line} {message.error}", []).append(told)
