@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDERS = ("dolma_pipe", "taggers", "mixers")
@@ -25,6 +26,8 @@ CARRIERS = {
 }
 CARRIED = {"Record": 2, "Gap": 0, "Failure": 1, "_bad": 1}
 """Calls that say why something is no document, or why a task failed: which argument does."""
+TELLING = ("dolma_pipe/tokens/check.py", "dolma_pipe/formats/arrow.py")
+"""Modules that yield what is wrong, or append it to their `problems`."""
 SAME_TEXT = {"one_line", "_one_line", "str"}
 MISSING = "… is not installed: pip install 'dolma-pipe[…]'"
 NEAREST = " (did you mean '…'?)"
@@ -118,10 +121,12 @@ def texts(node: ast.expr | None, scope: Scope) -> tuple[str, ...]:
         case ast.IfExp(body=body, orelse=orelse):
             return _either([texts(body, scope), texts(orelse, scope)])
         case ast.BoolOp(op=ast.Or(), values=values):
-            given = [texts(value, scope) for value in values]
-            return tuple(text for text in _either(given) if text) or ("",)
-        case ast.Name(id=name):
-            return _named(name, scope)
+            found = _either([texts(value, scope) for value in values])
+            if HOLE in found:  # beside it a word is a default, and only a phrase is a message
+                found = tuple(text for text in found if text == HOLE or " " in text)
+            return tuple(text for text in found if text) or ("",)
+        case ast.Name(id=name, lineno=line):
+            return _named(name, scope, line)
         case ast.Call():
             return _called(node, scope)
         case ast.Subscript(value=value):
@@ -136,14 +141,17 @@ def _table(node: ast.expr, scope: Scope) -> bool:
     return isinstance(node, ast.Name) and isinstance(scope.module.constants.get(node.id), ast.Dict)
 
 
-def _named(name: str, scope: Scope) -> tuple[str, ...]:
+def _named(name: str, scope: Scope, line: int) -> tuple[str, ...]:
+    """line: where the name is used."""
     if name in scope.bound:
         return scope.bound[name]
     if scope.depth > 4:
         return (HOLE,)
     deeper = Scope(scope.module, scope.functions, scope.bound, scope.depth + 1)
     given = [
-        texts(value, deeper) for function in scope.functions for value in _assigned(name, function)
+        texts(value, deeper)
+        for function in scope.functions
+        for value in _assigned(name, function, line)
     ]
     if given:
         return _either(given)
@@ -155,30 +163,77 @@ def _named(name: str, scope: Scope) -> tuple[str, ...]:
     return (HOLE,)
 
 
-def _assigned(name: str, function: ast.FunctionDef) -> Iterator[ast.expr | None]:
-    """Every value that the function gives the name; None where it is not a plain one."""
-    for node in ast.walk(function):
+def _assigned(name: str, function: ast.FunctionDef, line: int) -> Iterator[ast.expr | None]:
+    """The values that the function may have given the name when it comes to a line; None where one
+    is no plain value."""
+    given = _given(function).get(name, [])
+    certain = [at for at, _, block in given if block.first <= line <= block.last and at < line]
+    since = max(certain, default=0)
+    yield from (value for at, value, _ in given if at >= since and (at < line or not certain))
+
+
+class _Block(NamedTuple):
+    """The lines of the statements that follow each other without a condition."""
+
+    first: int
+    last: int
+
+
+@cache
+def _given(function: ast.FunctionDef) -> dict[str, list[tuple[int, ast.expr | None, _Block]]]:
+    """By name the line, value and block of all that the function gives it."""
+    nowhere = _Block(1, 0)
+    blocks = {}
+    given: dict[str, list[tuple[int, ast.expr | None, _Block]]] = {}
+    for node in _nodes(function):
+        for field in ("body", "orelse", "finalbody"):
+            if block := getattr(node, field, None):
+                block = block if isinstance(block, list) else [block]
+                lines = _Block(block[0].lineno, block[-1].end_lineno)
+                blocks |= {id(each): lines for each in block}
+    for node in _nodes(function):
         match node:
-            case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:
-                yield value
-            case ast.NamedExpr(target=ast.Name(id=target), value=value) if target == name:
-                yield value
-            case ast.AugAssign(target=ast.Name(id=target)) if target == name:
-                yield None
+            case ast.Assign(targets=[ast.Name(id=target)], value=value):
+                found = (node.lineno, value, blocks.get(id(node), nowhere))
+                given.setdefault(target, []).append(found)
+            case ast.NamedExpr(target=ast.Name(id=target), value=value):
+                given.setdefault(target, []).append((node.lineno, value, nowhere))
+            case ast.AugAssign(target=ast.Name(id=target)):
+                given.setdefault(target, []).append((node.lineno, None, nowhere))
             case ast.For(target=to) | ast.comprehension(target=to):
-                if any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(to)):
-                    yield None
+                for each in ast.walk(to):
+                    if isinstance(each, ast.Name):
+                        given.setdefault(each.id, []).append((to.lineno, None, nowhere))
+    return given
+
+
+@cache
+def _nodes(function: ast.FunctionDef) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(function))
+
+
+@cache
+def _calls(function: ast.FunctionDef) -> tuple[ast.Call, ...]:
+    """Those that make an error."""
+    calls = [node for node in _nodes(function) if isinstance(node, ast.Call) and node.args]
+    return tuple(call for call in calls if _name(call) in errors() | CARRIERS)
 
 
 def _called(call: ast.Call, scope: Scope) -> tuple[str, ...]:
     name = _name(call)
     match call:
         case ast.Call(func=ast.Attribute(value=ast.Name(id=table), attr="get"), args=[_, default]):
-            return _either([_named(table, scope), texts(default, scope)])
+            return _either([_named(table, scope, call.lineno), texts(default, scope)])
     if name in SAME_TEXT and call.args:
         return texts(call.args[0], scope)
     if name == "nearest":
         return (NEAREST,)
+    if (template := _template(call, scope)) is not None:
+        parts = template.split("{}")
+        filled: list[tuple[str, ...]] = [(parts[0],)]
+        for part, given in zip(parts[1:], call.args, strict=True):
+            filled += [texts(given, scope), (part,)]
+        return _joined(filled)
     module = scope.module
     if name not in module.functions:
         module = modules().get(module.imported.get(name, ""), module)
@@ -186,12 +241,21 @@ def _called(call: ast.Call, scope: Scope) -> tuple[str, ...]:
     if function is None or scope.depth > 3:
         return (HOLE,)
     returned = [
-        node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value
+        node.value for node in _nodes(function) if isinstance(node, ast.Return) and node.value
     ]
     inner = Scope(module, (function,), _bound(call, function, scope), scope.depth + 1)
-    given = [texts(value, inner) for value in returned if not isinstance(value, ast.Name)]
-    given += [_named(value.id, inner) for value in returned if isinstance(value, ast.Name)]
+    given = [texts(value, inner) for value in returned]
     return _either(given) if given else (HOLE,)
+
+
+def _template(call: ast.Call, scope: Scope) -> str | None:
+    """Of at("heads", "is odd"), where the function says at = "model.{}: {}".format."""
+    for function in scope.functions if isinstance(call.func, ast.Name) else ():
+        for value in _assigned(_name(call), function, call.lineno):
+            match value:
+                case ast.Attribute(value=ast.Constant(value=str(text)), attr="format"):
+                    return text
+    return None
 
 
 def _bound(call: ast.Call, function: ast.FunctionDef, scope: Scope) -> Bound:
@@ -255,32 +319,40 @@ def _below(node: ast.AST, scope: Scope) -> Iterator[Message]:
             inner = Scope(scope.module, (*scope.functions, child), scope.bound | unknown)
         elif isinstance(child, ast.Call):
             yield from _made(child, scope)
+        elif isinstance(child, ast.Yield) and child.value and scope.module.place in TELLING:
+            yield from _told(_said(child.value, scope), "Problem", child.lineno, scope)
         yield from _below(child, inner)
 
 
 def _made(call: ast.Call, scope: Scope) -> Iterator[Message]:
     name = _name(call)
+    place, line = scope.module.place, call.lineno
     if name == "MissingExtra":
-        said: list[Said] = [(MISSING, (MISSING,))]
+        yield Message(MISSING, (MISSING,), name, place, line)
     elif call.args and (
         name in errors() | USAGE | CARRIERS
         or (name == "ValueError" and _is_setting(scope))
-        or (name == "OSError" and "/remote/" in scope.module.place)
+        or (name == "OSError" and "/remote/" in place)
+        or (name == "append" and place in TELLING)
     ):
-        said = [(_as_written(call.args[0]), texts(call.args[0], scope))]
+        yield from _told(_said(call.args[0], scope), name, line, scope)
     elif name in CARRIED and len(call.args) > CARRIED[name]:
-        node = call.args[CARRIED[name]]
-        said = [(_as_written(node), texts(node, scope))]
+        yield from _told(_said(call.args[CARRIED[name]], scope), name, line, scope)
     else:
-        said, name = _through_a_helper(call, scope)
-    for text, variants in said:
-        told = [plain(each) for each in variants if not hollow(each)]
-        if hollow(text):  # all of it is told by what fills its holes
-            yield from (
-                Message(each, (each,), name, scope.module.place, call.lineno) for each in told
-            )
-        else:
-            yield Message(plain(text), tuple(told), name, scope.module.place, call.lineno)
+        yield from _through_a_helper(call, scope)
+
+
+def _said(node: ast.expr, scope: Scope) -> Said:
+    return _as_written(node), texts(node, scope)
+
+
+def _told(said: Said, error: str, line: int, scope: Scope) -> Iterator[Message]:
+    told = tuple(plain(each) for each in said[1] if not hollow(each))
+    found = {plain(said[0]): told}
+    if hollow(said[0]):  # all of it is told by what fills its holes
+        found = {each: (each,) for each in told}
+    for written, filled in found.items():
+        yield Message(written, filled, error, scope.module.place, line)
 
 
 def _as_written(node: ast.expr) -> str:
@@ -305,20 +377,15 @@ def _is_setting(scope: Scope) -> bool:
     return any(each.name == "__post_init__" for each in scope.functions)
 
 
-def _through_a_helper(
-    call: ast.Call, scope: Scope
-) -> tuple[list[tuple[str, tuple[str, ...]]], str]:
+def _through_a_helper(call: ast.Call, scope: Scope) -> Iterator[Message]:
     """Texts of a call such as self.fail("no zip file"), whose function raises an error of it."""
     function = scope.module.functions.get(_name(call))
     if function is None or function in scope.functions:
-        return [], ""
-    bound = _bound(call, function, scope)
-    inner = Scope(scope.module, (function,), bound, 1)
-    unknown = Scope(scope.module, (function,), dict.fromkeys(bound, (HOLE,)), 1)
-    for node in ast.walk(function):
-        if isinstance(node, ast.Call) and node.args:
-            name = _name(node)
-            told = name in (errors() | CARRIERS) - {"MissingExtra"}
-            if told and all(map(hollow, texts(node.args[0], unknown))):
-                return [(HOLE, texts(node.args[0], inner))], name
-    return [], ""
+        return
+    for made in _calls(function):
+        bound = _bound(call, function, scope)
+        unknown = Scope(scope.module, (function,), dict.fromkeys(bound, (HOLE,)), 1)
+        if all(map(hollow, texts(made.args[0], unknown))):
+            inner = Scope(scope.module, (function,), bound, 1)
+            yield from _told((HOLE, texts(made.args[0], inner)), _name(made), call.lineno, scope)
+            return
