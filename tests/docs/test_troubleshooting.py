@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.docs.messages import HOLE, ROOT, collected, plain
 
@@ -18,7 +18,8 @@ what varies, and below it what happened and what to do:
 
     Cause: one sentence. Cure: what to type or edit.
 
-Either the message with a hole for each variable, or each of its variants, as printed above."""
+Either the message with a hole for each variable, or each of its variants, as printed above. What no
+error says, but a table or a note does, is entered in TOLD_ELSEWHERE, too."""
 TOLD_ELSEWHERE: dict[str, str] = {
     # not raised, but printed, counted or told in a table: the file that holds their words
     "a bug, in the last file named above: if that is not yours, please report it": (
@@ -131,3 +132,30 @@ def test_what_is_told_elsewhere_is_still_told() -> None:
         for part in filter(None, (piece.strip() for piece in text.split(HOLE))):
             assert part in source, f"{file} does not say: {part}"
         assert text in KNOWN, f"no entry in docs/troubleshooting/: {text}"
+
+
+def test_what_a_cure_says_to_type_exists() -> None:
+    """Options and commands; those of other programs are known by name."""
+    from dolma_pipe.cli.main import cli
+
+    commands, options = _of_command(cli, ())
+    groups = {path[:-1] for path in commands if path}
+    options |= {"--array", "--head", "--no-deps", "--nproc-per-node"}
+    for page in sorted(PAGES.glob("*.md")):
+        for code in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", page.read_text("utf-8")):
+            for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code):
+                assert option in options, f"{page.name}: {code}"
+            if code.startswith("dolma-pipe "):
+                words = tuple(re.match(r"[a-z ]*", code.removeprefix("dolma-pipe "))[0].split())
+                while words and words not in commands and words[:-1] in commands - groups:
+                    words = words[:-1]  # a recipe, an asset
+                assert words in commands, f"{page.name}: {code}"
+
+
+def _of_command(command: Any, path: tuple[str, ...]) -> tuple[set[tuple[str, ...]], set[str]]:
+    commands = {path}
+    options = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    for name, below in getattr(command, "commands", {}).items():
+        inside = _of_command(below, (*path, name))
+        commands, options = commands | inside[0], options | inside[1]
+    return commands, options
