@@ -219,7 +219,7 @@ def test_half_a_file_is_refused(run: Path) -> None:
 
 def test_weights_of_another_model_are_refused(run: Path) -> None:
     deep = Model(msgspec.structs.replace(SHAPE, layers=3))
-    with pytest.raises(TrainError, match=r"base: model\.layers\.2\..* is not in its weights"):
+    with pytest.raises(TrainError, match=r"base: model\.layers\.2\..* are not in its weights"):
         load_model_weights(deep, run / "base")
     wide = write_adapted(run / "wide", adapted_model(), run / "base")
     other = small_model(shape=msgspec.structs.replace(SHAPE, intermediate_size=64))
