@@ -13,7 +13,7 @@ LINK = re.compile(r"(?<!`)\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(([^()\s]+)\)")
 
 
 class Block(NamedTuple):
-    """A block of code: where it starts, its language if a fence names one, its lines."""
+    """A block of code: the number of its first line, the language of its fence, its lines."""
 
     page: str
     line: int
@@ -48,7 +48,7 @@ def blocks(page: Path) -> list[Block]:
                 found[-1].lines.append(line)
         elif opened:
             fence = opened[1]
-            found.append(Block(name_of(page), number, opened[2], []))
+            found.append(Block(name_of(page), number + 1, opened[2], []))
         elif line.startswith("    ") and before in ("code", ""):
             if before != "code":
                 found.append(Block(name_of(page), number, "", []))
@@ -64,13 +64,13 @@ def blocks(page: Path) -> list[Block]:
 
 def prose(page: Path) -> list[str]:
     """The lines of a page that are in no block of code, `code` in a line taken out."""
-    shown = {
-        line
-        for block in blocks(page)
-        for line in range(block.line, block.line + len(block.lines) + 2 * bool(block.language))
-    }
-    lines = page.read_text(encoding="utf-8").splitlines()
-    return [re.sub(r"`[^`]*`", "`", x) for n, x in enumerate(lines, 1) if n not in shown]
+    lines, inside = page.read_text(encoding="utf-8").splitlines(), _code(page)
+    return [re.sub(r"`[^`]*`", "`", x) for n, x in enumerate(lines, 1) if n not in inside]
+
+
+def _code(page: Path) -> set[int]:
+    """The numbers of the lines in blocks of code."""
+    return {block.line + i for block in blocks(page) for i in range(len(block.lines))}
 
 
 def links(page: Path) -> Iterator[str]:
@@ -83,9 +83,7 @@ def links(page: Path) -> Iterator[str]:
 def anchors(page: Path) -> set[str]:
     """What a link to a heading of the page is called, as GitHub has it."""
     lines = page.read_text(encoding="utf-8").splitlines()
-    inside = {
-        n for block in blocks(page) for n in range(block.line, block.line + len(block.lines) + 1)
-    }
+    inside = _code(page)
     found: set[str] = set()
     for number, line in enumerate(lines, 1):
         if number not in inside and (heading := re.fullmatch(r"#{1,6} (.+?)\s*", line)):
