@@ -8,16 +8,17 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
-FENCE = re.compile(r" {0,3}(```+|~~~+)\s*([\w-]*)")
+FENCE = re.compile(r' {0,3}(```+|~~~+)\s*([\w-]*)(?:.*title="([^"]*)")?')
 LINK = re.compile(r"(?<!`)\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(([^()\s]+)\)")
 
 
 class Block(NamedTuple):
-    """A block of code: the number of its first line, the language of its fence, its lines."""
+    """A block of code: the number of its first line, its fence's language and title, its lines."""
 
     page: str
     line: int
     language: str
+    title: str
     lines: list[str]
 
     @property
@@ -48,10 +49,10 @@ def blocks(page: Path) -> list[Block]:
                 found[-1].lines.append(line)
         elif opened:
             fence = opened[1]
-            found.append(Block(name_of(page), number + 1, opened[2], []))
+            found.append(Block(name_of(page), number + 1, opened[2], opened[3] or "", []))
         elif line.startswith("    ") and before in ("code", ""):
             if before != "code":
-                found.append(Block(name_of(page), number, "", []))
+                found.append(Block(name_of(page), number, "", "", []))
             found[-1].lines.append(line[4:])
             before = "code"
             continue

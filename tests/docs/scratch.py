@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 
 import click
+import pytest
 
 from dolma_pipe.cli.main import cli
 from tests.corpus import RECIPE, documents, write_corpus, write_shard
+from tests.inline import Inline
 from tests.train.made_checkpoints import make_run
 from tests.train.tuned import adapted_model, small_model, write_adapted, write_whole
 
@@ -67,6 +69,13 @@ def run(*arguments: str) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     return 0
+
+
+def inline(patch: pytest.MonkeyPatch) -> None:
+    """Tasks of an engine run in this process, and nothing is fetched."""
+    patch.setenv("DOLMA_PIPE_OFFLINE", "1")
+    for module in ("engine.choice", "passes.prepare", "mixture.supply"):
+        patch.setattr(f"dolma_pipe.{module}.new_engine", lambda *_, **__: Inline())
 
 
 def make(root: Path) -> None:

@@ -12,8 +12,7 @@ import pytest
 from dolma_pipe.cli.main import cli
 from tests.docs.commands import Shown, all_shown, shown
 from tests.docs.pages import ROOT, name_of, pages
-from tests.docs.scratch import make, run
-from tests.inline import Inline
+from tests.docs.scratch import inline, make, run
 
 TUTORIAL = "docs/tutorial.md"
 """Its commands are run by test_tutorial.py."""
@@ -94,9 +93,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         root = tmp_path_factory.mktemp("scratch")
         patch.chdir(root)
-        patch.setenv("DOLMA_PIPE_OFFLINE", "1")
-        for module in ("engine.choice", "passes.prepare", "mixture.supply"):
-            patch.setattr(f"dolma_pipe.{module}.new_engine", lambda *_, **__: Inline())
+        inline(patch)
         make(root)
         yield root
 
