@@ -3,10 +3,9 @@
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-from tests.docs.pages import blocks, name_of, pages
+from tests.docs.pages import Block, blocks, pages
 
 STARTS = re.compile(r"(?:[A-Z_]+=\S+ )*(?:dolma-pipe|.* -m dolma_pipe) ")
 ENDS = {"|", "||", "&&", ";", "&", ">", ">>", "2>"}
@@ -21,19 +20,18 @@ class Shown(NamedTuple):
     arguments: tuple[str, ...]
 
 
-def shown(page: Path) -> Iterator[Shown]:
-    """The commands in the blocks of code of a page, in their order."""
-    for block in blocks(page):
-        lines = iter(enumerate(block.lines, block.line))
-        for number, line in lines:
-            while line.endswith("\\"):
-                line = line[:-1] + next(lines)[1].strip()
-            for words in _commands(line.strip().removeprefix("$ ")):
-                told = " ".join(words)
-                if STARTS.match(told + " "):
-                    name = "dolma_pipe" if "dolma_pipe" in words else "dolma-pipe"
-                    after = words[words.index(name) + 1 :]
-                    yield Shown(name_of(page), number, told, tuple(after))
+def shown(block: Block) -> Iterator[Shown]:
+    """The commands in a block of code, in their order."""
+    lines = iter(enumerate(block.lines, block.line))
+    for number, line in lines:
+        while line.endswith("\\"):
+            line = line[:-1] + next(lines)[1].strip()
+        for words in _commands(line.strip().removeprefix("$ ")):
+            told = " ".join(words)
+            if STARTS.match(told + " "):
+                name = "dolma_pipe" if "dolma_pipe" in words else "dolma-pipe"
+                after = words[words.index(name) + 1 :]
+                yield Shown(block.page, number, told, tuple(after))
 
 
 def _commands(line: str) -> Iterator[list[str]]:
@@ -56,4 +54,4 @@ def _commands(line: str) -> Iterator[list[str]]:
 
 
 def all_shown() -> list[Shown]:
-    return [command for page in pages() for command in shown(page)]
+    return [command for page in pages() for block in blocks(page) for command in shown(block)]

@@ -11,7 +11,7 @@ import pytest
 
 from dolma_pipe.cli.main import cli
 from tests.docs.commands import Shown, all_shown, shown
-from tests.docs.pages import ROOT, name_of, pages
+from tests.docs.pages import blocks, name_of, pages
 from tests.docs.scratch import inline, make, run
 
 TUTORIAL = "docs/tutorial.md"
@@ -36,8 +36,6 @@ NOT_RUN = {
 SMALLER = {"dolma-pipe classifier train": ("--buckets", "1000", "--epochs", "1")}
 """What is added to commands that would take long."""
 
-ids = {"ids": lambda x: x.split("/")[-1] if isinstance(x, str) else f"{x.page}:{x.line}"}
-
 
 def reason(command: Shown) -> str | None:
     """Why a command is not run, if it is not."""
@@ -53,7 +51,7 @@ def spoken(page: Path) -> Iterator[str]:
             yield from re.findall(r"`([^`]+)`", row.replace("\\|", "|"))
 
 
-@pytest.mark.parametrize("command", all_shown(), **ids)
+@pytest.mark.parametrize("command", all_shown(), ids=lambda c: f"{c.page}:{c.line}")
 def test_it_parses(command: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(click.Command, "invoke", lambda *_: None)
     try:
@@ -112,22 +110,29 @@ def expanded(command: Shown) -> list[str]:
     return [*words, *more]
 
 
-@pytest.mark.parametrize("page", [name_of(page) for page in pages()], **ids)
+@pytest.mark.parametrize("path", pages(), ids=name_of)
 def test_they_run(
-    page: str, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    path: Path, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """In their order, as somebody would who reads the page."""
-    commands = [c for c in shown(ROOT / page) if not reason(c)]
-    if page == TUTORIAL or not commands:
+    page = blocks(path)
+    if name_of(path) == TUTORIAL or not any(shown(block) for block in page):
         return
-    root = shutil.copytree(scratch, tmp_path / "world")
-    monkeypatch.chdir(root)
-    for command in commands:
-        try:
-            code = run(*expanded(command))
-        except Exception as error:
-            told = f"{command.page}:{command.line}: {command.told}: {error}\n"
-            told += "(what it needs is made in tests/docs/scratch.py, or say in NOT_RUN why not)"
-            raise AssertionError(told) from error
-        assert code == 0, f"{command.page}:{command.line}: {command.told}"
-        assert any(capsys.readouterr()), f"{command.told} says nothing"
+    monkeypatch.chdir(shutil.copytree(scratch, tmp_path / "world"))
+    for block in page:
+        if block.title and block.language != "diff":
+            Path(block.title).write_text(block.text)
+        for command in shown(block):
+            if not reason(command):
+                done(command)
+                assert any(capsys.readouterr()), f"{command.told} says nothing"
+
+
+def done(command: Shown) -> None:
+    """Run it."""
+    told = f"{command.page}:{command.line}: {command.told}"
+    try:
+        assert run(*expanded(command)) == 0, told
+    except Exception as error:
+        made = "what it needs is made in tests/docs/scratch.py, or say in NOT_RUN why not"
+        raise AssertionError(f"{told}: {error}\n({made})") from error
