@@ -11,7 +11,7 @@ import pytest
 
 from dolma_pipe.cli.main import cli
 from tests.docs.commands import Shown, all_shown, shown
-from tests.docs.pages import blocks, name_of, pages
+from tests.docs.pages import Block, blocks, name_of, pages
 from tests.docs.scratch import inline, make, run
 
 TUTORIAL = "docs/tutorial.md"
@@ -42,6 +42,10 @@ def reason(command: Shown) -> str | None:
     return next((why for told, why in NOT_RUN.items() if command.told.startswith(told)), None)
 
 
+WITH_PYTHON = {"docs/api.md", "docs/formats.md"}
+"""Pages of which the Python is run, too."""
+
+
 def spoken(page: Path) -> Iterator[str]:
     """What stands in a line as `dolma-pipe ...`, and in README's table of commands."""
     text = page.read_text(encoding="utf-8")
@@ -67,7 +71,7 @@ def test_commands_in_the_text_have_their_options(page: Path) -> None:
         words = re.findall(r"[^\s|\[\]]+", told)
         while isinstance(command, click.Group) and words and words[0] in command.commands:
             command = command.commands[words.pop(0)]
-        assert command is not cli or not words or not words[0].isalpha(), f"{told}: no such command"
+        assert command is not cli or not words or not words[0].islower(), f"{told}: no such command"
         known = {name for parameter in command.params for name in parameter.opts}
         if isinstance(command, click.Group):  # train CONFIG is train run CONFIG
             known |= {
@@ -116,16 +120,24 @@ def test_they_run(
 ) -> None:
     """In their order, as somebody would who reads the page."""
     page = blocks(path)
-    if name_of(path) == TUTORIAL or not any(shown(block) for block in page):
+    if name_of(path) == TUTORIAL or not any(has_code(block) for block in page):
         return
     monkeypatch.chdir(shutil.copytree(scratch, tmp_path / "world"))
     for block in page:
         if block.title and block.language != "diff":
             Path(block.title).write_text(block.text)
+        if block.language == "python" and name_of(path) in WITH_PYTHON:
+            exec(
+                compile(block.text, f"{block.page}:{block.line}", "exec"), {"__name__": "__main__"}
+            )
         for command in shown(block):
             if not reason(command):
                 done(command)
                 assert any(capsys.readouterr()), f"{command.told} says nothing"
+
+
+def has_code(block: Block) -> bool:
+    return block.language == "python" or any(shown(block))
 
 
 def done(command: Shown) -> None:
