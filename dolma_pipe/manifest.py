@@ -38,7 +38,18 @@ SAVED_EVERY = 10.0
 """Seconds of work of which a killed run may forget which inputs it has read."""
 CHANGED = "changed"
 """In place of a content hash: none is like it."""
-NOT_IN_FINGERPRINTS = ("ablation", "cli", "learn", "mixture", "report", "sample", "train")
+NOT_IN_FINGERPRINTS = (
+    "ablation",
+    "browse",
+    "cli",
+    "learn",
+    "mixture",
+    "report",
+    "sample",
+    "search",
+    "statistics",
+    "train",
+)
 """Parts of the package that no output depends on."""
 
 

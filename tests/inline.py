@@ -5,7 +5,6 @@ from typing import Any
 
 from dolma_pipe.engine.base import Engine, Outcome, Task
 from dolma_pipe.engine.calling import call
-from dolma_pipe.stages.filter import _fetched
 from dolma_pipe.tokenizer import load_tokenizer
 
 
@@ -13,8 +12,7 @@ class Inline(Engine):
     """One task after the other."""
 
     def __init__(self) -> None:
-        """A worker that has found no models and read no tokenizers yet."""
-        _fetched.cache_clear()
+        """A worker that has read no tokenizers yet."""
         load_tokenizer.cache_clear()
 
     def slots(self) -> int:

@@ -37,6 +37,9 @@ work_option = click.option(
     metavar="PATH",
     help="Work directory, or s3://bucket/prefix [default: work/NAME]",
 )
+page_option = click.option(
+    "--no-report", is_flag=True, help="Write no report.html (`dolma-pipe report` does, later)."
+)
 force_option = click.option("--force", is_flag=True, help="Do again what is done already.")
 
 
@@ -80,10 +83,12 @@ def opened(
     A process that only has a share of somebody else's run does it, and the command ends.
     """
     from dolma_pipe.cli.progress import watcher
-    from dolma_pipe.engine.choice import served
+    from dolma_pipe.engine.choice import do_share, has_only_a_share
     from dolma_pipe.passes.prepare import prepared, root_of
+    from dolma_pipe.recipe_file import read_recipe
 
-    if served(engine, root_of(recipe, work)):
+    if has_only_a_share(engine):
+        do_share(engine, root_of(read_recipe(recipe), work))
         click.get_current_context().exit()
     with prepared(recipe, work, engine, force, watcher()) as context:
         yield context

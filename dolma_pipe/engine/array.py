@@ -112,7 +112,6 @@ class ArrayEngine(Engine):
         self._looked = 0.0
         self._absent: set[int] = set()
         self._say = say
-        dismiss(root)
         self._beat()
         threading.Thread(target=self._live, name="beat", daemon=True).start()
 

@@ -51,17 +51,18 @@ def new_engine(
     raise UserError(f"unknown engine '{choice.name}' (known: {', '.join(ENGINES)})")
 
 
-def served(choice: EngineChoice, root: Path) -> bool:
-    """Do the share of this process of somebody else's run, to its end; False where it is the one
-    that drives the run."""
-    if choice.name != "array" or (me := member()).rank == 0:
-        return False
+def has_only_a_share(choice: EngineChoice) -> bool:
+    """Whether another process drives the run, and this one does its share of the tasks."""
+    return choice.name == "array" and member().rank > 0
+
+
+def do_share(choice: EngineChoice, root: Path) -> None:
+    """The share of this process, until the run in the work directory root has ended."""
     local = LocalEngine(choice.workers or cores())
     try:
-        serve(me, local, root)
+        serve(member(), local, root)
     finally:
         local.close()
-    return True
 
 
 def cores() -> int:

@@ -42,7 +42,7 @@ def prepared(
     """
     recipe = read_recipe(recipe_path)
     recipe = change(recipe) if change else recipe
-    root = work or Path("work") / recipe.name
+    root = root_of(recipe, work)
     _refuse_own_output(recipe, root)
     with locked(root, say=watch.say) as lock:
         clear_unfinished(root)
@@ -66,9 +66,8 @@ def prepared(
             running.give_up()
             running.close()
             if lock.is_ours():
-                with suppress(
-                    WorkError, StoreError
-                ):  # the disk may be full: the first error is told
+                # the disk may be full: the first error is told
+                with suppress(WorkError, StoreError):
                     _tidy(context, started)
             raise
         running.close()
@@ -76,9 +75,9 @@ def prepared(
             _tidy(context, started)
 
 
-def root_of(recipe_path: Path, work: Path | None) -> Path:
+def root_of(recipe: Recipe, work: Path | None) -> Path:
     """The work directory of a run: the one that is asked for, or work/NAME."""
-    return work or Path("work") / read_recipe(recipe_path).name
+    return work or Path("work") / recipe.name
 
 
 def _tidy(context: Context, started: float) -> None:

@@ -1,13 +1,12 @@
 """Which objects a pattern or a folder of s3:// stands for, as glob and folders do it here."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 
 from dolma_pipe.remote.addresses import bucket_and_key
-from dolma_pipe.remote.stamps import AT_ONCE
 from dolma_pipe.store.base import Stamp
 from dolma_pipe.store.bucket import Bucket
+from dolma_pipe.work.ahead import ahead
 
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -44,8 +43,7 @@ def there(uris: list[str]) -> dict[str, Stamp | None]:
         bucket, key = bucket_and_key(uri)
         return Bucket(f"s3://{bucket}").head(key) if key and not key.endswith("/") else None
 
-    with ThreadPoolExecutor(min(AT_ONCE, max(1, len(uris)))) as threads:
-        return dict(zip(uris, threads.map(asked, uris), strict=True))
+    return dict(zip(uris, ahead(asked, uris), strict=True))
 
 
 def _matches(names: list[str], patterns: list[str]) -> bool:

@@ -1,7 +1,6 @@
 """What a server says of a file without sending it: whether it is the one that was read before."""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 from dolma_pipe.errors import StoreError
 from dolma_pipe.remote.addresses import bucket_and_key, is_s3, is_web
@@ -9,11 +8,10 @@ from dolma_pipe.remote.file import patiently
 from dolma_pipe.remote.web import WebFile
 from dolma_pipe.store.base import Stamp
 from dolma_pipe.store.bucket import Bucket
+from dolma_pipe.work.ahead import ahead
 
 ATTEMPTS = 3
 """Without a stamp a file is read again, and who reads it is more patient."""
-AT_ONCE = 32
-"""Requests that are under way."""
 
 
 def stamp_of_remote(uri: str) -> str | None:
@@ -42,5 +40,4 @@ def told(stamp: Stamp) -> str:
 def stamps_of_remote(uris: Iterable[str]) -> dict[str, str | None]:
     """Those of many files."""
     asked = list(uris)
-    with ThreadPoolExecutor(min(AT_ONCE, max(1, len(asked)))) as threads:
-        return dict(zip(asked, threads.map(stamp_of_remote, asked), strict=True))
+    return dict(zip(asked, ahead(stamp_of_remote, asked), strict=True))

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
-from pathlib import Path
 from typing import IO, Any
 
 import msgspec
@@ -16,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from dolma_pipe.assets import ASSETS, asset_hash, asset_path
+from dolma_pipe.assets import asset_hash, asset_path
 from dolma_pipe.attributes import Description
 from dolma_pipe.batch import Batch, no_documents
 from dolma_pipe.columns import to_arrow
@@ -270,17 +269,11 @@ def stamps_of(assets: Mapping[str, str]) -> dict[str, str | None]:
     where one is not what it was on the machine that began the run."""
     stamps = {}
     for name, sha256 in assets.items():
-        path = _fetched(name) if name in ASSETS else asset_path(name)
+        path = asset_path(name)
         stamps[str(path)] = stamp_of(str(path))
         if asset_hash(name) != sha256:
             raise InputError(f"{path} was changed during the run: run again")
     return stamps
-
-
-@lru_cache(maxsize=256)
-def _fetched(name: str) -> Path:
-    """Verified once a worker."""
-    return asset_path(name)
 
 
 def refuse_changed(stamps: Mapping[str, str | None]) -> None:

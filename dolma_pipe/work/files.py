@@ -3,7 +3,6 @@
 import errno
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from dolma_pipe import atomic
 from dolma_pipe.errors import WorkError
 from dolma_pipe.store.bucket import Bucket
 from dolma_pipe.work import spool
-from dolma_pipe.work.ahead import AT_ONCE, ahead
+from dolma_pipe.work.ahead import ahead
 
 REMOTE = "s3:"
 """First part of a path on an object store: Path("s3://bucket/run").parts[0]."""
@@ -96,8 +95,7 @@ def read_all(paths: Iterable[Path]) -> dict[Path, bytes]:
     paths = list(paths)
     if not any(map(is_remote, paths)):
         return dict(filter(None, map(read, paths)))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return dict(filter(None, pool.map(read, paths)))
+    return dict(filter(None, ahead(read, paths)))
 
 
 def read_range(path: Path, start: int, size: int) -> bytes:

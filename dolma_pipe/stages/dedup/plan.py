@@ -1,7 +1,6 @@
 """The plan of one dedup entry: settings, shards, partitions; every task reads it from a file."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from dolma_pipe.kernels.jit import I64, U8, U64
 from dolma_pipe.stages.dedup.keys import key_columns
 from dolma_pipe.stages.dedup.sign import keys_path, lengths_path, ranks_path
 from dolma_pipe.work import (
-    AT_ONCE,
     Work,
+    ahead,
     here,
     is_remote,
     read_bytes,
@@ -183,9 +182,8 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         if not is_remote(path) or documents <= REQUEST * len(rows):
             return self.keys(shard)[:, rows]
         places = (np.arange(columns)[:, None] * documents + rows).ravel().tolist()
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            words = pool.map(lambda place: read_range(path, 8 * place, 8), places)
-            return np.frombuffer(b"".join(words), np.uint64).reshape(columns, -1)
+        words = ahead(lambda place: read_range(path, 8 * place, 8), places)
+        return np.frombuffer(b"".join(words), np.uint64).reshape(columns, -1)
 
     def ranks(self, shard: int) -> U64:
         """uint64[documents]: the smallest stays; ties go by document number."""

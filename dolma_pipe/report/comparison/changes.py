@@ -1,0 +1,64 @@
+"""What differs between the resolved recipes of two runs, and between what they ran with."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from dolma_pipe.recipe import Source
+from dolma_pipe.report.comparison.model import Change
+from dolma_pipe.report.finished import FinishedRun
+
+
+def changes_of(a: FinishedRun, b: FinishedRun) -> list[Change]:
+    """Every difference, in the order of the recipe; equal runs have none."""
+    before, after = dict(_told(a)), dict(_told(b))
+    return [
+        Change(place, _text(before.get(place)), _text(after.get(place)))
+        for place in dict.fromkeys([*before, *after])
+        if before.get(place) != after.get(place)
+    ]
+
+
+def _told(run: FinishedRun) -> Iterator[tuple[str, Any]]:
+    recipe = run.recipe
+    yield "name", recipe.name
+    yield "seed", recipe.seed
+    for source in recipe.sources:
+        yield from _of_source(source, f"sources.{source.name}")
+    for number, entry in enumerate(recipe.dedup, 1):
+        yield from _flat(f"dedup.{number}", entry)
+    yield from _flat("mix", recipe.mix)
+    yield from _flat("tokenize", recipe.tokenize)
+    yield "max_document_bytes", recipe.max_document_bytes
+    yield "dolma-pipe", run.manifest.dolma_pipe
+    yield "code", run.manifest.code
+    yield from ((f"assets.{name}", sha256) for name, sha256 in run.manifest.assets.items())
+
+
+def _of_source(source: Source, place: str) -> Iterator[tuple[str, Any]]:
+    yield f"{place}.documents", f"{len(source.inputs):,} shards"
+    yield from _flat(f"{place}.reading", msgspec.to_builtins(source.reading))
+    for use in source.taggers:
+        yield f"{place}.taggers.{use.prefix}", use.settings
+        yield f"{place}.taggers.{use.prefix} (its file)", use.found.digest
+    for rule in source.rules:
+        yield f"{place}.keep.{rule.column}", [rule.minimum, rule.maximum]
+    for mask in source.masks:
+        yield f"{place}.mask.{mask.column}", mask.replacement
+
+
+def _flat(place: str, told: Any) -> Iterator[tuple[str, Any]]:
+    """Leaves of nested settings; a list is a leaf."""
+    if not isinstance(told, dict):
+        if told is not None:
+            yield place, told
+        return
+    for name, value in told.items():
+        yield from _flat(f"{place}.{name}", value)
+
+
+def _text(told: Any) -> str | None:
+    if told is None or isinstance(told, str):
+        return told
+    return msgspec.json.encode(told).decode()

@@ -1,0 +1,62 @@
+"""Documents that entered or left, with their text from the run that has kept it."""
+
+from collections.abc import Sequence
+
+from dolma_pipe.report.clusters import texts_at
+from dolma_pipe.report.comparison.documents import Found, Place
+from dolma_pipe.report.comparison.model import KEPT, MovedExample
+from dolma_pipe.report.finished import FinishedRun
+from dolma_pipe.report.page.excerpts import NAME, excerpt, shortened
+from dolma_pipe.report.page.model import Example
+from dolma_pipe.stored import Group
+
+
+def examples_of(
+    runs: tuple[FinishedRun, FinishedRun], source: str, found: Sequence[Found]
+) -> list[MovedExample]:
+    """Of one source. Raises WorkError where a curated shard is damaged."""
+    made: list[MovedExample] = []
+    for run in (0, 1):  # the one that has kept them
+        kept = [one for one in found if (one.before, one.after)[run] == KEPT]
+        places = {one: one.places[run] for one in kept}
+        texts = texts_at(
+            runs[run].work, [(place.key, place.row) for place in places.values() if place]
+        )
+        for one, place in places.items():
+            assert place is not None  # what is kept is there
+            other = one.places[1 - run]
+            reason = (one.before, one.after)[1 - run]
+            value = _value(runs[1 - run], other, reason) if other else None
+            text = texts.get((place.key, place.row), b"")
+            row = _row(runs[run], place, [])
+            document = Example(
+                id=shortened(row.array("id")[0].as_py(), NAME),
+                source=source,
+                shard=place.key,
+                line=place.line,
+                bytes=int(row.sizes[0]),
+                value=value,
+                kept=run == 1,
+                dropped_by=reason,
+                pieces=excerpt(text),
+            )
+            made.append(MovedExample(document, one.before, one.after, value))
+    return made
+
+
+def _row(run: FinishedRun, place: Place, columns: list[str]) -> Group:
+    """What is stored of it."""
+    for group in run.attributes(place.key).groups(columns):
+        at = group.lines.searchsorted(place.line)
+        if at < len(group) and group.lines[at] == place.line:
+            return group.row(int(at))
+    raise LookupError(place)
+
+
+def _value(run: FinishedRun, place: Place, reason: str) -> float | None:
+    """Of the column of the rule that dropped it; none where deduplication did, or no score was
+    the reason."""
+    if reason not in run.attributes(place.key).columns:
+        return None
+    number = float(_row(run, place, [reason]).numbers(reason)[0])
+    return None if number != number else number

@@ -1,0 +1,168 @@
+"""Two runs compared: every document once, with both fates, as an obvious count by ids has them."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from dolma_pipe.cli.compare import command
+from dolma_pipe.errors import WorkError
+from dolma_pipe.report.comparison import documents
+from dolma_pipe.report.comparison.gather import comparison_of
+from dolma_pipe.report.comparison.model import ABSENT, KEPT, Comparison, Example
+from dolma_pipe.report.finished import FinishedRun, finished_run
+from dolma_pipe.report.html.comparison_page import render_comparison
+from dolma_pipe.run import run
+from tests.browser import browser, opened
+from tests.corpus import write_shard
+from tests.report.page.runs import HOSTILE, RECIPE, context, write_inputs
+from tests.report.page.runs import documents as made
+
+__all__ = ["browser"]
+
+EDITED = (
+    RECIPE.replace("[30, 100]}}", "[45, 110]}}")
+    .replace("pii.count: [null, 1]", "pii.count: [null, 2]")
+    .replace("bands: 30", "bands: 3")
+    .replace("web: 0.7, code: 0.3", "web: 0.6, code: 0.4")
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FinishedRun, FinishedRun]]:
+    """B has another recipe, a shard with other documents, one under another name, one id twice."""
+    root = tmp_path_factory.mktemp("two")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        write_inputs(root, shards=3, count=60)
+        rows = [{**row, "id": f"web1-{i + 1}"} for i, row in enumerate(made("again", 20))]
+        write_shard(root / "data/web/3.jsonl.zst", rows)  # ids of another shard
+        run(context("a"))
+        write_shard(root / "data/web/1.jsonl.zst", made("web1", 60)[20:] + made("new", 9))
+        (root / "data/web/3.jsonl.zst").rename(root / "data/web/4.jsonl.zst")
+        run(context("b", EDITED))
+        yield finished_run("a"), finished_run("b")
+
+
+@pytest.fixture(scope="module")
+def told(runs: tuple[FinishedRun, FinishedRun]) -> Comparison:
+    return comparison_of(*runs)
+
+
+def fates(made: FinishedRun, source: str) -> dict[tuple[str, int], tuple[str, int]]:
+    """By id, and which of several: what became of it, bytes of its text."""
+    found: dict[tuple[str, int], tuple[str, int]] = {}
+    seen: Counter[str] = Counter()
+    for path in sorted((made.work.root / "attributes" / source).glob("*.parquet")):
+        removed = iter((made.work.root / f"dedup/removed/{source}/{path.stem}.u8").read_bytes())
+        for row in pq.read_table(path, columns=["id", "bytes", "dropped_by"]).to_pylist():
+            fate = row["dropped_by"]
+            if fate is None:
+                entry = next(removed)
+                fate = ["kept", "dedup 1 exact", "dedup 2 minhash"][entry]
+            found[row["id"], seen[row["id"]]] = fate, row["bytes"]
+            seen[row["id"]] += 1
+    return found
+
+
+def by_ids(a: FinishedRun, b: FinishedRun, source: str) -> Counter[tuple[str, str]]:
+    before, after = fates(a, source), fates(b, source)
+    nothing = (ABSENT, 0)
+    return Counter(
+        (before.get(key, nothing)[0], after.get(key, nothing)[0]) for key in {*before, *after}
+    )
+
+
+@pytest.mark.parametrize("source", ["web", "code"])
+@pytest.mark.parametrize("joined", [1 << 24, 50])
+def test_every_document_is_counted_once_with_both_fates(
+    runs: tuple[FinishedRun, FinishedRun],
+    source: str,
+    joined: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "JOINED", joined)
+    found = documents.compare_source(*runs, source)
+    expected = by_ids(*runs, source)
+    counted = {(t.before, t.after): t.documents for t in found.transitions}
+    assert counted == dict(expected)
+    moved = found.moved
+    assert moved.entered == sum(n for (x, y), n in expected.items() if y == KEPT != x) > 0
+    assert moved.left == sum(n for (x, y), n in expected.items() if x == KEPT != y) > 0
+    assert moved.stayed == expected[KEPT, KEPT]
+    assert moved.aligned == {"web": 120, "code": 180}[source]  # shards that are the same in both
+    assert moved.stayed + moved.entered + moved.left + moved.neither == sum(expected.values())
+
+
+def test_bytes_are_those_of_the_inputs(told: Comparison, runs: Any) -> None:
+    a, b = (fates(one, "code") for one in runs)
+    assert {*a} == {*b}
+    left = sum(size for key, (fate, size) in a.items() if fate == KEPT != b[key][0])
+    [moved] = [one for one in told.moved if one.source == "code"]
+    assert moved.left_bytes == left
+
+
+def test_changes_are_those_that_were_edited(told: Comparison) -> None:
+    changes = {one.place: (one.before, one.after) for one in told.changes}
+    assert changes == {
+        "sources.web.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
+        "sources.web.keep.pii.count": ("[null,1.0]", "[null,2.0]"),
+        "sources.code.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
+        "sources.none.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
+        "dedup.2.bands": ("30", "3"),
+        "mix.shares.web": ("0.7", "0.6"),
+        "mix.shares.code": ("0.3", "0.4"),
+    }
+
+
+def test_examples_have_the_text_that_one_run_kept(told: Comparison) -> None:
+    assert {one.before == KEPT for one in told.examples} == {True, False}
+    for one in told.examples:
+        example: Example = one.document
+        assert (one.before == KEPT) != (one.after == KEPT)
+        assert example.pieces
+        if one.after == "gopher.words":
+            assert isinstance(one.value, float)
+            assert not 45 <= one.value <= 110
+        if ABSENT in (one.before, one.after):
+            assert one.value is None
+
+
+def test_a_run_is_like_itself(runs: tuple[FinishedRun, FinishedRun]) -> None:
+    same = comparison_of(runs[0], finished_run("a"))
+    assert (same.changes, same.examples) == ((), ())
+    assert all(t.before == t.after for t in same.transitions)
+    assert "Every document fared alike" in render_comparison(same)
+
+
+@pytest.mark.usefixtures("runs")
+def test_the_command(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    as_json = CliRunner().invoke(command, ["a", "b", "--json", "--out", str(page)])
+    assert as_json.exit_code == 0
+    assert {*json.loads(as_json.stdout)} == {*Comparison.__struct_fields__}
+    table = CliRunner().invoke(command, ["a", "b"]).output
+    assert "dedup.2.bands" in table
+    assert HOSTILE[:8] not in table
+    assert page.stat().st_size < 5_000_000
+    refused = CliRunner().invoke(command, ["a", "nowhere"])
+    assert isinstance(refused.exception, WorkError)
+
+
+def test_the_page_in_a_browser(browser: Any, told: Comparison, tmp_path: Path) -> None:
+    file = tmp_path / "compare.html"
+    file.write_text(render_comparison(told), encoding="utf-8")
+    with opened(browser, file) as shown:
+        page = shown.page
+        page.locator("#documents figure svg").first.wait_for()
+        assert page.locator("#documents figure svg .mark-rect path").count() > 2
+        page.locator("[data-source-filter] input[value=code]").check(force=True)
+        assert page.locator("#documents tbody tr[data-source=web]:visible").count() == 0
+        assert page.locator("#documents tbody tr[data-source=code]:visible").count() > 1
+        assert shown.complaints == []
+        assert shown.asked == [file.as_uri()]
