@@ -83,6 +83,8 @@ def make(root: Path) -> None:
     _inputs(root)
     for recipe in ("mix.yaml", "configs/quickstart.yaml", "sft.yaml"):
         run("run", recipe)
+    run("run", "mix.yaml", "--stage", "dedup", "--work", "work/before")
+    run("run", "edited.yaml", "--stage", "dedup", "--work", "work/after")
     run("attributes", "export", "mix.yaml", "exported")
     shutil.copytree(root / "exported", root / "DOLMA")
     run("tokens", "export", "work/demo", "mega", "--to", "megatron")
@@ -108,6 +110,7 @@ def _inputs(root: Path) -> None:
         ),
         "train.yaml": TRAINING.format(name="mine", tokens="work/demo"),
         "sft.yaml": SFT,
+        "edited.yaml": RECIPE.replace("[10, 100000]", "[60, 100000]"),
         "good.yaml": RECIPE.replace("name: demo", "name: good"),
         "monday.yaml": DAY.format(name="monday", source="web"),
         "tuesday.yaml": DAY.format(name="tuesday", source="wiki") + "dedup_index: index/monday\n",

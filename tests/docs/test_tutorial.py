@@ -3,6 +3,7 @@
 import re
 import runpy
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,8 @@ def done(line: str) -> None:
     words = shlex.split(smaller(line), comments=True)
     if words[0] == "python":
         runpy.run_path(words[1], run_name="__main__")
+    elif words[:2] == ["cp", "-r"]:
+        shutil.copytree(*words[2:])
     elif not line.startswith(NOT_RUN):
         assert words[0] == "dolma-pipe", line
         assert run(*words[1:]) == 0, line
