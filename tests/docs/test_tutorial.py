@@ -66,6 +66,7 @@ def compare(block: Block, told: str) -> None:
 
 
 @pytest.mark.asset
+@pytest.mark.timeout(900)  # half a minute of CPU, on a busy machine
 def test_from_raw_text_to_a_trained_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
