@@ -89,17 +89,17 @@ class Summary(NamedTuple):
     def top(self, number: int) -> list["Item"]:
         """Keys of the largest counts, those that came first before others of the same count."""
         source = self.known if self.exact else self.heavy
-        rows = _largest(source, number)
-        return [self._item(source, row) for row in rows.tolist()]
+        items = [self._item(source, row) for row in _largest(source, number).tolist()]
+        return sorted(items, key=lambda item: (-item.lower, item.place, item.key))
 
     def certain(self, top: list["Item"]) -> int:
         """How many of the first are the first for sure: no other key can have more."""
         if self.exact:
             return len(top)
-        following = self.top(len(top) + 1)
+        following = _largest(self.heavy, len(top) + 1)[len(top) :]
+        most = self.error + int(self.heavy.counts[following].max(initial=0))  # of all other keys
         for number in range(len(top), 0, -1):
-            others = [item.upper for item in following[number:]]
-            if min(item.lower for item in top[:number]) >= max([self.error, *others]):
+            if top[number - 1].lower >= max([most, *(item.upper for item in top[number:])]):
                 return number
         return 0
 
@@ -134,7 +134,7 @@ def empty() -> Summary:
 def merged(first: Summary, second: Summary, size: Size) -> Summary:
     """Of both streams together."""
     limit = min(first.limit, second.limit)
-    known = _both(_up_to(first.known, limit), _up_to(second.known, limit))
+    known = _both(up_to(first.known, limit), up_to(second.known, limit))
     total, error = first.total + second.total, first.error + second.error
     if limit == EVERY_KEY:
         return _shrunk(Summary(known, limit, no_counts(), 0, total), size)
@@ -188,7 +188,9 @@ class Frequencies:
         first = 0
         while (first := self._table.add(EVERY_KEY, keys, counts, places, first)) < len(keys):
             if self._sample is None:
-                self._overflow(keys[first:], counts if len(counts) == 1 else counts[first:], places[first:])
+                self._overflow(
+                    keys[first:], counts if len(counts) == 1 else counts[first:], places[first:]
+                )
                 if not self._size.heavy:
                     break
             self._prune()
@@ -254,7 +256,9 @@ class _Table:
             )
             if first == len(keys) or room == self._capacity:
                 return first
-            self._rebuilt(self.rows(0, EVERY_KEY), min(2 * len(self._slots), _slots(self._capacity)))
+            self._rebuilt(
+                self.rows(0, EVERY_KEY), min(2 * len(self._slots), _slots(self._capacity))
+            )
 
     def rows(self, cut: int, limit: int) -> Counts:
         """Keys up to limit that were counted more often than cut."""
@@ -280,7 +284,7 @@ class _Table:
 def proportion(chosen: int, of: int, *, exact: bool) -> Range:
     """A share, and its 95 % interval (Wilson 1927) where `of` is a sample."""
     if not of:
-        return Range(0.0, 0.0, 0.0)
+        return Range(0.0, 0.0, 0.0 if exact else 1.0)
     share = chosen / of
     if exact:
         return Range(share, share, share)
@@ -300,10 +304,6 @@ def common(first: Counts, second: Counts) -> tuple[I64, I64]:
 
 def up_to(counts: Counts, limit: int) -> Counts:
     """Those keys of a summary that are no greater."""
-    return _up_to(counts, limit)
-
-
-def _up_to(counts: Counts, limit: int) -> Counts:
     end = int(np.searchsorted(counts.keys, np.uint64(limit), side="right"))
     return Counts(*(array[:end] for array in counts))
 
@@ -334,7 +334,9 @@ def _largest(counts: Counts, number: int) -> I64:
         rows = np.flatnonzero(counts.counts >= least)
     else:
         rows = np.arange(len(counts.keys))
-    order = np.lexsort((counts.keys[rows], counts.places[rows], -counts.counts[rows].view(np.int64)))
+    order = np.lexsort(
+        (counts.keys[rows], counts.places[rows], -counts.counts[rows].view(np.int64))
+    )
     return rows[order[:number]]
 
 

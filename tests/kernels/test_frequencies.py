@@ -56,4 +56,6 @@ def test_keys_in_common_are_those_of_sets(
     mine, theirs = np.empty(len(first), np.int64), np.empty(len(first), np.int64)
     keys, others = columns(first)[0], columns(second)[0]
     n = common_keys(keys, others, mine, theirs)
-    assert keys[mine[:n]].tolist() == others[theirs[:n]].tolist() == sorted(set(first) & set(second))
+    assert (
+        keys[mine[:n]].tolist() == others[theirs[:n]].tolist() == sorted(set(first) & set(second))
+    )

@@ -145,7 +145,8 @@ def test_estimates_cover_the_truth_as_often_as_they_say() -> None:
     assert singles >= 88
 
 
-def test_an_interval_of_nothing_is_nothing() -> None:
-    assert proportion(0, 0, exact=False) == (0, 0, 0)
+def test_an_interval_of_nothing_says_that_nothing_is_known() -> None:
+    assert proportion(0, 0, exact=True) == (0, 0, 0)
+    assert proportion(0, 0, exact=False) == (0, 0, 1)
     assert proportion(0, 10, exact=False).upper > 0.1
     assert proportion(3, 10, exact=True) == (0.3, 0.3, 0.3)
