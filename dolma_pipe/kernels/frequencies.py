@@ -1,7 +1,9 @@
 """Keys counted in a table of fixed size, and n-grams of words as keys.
 
-A table is uint64[slots, 3]: key (0 is free), count, place. Open addressing with linear probing; the
-caller keeps it three quarters full at the most. Summaries are arrays sorted by key.
+A table is uint64[slots + SLACK, 3]: key (0 is free), count, place. Keys are hashes: the high bits
+of a key say its slot, or it stands in one of the next (linear probing), so that a table is almost
+sorted, and one that grows is copied from end to end. The caller keeps it three quarters full at the
+most. Summaries are arrays sorted by key.
 """
 
 from typing import NamedTuple
@@ -14,6 +16,10 @@ from dolma_pipe.kernels.jit import I64, U64, inlined, kernel
 BASE = np.uint64(0x9E3779B97F4A7C15)
 """An n-gram is a polynomial in it over word hashes, modulo 2**64, mixed once more; never 0."""
 KEY, COUNT, PLACE = 0, 1, 2
+SLACK = 1024
+"""Rows behind the last slot, for its keys: no row of keys begins again at the front."""
+AHEAD = 64
+"""Keys that are looked up at the same time."""
 
 
 class Counts(NamedTuple):
@@ -58,14 +64,15 @@ def gram_keys(words: U64, offsets: I64, size: int, keys: U64, documents: I64) ->
 
 
 @inlined
-def _slot(key: np.uint64, slots: np.uint64) -> np.uint64:
-    """Where to look first; sampled keys have their high bits alike, so all bits are spread."""
-    return (((key * BASE) >> np.uint64(32)) * slots) >> np.uint64(32)
+def _slot(key: np.uint64, lead: np.uint64, slots: np.uint64) -> np.uint64:
+    """Where to look first."""
+    return (((key << lead) >> np.uint64(32)) * slots) >> np.uint64(32)
 
 
 @kernel
 def add_all(
     table: U64,
+    lead: np.uint64,
     used: int,
     capacity: int,
     limit: np.uint64,
@@ -75,42 +82,53 @@ def add_all(
     first: int,
 ) -> tuple[int, int]:
     """Add keys[first:] that are no greater than limit. Returns where it stopped, since a new key
-    found `capacity` keys in the table, and how many there are now.
+    found `capacity` keys in the table or no free row, and how many there are now.
 
-    A place stays that of the first time. counts: of each key, or one for all of them.
+    A place stays that of the first time. counts: of each key, or one for all of them. lead: high
+    bits that are 0 in all keys.
     """
-    slots = np.uint64(len(table))
+    slots = np.uint64(len(table) - SLACK)
     step = 1 if len(counts) == len(keys) else 0
-    for i in range(first, len(keys)):
-        key = keys[i]
-        if key > limit:
-            continue
-        slot = _slot(key, slots)
-        while table[slot, KEY] != key and table[slot, KEY] != np.uint64(0):
-            slot += np.uint64(1)
-            if slot == slots:
-                slot = np.uint64(0)
-        if table[slot, KEY] == np.uint64(0):
-            if used >= capacity:
-                return i, used
-            table[slot, KEY], table[slot, PLACE] = key, places[i]
-            used += 1
-        table[slot, COUNT] += counts[i * step]
+    homes, held = np.empty(AHEAD, np.uint64), np.empty(AHEAD, np.uint64)
+    for begin in range(first, len(keys), AHEAD):
+        size = min(AHEAD, len(keys) - begin)
+        for j in range(size):  # the memory of all of them is asked for before one is waited for
+            homes[j] = _slot(min(keys[begin + j], limit), lead, slots)
+            held[j] = table[homes[j], KEY]
+        for j in range(size):
+            i = begin + j
+            key, slot = keys[i], homes[j]
+            if key > limit:
+                continue
+            if held[j] != key:
+                while table[slot, KEY] != key and table[slot, KEY] != np.uint64(0):
+                    slot += np.uint64(1)
+                if table[slot, KEY] == np.uint64(0):
+                    if used >= capacity or slot == np.uint64(len(table) - 1):
+                        return i, used  # the last row stays free, so that every search ends
+                    table[slot, KEY], table[slot, PLACE] = key, places[i]
+                    used += 1
+            table[slot, COUNT] += counts[i * step]
     return len(keys), used
 
 
 @kernel
 def taken_out(table: U64, cut: np.uint64, limit: np.uint64, out: U64) -> int:
-    """Copy to out (uint64[3, room]) the keys up to limit that were counted more often than cut, in
-    the order of slots; returns how many. With out[:, :0] they are only counted."""
+    """Copy to out (uint64[3, room]) the keys up to limit that were counted more often than cut,
+    sorted; returns how many. With room for none they are only counted."""
     n = 0
     writes = out.shape[1] > 0
-    for slot in range(len(table)):
-        key = table[slot, KEY]
-        if key != np.uint64(0) and key <= limit and table[slot, COUNT] > cut:
+    for row in range(len(table)):
+        key = table[row, KEY]
+        if key != np.uint64(0) and key <= limit and table[row, COUNT] > cut:
             if writes:
-                out[KEY, n], out[PLACE, n] = key, table[slot, PLACE]
-                out[COUNT, n] = table[slot, COUNT]
+                at = n
+                while at > 0 and out[KEY, at - 1] > key:  # by few rows: see the top
+                    out[KEY, at], out[PLACE, at] = out[KEY, at - 1], out[PLACE, at - 1]
+                    out[COUNT, at] = out[COUNT, at - 1]
+                    at -= 1
+                out[KEY, at], out[PLACE, at] = key, table[row, PLACE]
+                out[COUNT, at] = table[row, COUNT]
             n += 1
     return n
 

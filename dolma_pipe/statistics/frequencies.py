@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.frequencies import (
+    SLACK,
     Counts,
     add_all,
     common_keys,
@@ -28,6 +29,7 @@ from dolma_pipe.kernels.jit import I64, U64
 EVERY_KEY = (1 << 64) - 1
 """The limit below which all keys are."""
 FIRST_SLOTS = 1 << 12
+GROWTH = 4
 NORMAL_95 = 1.959964
 SLOT, ROW = 24, 24
 """Bytes of a slot of a table, and of a key in a summary."""
@@ -199,10 +201,10 @@ class Frequencies:
     def summary(self) -> Summary:
         """What is remembered; nothing is added after it."""
         if self._sample is None:
-            known = _sorted(self._table.rows(0, EVERY_KEY))
+            known = self._table.rows(0, EVERY_KEY)
             return Summary(known, EVERY_KEY, no_counts(), 0, self._total)
-        known = _sorted(self._sample.rows(0, self._limit))
-        heavy = _sorted(self._table.rows(0, EVERY_KEY)) if self._size.heavy else no_counts()
+        known = self._sample.rows(0, self._limit)
+        heavy = self._table.rows(0, EVERY_KEY) if self._size.heavy else no_counts()
         found = Summary(known, self._limit, heavy, self._error, self._total)
         return _shrunk(found, self._size)
 
@@ -215,17 +217,15 @@ class Frequencies:
         """Not all keys fit any more: from now on a sample is known. The keys given are those that
         the table has not got."""
         held = self._table.rows(0, EVERY_KEY)
-        smallest = np.partition(held.keys, self._size.sample - 1)[: self._size.sample]
-        self._limit = int(smallest.max())
-        self._sample = _Table(2 * self._size.sample)
+        self._limit = int(held.keys[self._size.sample - 1])
+        self._sample = _Table(2 * self._size.sample, self._limit)
         self._add_known(self._sample, *held)
         self._add_known(self._sample, keys, counts, places)
 
     def _add_known(self, sample: "_Table", keys: U64, counts: U64, places: U64) -> None:
         first = 0
         while (first := sample.add(self._limit, keys, counts, places, first)) < len(keys):
-            held = sample.rows(0, self._limit)
-            self._limit = int(np.partition(held.keys, self._size.sample - 1)[self._size.sample - 1])
+            self._limit = int(sample.rows(0, self._limit).keys[self._size.sample - 1])
             sample.keep(0, self._limit)
 
     def _prune(self) -> None:
@@ -235,50 +235,64 @@ class Frequencies:
 
 
 class _Table:
-    """Keys in slots, as many as are needed, up to a capacity."""
+    """Keys in slots, as many as are needed, up to a capacity. greatest: no key is greater."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, greatest: int = EVERY_KEY) -> None:
         self._capacity = capacity
-        self._slots = np.zeros((min(FIRST_SLOTS, _slots(capacity)), 3), np.uint64)
+        self._greatest = greatest
+        self._slots = _free(min(FIRST_SLOTS, self._most))
         self._used = 0
 
     @property
     def bytes(self) -> int:
         return self._slots.nbytes
 
+    @property
+    def _most(self) -> int:
+        """Slots at the most. A quarter is free; of a sample most, as its keys may all stand in the
+        first half."""
+        return (4 if self._greatest == EVERY_KEY else 8) * self._capacity // 3 + 1
+
     def add(self, limit: int, keys: U64, counts: U64, places: U64, first: int) -> int:
         """Where it stopped: behind the last, or at a key that is new when the table is full."""
-        bound = np.uint64(limit)
         while True:
-            room = min(len(self._slots) * 3 // 4, self._capacity)
-            first, self._used = add_all(
-                self._slots, self._used, room, bound, keys, counts, places, first
-            )
+            slots = len(self._slots) - SLACK
+            room = self._capacity * slots // self._most
+            first, self._used = self._add(limit, room, keys, counts, places, first)
             if first == len(keys) or room == self._capacity:
                 return first
-            self._rebuilt(
-                self.rows(0, EVERY_KEY), min(2 * len(self._slots), _slots(self._capacity))
-            )
+            self._rebuilt(self.rows(0, EVERY_KEY), min(GROWTH * slots, self._most))
 
     def rows(self, cut: int, limit: int) -> Counts:
         """Keys up to limit that were counted more often than cut."""
         bounds = np.uint64(cut), np.uint64(limit)
-        out = np.empty((3, taken_out(self._slots, *bounds, np.empty((3, 0), np.uint64))), np.uint64)
+        number = self._used
+        if cut or limit < EVERY_KEY:
+            number = taken_out(self._slots, *bounds, np.empty((3, 0), np.uint64))
+        out = np.empty((3, number), np.uint64)
         taken_out(self._slots, *bounds, out)
         return Counts(*out)
 
     def keep(self, cut: int, limit: int) -> None:
-        """Only those, less cut."""
+        """Only those, less cut; from now on no key is greater."""
         kept = self.rows(cut, limit)
-        self._rebuilt(kept._replace(counts=kept.counts - np.uint64(cut)), len(self._slots))
+        self._greatest = min(self._greatest, limit)
+        self._rebuilt(kept._replace(counts=kept.counts - np.uint64(cut)), self._most)
 
     def _rebuilt(self, held: Counts, slots: int) -> None:
-        if slots == len(self._slots):
-            self._slots[:] = 0
+        if slots + SLACK == len(self._slots):
+            self._slots.fill(0)
         else:
-            self._slots = np.zeros((slots, 3), np.uint64)
-        bound = np.uint64(EVERY_KEY)
-        _, self._used = add_all(self._slots, 0, len(held.keys), bound, *held, 0)
+            self._slots = _free(slots)
+        self._used = 0
+        added, self._used = self._add(EVERY_KEY, len(held.keys), *held, 0)
+        assert added == len(held.keys)  # fewer than before in as many slots, or more slots
+
+    def _add(
+        self, limit: int, room: int, keys: U64, counts: U64, places: U64, first: int
+    ) -> tuple[int, int]:
+        lead, bound = np.uint64(64 - self._greatest.bit_length()), np.uint64(limit)
+        return add_all(self._slots, lead, self._used, room, bound, keys, counts, places, first)
 
 
 def proportion(chosen: int, of: int, *, exact: bool) -> Range:
@@ -322,11 +336,6 @@ def _cut(counts: U64, capacity: int) -> np.uint64:
     return np.uint64(np.partition(counts, place)[place])
 
 
-def _sorted(counts: Counts) -> Counts:
-    order = np.argsort(counts.keys)
-    return Counts(*(array[order] for array in counts))
-
-
 def _largest(counts: Counts, number: int) -> I64:
     """Rows by falling count, then by place and key."""
     if len(counts.keys) > number:
@@ -340,5 +349,5 @@ def _largest(counts: Counts, number: int) -> I64:
     return rows[order[:number]]
 
 
-def _slots(capacity: int) -> int:
-    return -(-capacity * 4 // 3) + 1
+def _free(slots: int) -> U64:
+    return np.zeros((slots + SLACK, 3), np.uint64)

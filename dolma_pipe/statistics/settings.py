@@ -7,6 +7,7 @@ import msgspec
 from dolma_pipe.errors import UserError
 from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import Input
+from dolma_pipe.kernels.frequencies import SLACK
 from dolma_pipe.settings import nearest
 from dolma_pipe.shard import MAX_DOCUMENT_BYTES
 from dolma_pipe.statistics.frequencies import Size
@@ -22,6 +23,8 @@ LARGEST_SAMPLE = 1 << 16
 SMALLEST_CAPACITY = 1 << 10
 A_TABLE, ONCE = 54, 160
 """Bytes a key of every table, and for the one that is merged: see table_sizes."""
+ROWS_BEHIND = 2 * 24 * SLACK
+"""Bytes behind the slots of a table and its sample."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -56,17 +59,19 @@ def gram_table(size: int) -> str:
 def table_sizes(settings: Settings) -> dict[str, Size]:
     """Every table by name, all of one capacity.
 
-    A worker holds a table of 24 bytes a slot, 4 slots for 3 keys, and its sample; who merges holds
-    two summaries of 24 bytes a key, of the corpus and of all corpora, and for one table at a time
-    what is merged. Raises UserError where the memory is too little for that.
+    A worker holds a table of 24 bytes a slot, 4 slots for 3 keys, and its sample, 8 slots for 3
+    keys and twice as many keys as it has in the end; who merges holds two summaries of 24 bytes a
+    key, of the corpus and of all corpora, and for one table at a time what is merged. Raises
+    UserError where the memory is too little for that.
     """
     parts = settings.parts
     names = [gram_table(size) for size in settings.ngrams] if "ngrams" in parts else []
     names += [DOCUMENTS] if "duplicates" in parts else []
     names += [URLS, DOMAINS, DOMAIN_BYTES] if "urls" in parts else []
-    capacity = settings.memory // (A_TABLE * len(names) + ONCE)
+    each, fixed = A_TABLE * len(names) + ONCE, ROWS_BEHIND * len(names)
+    capacity = (settings.memory - fixed) // each
     if capacity < SMALLEST_CAPACITY:
-        least = SMALLEST_CAPACITY * (A_TABLE * len(names) + ONCE)
+        least = SMALLEST_CAPACITY * each + fixed
         raise UserError(f"--memory: {len(names)} tables need {least / 1e6:.1f} MB and more")
     sample = min(LARGEST_SAMPLE, capacity // 8)
     sizes = {name: Size(capacity, sample) for name in names}

@@ -23,6 +23,8 @@ BLOCK = 48
 BARS = 30
 UNITS = ("words", "tokens", "bytes")
 LANGUAGES = 10
+COLUMNS, NAME = 5, 16
+"""Corpora beside each other, and columns of their names."""
 LEGEND = (
     "~ estimated, ± with 95 % probability, quantiles within 3.2 % for sure; a..b: between both for",
     "sure; all others are exact. Lists are those of all corpora; --json and --html have each one's",
@@ -167,8 +169,8 @@ def _duplicates(rows: Sequence[CorpusStatistics], whole: CorpusStatistics) -> It
     yield table(head, lines)
     if top := whole.duplicates.texts.top:
         width = max(len("copies"), *(len(count(item)) for item in top))
-        lines = [f"{count(item):>{width}}  {_text(item, WIDTH - 2 - width)}" for item in top]
-        yield [f"{'copies':>{width}}  text", *lines]
+        shown = [f"{count(item):>{width}}  {_text(item, WIDTH - 2 - width)}" for item in top]
+        yield [f"{'copies':>{width}}  text", *shown]
 
 
 def _duplicate_cells(of: Duplicates) -> tuple[str, ...]:
@@ -223,10 +225,14 @@ def _overlaps(found: Sequence[Overlap], words: int | None) -> Iterator[list[str]
     names = list(dict.fromkeys(one.a for one in found))
     for kind, told in kinds.items():
         cells = {(one.a, one.b): getattr(one, kind) for one in found}
-        if any(cells.values()):
-            lines = [[harmless(a), *(_cell(kind, cells.get((a, b))) for b in names)] for a in names]
-            head = ["", *map(harmless, names)]
-            yield [told, *table([shortened(name, 16) for name in head], lines)]
+        for first in range(0, len(names) if any(cells.values()) else 0, COLUMNS):
+            columns = names[first : first + COLUMNS]
+            lines = [[_short(a), *(_cell(kind, cells.get((a, b))) for b in columns)] for a in names]
+            yield [told, *table(["", *map(_short, columns)], lines)]
+
+
+def _short(name: str) -> str:
+    return shortened(harmless(name), NAME)
 
 
 def _cell(kind: str, found: Shared | None) -> str:

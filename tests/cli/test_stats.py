@@ -33,7 +33,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_any_number_of_workers_tells_the_same(root: Path) -> None:
-    given = ("stats", "a=web", "b=wiki", "--json", "--top", "5", "--memory", "800kB")
+    given = ("stats", "a=web", "b=wiki", "--json", "--top", "5", "--memory", "1.3MB")
     given += ("--tokenizer", "tokenizer.json", "--without", "language,toxicity")
     one = dolma_pipe(root, *given, "--workers", 1).stdout
     assert dolma_pipe(root, *given, "--workers", 3).stdout == one
