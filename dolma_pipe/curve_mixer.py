@@ -31,6 +31,25 @@ class CurveMixer(Mixer, kw_only=True, frozen=True):
         """
         raise NotImplementedError
 
+    def heights(self, x: F64, edges: F64, ratio: float) -> F64 | None:  # noqa: ARG002  to override
+        """The curve that `repeats` integrates, at points x from 0 to edges[-1], for who draws it.
+
+        None where a mixer has no curve between its buckets.
+        """
+        return None
+
+    def curve(self, tokens: I64, wanted: int, points: int) -> tuple[F64, F64] | None:
+        """Repeats over the token CDF, float64[points] each, from the first bucket that is used.
+
+        tokens: int64[buckets] of the supply; wanted: what is asked of it.
+        """
+        edges = edges_of(tokens[tokens > 0])
+        first = first_kept(edges, self.discard)
+        x = np.linspace(edges[first], edges[-1], points)
+        kept = edges[first:] - edges[first]
+        y = self.heights(x - edges[first], kept, wanted / max(1, int(tokens.sum())))
+        return None if y is None else (x, y)
+
     def reach(self, supply: Supply) -> int:
         tokens = supply.tokens[supply.tokens > 0]
         kept = tokens[first_kept(edges_of(tokens), self.discard) :]

@@ -35,7 +35,6 @@ def run(context: Context, until: Stage = "tokenize") -> Summary:
         context = replace(context, recipe=context.recipe.up_to(until))
     summary = _passes(context, STAGES.index(until))
     remove_leftovers(context.recipe, context.work, context.records)
-    write_run_manifest(context)
     return _reported(context, summary)
 
 
@@ -80,6 +79,7 @@ def deduplicate_only(context: Context, method: str | None) -> Summary:
 
 
 def _reported(context: Context, summary: Summary) -> Summary:
+    write_run_manifest(context)
     write_json(context.work.root / "report.json", summary)
     return summary
 

@@ -91,8 +91,8 @@ class Group:
 class AttributeFile:
     """attributes/<source>/<shard>.parquet: a row an input document, in the order of the input.
 
-    columns: every tagger's column and its kind, sorted by name. The file is open only while it is
-    read, so that any number of them can be held.
+    columns: every tagger's column and its kind, sorted by name. row_groups: documents of each. The
+    file is open only while it is read, so that any number of them can be held.
     """
 
     def __init__(self, path: Path) -> None:
@@ -102,12 +102,17 @@ class AttributeFile:
             self._told = self._told_by(file)
             self.description = msgspec.json.decode(self._told, type=Description)
             self._rows, schema = file.metadata.num_rows, file.schema_arrow
-            groups = file.num_row_groups
+            self.row_groups = tuple(
+                file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)
+            )
         taggers = self.description.taggers
         self._places = {name: k for k, tagger in enumerate(taggers) for name in tagger.columns}
         if missing := {*BASE, *self._places} - set(schema.names):
             raise Unusable(f"{address(path)} has no column {min(missing)}: tag again")
-        if self._rows != self.description.lines - self.description.quarantined or not groups:
+        if (
+            self._rows != self.description.lines - self.description.quarantined
+            or not self.row_groups
+        ):
             raise Unusable(f"{address(path)} has not the rows that it tells of: tag again")
         self.columns: dict[str, Kind] = {
             name: _kind(schema.field(name).type) for name in sorted(self._places)
@@ -117,8 +122,10 @@ class AttributeFile:
         """Documents."""
         return int(self._rows)
 
-    def groups(self, columns: Sequence[str] | None = None) -> Iterator[Group]:
-        """All row groups in order: the base and these columns, or all.
+    def groups(
+        self, columns: Sequence[str] | None = None, numbers: Sequence[int] | None = None
+    ) -> Iterator[Group]:
+        """Row groups in order, those of these numbers or all: the base and these columns, or all.
 
         Raises Unusable, also where a run has written the file anew since it was looked at.
         """
@@ -126,7 +133,7 @@ class AttributeFile:
         with self._open() as file:
             if self._told_by(file) != self._told or file.metadata.num_rows != self._rows:
                 raise Unusable(f"{address(self.path)} was written anew just now: ask again")
-            for number in range(file.num_row_groups):
+            for number in range(file.num_row_groups) if numbers is None else numbers:
                 rows = file.read_row_group(number, columns=wanted, use_threads=False)
                 yield Group(self.path, rows, self._places)
 

@@ -31,13 +31,23 @@ class Monotone(CurveMixer, kw_only=True, frozen=True):
 
     def repeats(self, edges: F64, ratio: float) -> tuple[F64, tuple[str, ...]]:
         t, full = edges / edges[-1], self.max * float(edges[-1])
-        power, corner = full / ratio - 1, 1.0
-        if power < self.power:
-            power = self.power
-            corner = max(0.0, (full - ratio) * (power + 1) / (power * full))
+        power, corner = self._shape(full, ratio)
         area = np.maximum(t - corner, 0.0)  # below the curve, in units of full
         if corner > 0:
             area += corner / (power + 1) * (np.minimum(t, corner) / corner) ** (power + 1)
         repeats = np.minimum(self.max * np.diff(area) / np.diff(t), self.max)
         told = f"curve p = {power:.4g}, at max from {corner:.1%} of what is kept"
         return repeats, (told,)
+
+    def heights(self, x: F64, edges: F64, ratio: float) -> F64:
+        power, corner = self._shape(self.max * float(edges[-1]), ratio)
+        if corner == 0:
+            return np.full(len(x), self.max)
+        return np.asarray(self.max * np.minimum(1.0, x / edges[-1] / corner) ** power)
+
+    def _shape(self, full: float, ratio: float) -> tuple[float, float]:
+        """p and c."""
+        power = full / ratio - 1
+        if power >= self.power:
+            return power, 1.0
+        return self.power, max(0.0, (full - ratio) * (self.power + 1) / (self.power * full))

@@ -43,6 +43,10 @@ class Quality(CurveMixer, kw_only=True, frozen=True):
         concave = shape.power < 1 and len(edges) > 2
         return shape.repeats, (told, "it is concave (curve: monotone is not)")[: 1 + concave]
 
+    def heights(self, x: F64, edges: F64, ratio: float) -> F64:
+        shape = solve(edges, ratio, self.max)
+        return np.asarray(shape.scale * x**shape.power * np.exp(shape.rate * x))
+
 
 def solve(edges: F64, ratio: float, cap: float) -> Shape:
     """The steepest curve of the published family that gives ratio = Z / X under the cap.

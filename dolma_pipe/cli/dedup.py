@@ -15,9 +15,11 @@ from dolma_pipe.cli.options import (
     engine_options,
     force_option,
     opened,
+    page_option,
     recipe_argument,
     work_option,
 )
+from dolma_pipe.cli.report import report_of
 from dolma_pipe.cli.run import fail_if_incomplete, show
 
 if TYPE_CHECKING:
@@ -59,12 +61,14 @@ command.add_command(dedup_index.command)
 @click.option("--method", help="Only the entries of this method: exact, minhash, ...")
 @work_option
 @engine_options
+@page_option
 @force_option
 def run(
     recipe: Path,
     method: str | None,
     work: Path | None,
     engine: "EngineChoice",
+    no_report: bool,
     force: bool,
 ) -> None:
     """Find the duplicates of RECIPE; the word `run` may be left out."""
@@ -76,6 +80,8 @@ def run(
         show(context, summary)
         told = f"--work {address(work)}" if work else str(recipe)
         click.echo(f"dedup      dolma-pipe dedup report {told}")
+    if not no_report:
+        report_of(context)
     fail_if_incomplete(summary.failed)
 
 

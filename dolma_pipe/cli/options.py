@@ -37,6 +37,9 @@ work_option = click.option(
     metavar="PATH",
     help="Work directory, or s3://bucket/prefix [default: work/NAME]",
 )
+page_option = click.option(
+    "--no-report", is_flag=True, help="Write no report.html (`dolma-pipe report` does, later)."
+)
 force_option = click.option("--force", is_flag=True, help="Do again what is done already.")
 
 

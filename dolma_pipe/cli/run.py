@@ -9,9 +9,11 @@ from dolma_pipe.cli.options import (
     engine_options,
     force_option,
     opened,
+    page_option,
     recipe_argument,
     work_option,
 )
+from dolma_pipe.cli.report import report_of
 
 if TYPE_CHECKING:
     from dolma_pipe.engine.choice import EngineChoice
@@ -28,9 +30,15 @@ STAGES = ("language", "quality", "content", "dedup", "mix", "tokenize")
 @click.option(
     "--stage", type=click.Choice(STAGES), default="tokenize", help="Stop after this stage."
 )
+@page_option
 @force_option
 def command(
-    recipe: Path, work: Path | None, engine: "EngineChoice", stage: str, force: bool
+    recipe: Path,
+    work: Path | None,
+    engine: "EngineChoice",
+    stage: str,
+    no_report: bool,
+    force: bool,
 ) -> None:
     """Take the documents of RECIPE through all six stages.
 
@@ -43,6 +51,8 @@ def command(
 
         summary = run(context, stage)  # type: ignore[arg-type]  # click has checked it
         show(context, summary)
+    if not no_report:
+        report_of(context)
     fail_if_incomplete(summary.failed)
 
 

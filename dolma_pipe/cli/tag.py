@@ -9,9 +9,11 @@ from dolma_pipe.cli.options import (
     engine_options,
     force_option,
     opened,
+    page_option,
     recipe_argument,
     work_option,
 )
+from dolma_pipe.cli.report import report_of
 from dolma_pipe.cli.run import fail_if_incomplete, show
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--all", "score_all", is_flag=True, help="Score dropped documents further, too.")
 @work_option
 @engine_options
+@page_option
 @force_option
 def command(
     recipe: Path,
@@ -39,6 +42,7 @@ def command(
     score_all: bool,
     work: Path | None,
     engine: "EngineChoice",
+    no_report: bool,
     force: bool,
 ) -> None:
     """Tag and filter the documents of RECIPE: attributes/ and curated/ in the work directory.
@@ -50,4 +54,6 @@ def command(
 
         summary = tag(context, sources, taggers, score_all)
         show(context, summary)
+    if not no_report:
+        report_of(context)
     fail_if_incomplete(summary.failed)

@@ -52,6 +52,11 @@ def words_of(text: str) -> list[Word]:
     return words
 
 
+def joined(words: Sequence[Word]) -> str:
+    """The words, a space before each that has white space before it."""
+    return "".join(word.text if word.glued else f" {word.text}" for word in words)
+
+
 def differences(one: Sequence[Word], other: Sequence[Word]) -> list[Piece]:
     """From the first to the last word; of very different texts a beginning (COMPARED)."""
     before = _common(one, other)
@@ -88,14 +93,14 @@ def changed(pieces: Sequence[Piece]) -> tuple[int, int]:
 
 def marked(pieces: Sequence[Piece], width: int, *, colour: bool, lines: int = LINES) -> list[str]:
     """Lines of at most `width` columns; equal stretches shortened to what stands around."""
-    broken = _broken(list(_short(pieces)), width, colour=colour)
+    broken = _broken(list(short(pieces)), width, colour=colour)
     shown = [line for _, line in zip(range(lines), broken, strict=False)]
     if next(broken, None) is not None:
         shown.append("[and so on]")
     return shown
 
 
-def _short(pieces: Sequence[Piece]) -> Iterator[Piece]:
+def short(pieces: Sequence[Piece]) -> Iterator[Piece]:
     """The same without most of what is equal, and the middle of what is long."""
     for i, piece in enumerate(pieces):
         first, last = LONGEST_PIECE // 2, LONGEST_PIECE // 2

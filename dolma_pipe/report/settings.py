@@ -19,7 +19,7 @@ def settings_told(settings: Mapping[str, Any], kind: type[msgspec.Struct] | None
         same = name in defaults and defaults[name] == value
         shown = name in ALWAYS and value is not None and value != "remove"
         if name != "method" and (shown or not same):
-            told.append(f"{name} {_value(value)}")
+            told.append(f"{name} {value_told(value)}")
     return ", ".join(told)
 
 
@@ -39,11 +39,12 @@ def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     return msgspec.json.decode(msgspec.json.encode(settings), type=dict[str, Any])
 
 
-def _value(value: Any) -> str:
+def value_told(value: Any) -> str:
+    """As a recipe has it."""
     if value is None:
         return "null"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(value_told, value))}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_value(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {value_told(one)}" for key, one in value.items()) + "}"
     return f"{value:g}" if isinstance(value, float) else str(value)

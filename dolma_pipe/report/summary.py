@@ -2,6 +2,7 @@
 they left."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -159,8 +160,13 @@ def counts_of(summary: Summary) -> dict[str, Any]:
 
 
 def pass_times(context: Context, summary: Summary) -> list[PassTime]:
-    """Time by pass and source, of what ran this time; megabytes are those of the text that the
-    pass reads.
+    """Time by pass and source, of what ran this time."""
+    return time_rows(context.timings, summary)
+
+
+def time_rows(timings: Sequence[dict[str, Any]], summary: Summary) -> list[PassTime]:
+    """Time by pass and source, of tasks as timings.json has them; megabytes are those of the text
+    that the pass reads.
 
     A pass that took only some shards of a source has no megabytes: which of them it read is not
     told apart.
@@ -169,19 +175,19 @@ def pass_times(context: Context, summary: Summary) -> list[PassTime]:
     read = {("curate", row.source): row.bytes for row in summary.intake}
     read |= {("encode", flow.source): flow.bytes_out for flow in summary.flows}  # of the last stage
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for timing in context.timings:
+    for timing in timings:
         name, _, source = timing["pass"].partition(":")[0].partition(" ")  # or "dedup 1 exact"
         if name in ("curate", "encode", "sign"):
             source = timing["task"].partition("/")[0]
         groups.setdefault((name, source), []).append(timing)
     rows = []
-    for (name, source), timings in groups.items():
-        seconds = sum(timing["seconds"] for timing in timings)
-        cpu = sum(timing["cpu_seconds"] for timing in timings)
-        whole = len(timings) == shards.get(source) and (name, source) in read
+    for (name, source), tasks in groups.items():
+        seconds = sum(timing["seconds"] for timing in tasks)
+        cpu = sum(timing["cpu_seconds"] for timing in tasks)
+        whole = len(tasks) == shards.get(source) and (name, source) in read
         rate = read[name, source] / 1e6 / seconds if whole and seconds else None
-        peak = max(timing["peak_bytes"] for timing in timings)
-        rows.append(PassTime(name, source, len(timings), seconds, cpu, peak, rate))
+        peak = max(timing["peak_bytes"] for timing in tasks)
+        rows.append(PassTime(name, source, len(tasks), seconds, cpu, peak, rate))
     return rows
 
 

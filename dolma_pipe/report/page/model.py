@@ -21,8 +21,10 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A document. value: of the column that is shown; pieces: a stretch of its text, "…" where it
-    was shortened; none where the text cannot be read any more (note says why)."""
+    """A document. line: of its shard, from 1, 0 where it is not known; value: of the column that is
+    shown; kept, dropped_by: by stages 1 to 3, of a duplicate by its cluster; pieces: a stretch of
+    its text, "…" where it was shortened; none where the text cannot be read any more (note says
+    why)."""
 
     id: str
     source: str
@@ -37,9 +39,11 @@ class Example(msgspec.Struct, frozen=True):
 
 
 class Bins(msgspec.Struct, frozen=True):
-    """A histogram. edges: ascending, one more than counts; scale: how an axis spaces them.
+    """A histogram. edges: ascending, one more than counts; scale: how an axis spaces them. A bin
+    has its lower edge and not its upper one, the last has both; whole numbers have whole edges.
 
-    without: documents that have no value; below, above: that lie outside the edges.
+    without: documents that have no value; below, above: that lie outside the edges. kept: of each
+    bin, those in the range of the rule that it is drawn for; empty where there is none.
     """
 
     edges: tuple[float, ...]
@@ -48,6 +52,7 @@ class Bins(msgspec.Struct, frozen=True):
     without: int = 0
     below: int = 0
     above: int = 0
+    kept: tuple[int, ...] = ()
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -79,7 +84,8 @@ class RulePanel(msgspec.Struct, frozen=True):
 
     removed: documents that it is the reason for, by source (exact); would: that break it, whoever
     was told, in the sample. histograms share their edges. examples: nearest to the border, on both
-    sides.
+    sides, from the smallest value to the largest. borders: where the range ends on the axis: the
+    maximum of whole numbers one above itself, so that all bars on one side of it are kept.
     """
 
     stage: str
@@ -91,15 +97,18 @@ class RulePanel(msgspec.Struct, frozen=True):
     would: dict[str, int]
     histograms: tuple[SourceBins, ...]
     examples: tuple[Example, ...]
+    borders: tuple[float, ...] = ()
 
 
 class LanguageShare(msgspec.Struct, frozen=True):
-    """Documents and bytes of one source in one language, of the sample; "other" sums the rest."""
+    """Documents and bytes of one source in one language, of the sample; "other" sums the rest,
+    "none" has none. column: the labels, of natural languages or of programming languages."""
 
     source: str
     language: str
     documents: int
     bytes: int
+    column: str = ""
 
 
 class SpanCount(msgspec.Struct, frozen=True):
@@ -126,7 +135,8 @@ class Copy(msgspec.Struct, frozen=True):
 
 
 class ClusterPanel(msgspec.Struct, frozen=True):
-    """One of the largest clusters of a dedup entry: documents in it, the one that stays."""
+    """One of the largest clusters of a dedup entry: documents in it, the one that stays, some of
+    its copies, and the sources of these few."""
 
     size: int
     kept: Example
@@ -182,7 +192,10 @@ class MixPanel(msgspec.Struct, frozen=True):
 
 
 class Lengths(msgspec.Struct, frozen=True):
-    """Tokens a document of the output, by source, repeats counted."""
+    """Tokens a document of the output, by source, repeats counted, end of text included.
+
+    documents, tokens: exact. shown: documents of the sample behind median, longest and bins.
+    """
 
     source: str
     documents: int
@@ -190,11 +203,13 @@ class Lengths(msgspec.Struct, frozen=True):
     median: float
     longest: int
     bins: Bins
+    shown: int = 0
 
 
 class Packing(msgspec.Struct, frozen=True):
     """How instances of a length would use the output: padding a share of all places, cut: documents
-    that lose their connection. plan: made by `tokens pack`, or told here for comparison."""
+    that lose their connection: split or truncated. estimated: from the sample of lengths, for
+    comparison; else `tokens pack` made that plan."""
 
     name: str
     method: str
@@ -202,6 +217,7 @@ class Packing(msgspec.Struct, frozen=True):
     instances: int
     padding: float
     cut: int
+    estimated: bool = False
 
 
 class Fact(msgspec.Struct, frozen=True):

@@ -1,0 +1,152 @@
+"""Dedup entries: what they removed, and some copies of their largest clusters side by side."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from dolma_pipe.errors import UserError
+from dolma_pipe.report.clusters import Place, texts_at
+from dolma_pipe.report.difference import Kind, changed, differences, joined, short, words_of
+from dolma_pipe.report.difference import Piece as Stretch
+from dolma_pipe.report.finished import FinishedRun
+from dolma_pipe.report.page.excerpts import NAME, excerpt, shortened
+from dolma_pipe.report.page.model import ClusterPanel, Copy, EntryPanel, Example, Piece, Tone
+from dolma_pipe.report.settings import value_told
+from dolma_pipe.work import held, size_of
+
+CLUSTERS = 5
+"""Of an entry, the largest."""
+COPIES = 2
+"""Of a cluster."""
+LENGTH = 1200
+"""Code points of a text beside another."""
+READ = 64 << 20
+"""Bytes of curated shards, compressed, that are read for the texts of all clusters: where it is
+not enough, the beginnings that dedup/report.json has are shown."""
+TONES: dict[Kind, Tone] = {"gone": "gone", "new": "new"}
+NO_TEXT = "only the beginning of its text: the rest is not read for this page"
+
+
+def entries_of(run: FinishedRun, report: dict[str, Any]) -> Iterator[EntryPanel]:
+    """Every entry of the recipe's dedup section, counts exact."""
+    shown = {entry["entry"]: entry["biggest_clusters"][:CLUSTERS] for entry in report["entries"]}
+    places = [
+        (one["shard"], one["row"])
+        for clusters in shown.values()
+        for cluster in clusters
+        for one in _members(cluster)
+    ]
+    texts = _Texts(run, places)
+    for entry in report["entries"]:
+        removed: Counter[str] = Counter()
+        for pair in entry["removed_by_sources"]:
+            removed[pair["removed"]] += pair["documents"]
+        settings = entry["settings"]
+        yield EntryPanel(
+            number=entry["entry"],
+            method=entry["method"],
+            action=settings["action"],
+            settings={
+                k: value_told(v) for k, v in settings.items() if k not in ("method", "action")
+            },
+            documents=entry["documents"],
+            removed=dict(removed),
+            cut_bytes=entry["cut_bytes"],
+            clusters=entry.get("clusters", 0),
+            sizes=entry["cluster_sizes"],
+            by_sources=tuple(
+                (pair["kept"] or "", pair["removed"], pair["documents"])
+                for pair in entry["removed_by_sources"]
+            ),
+            biggest=tuple(_panel(cluster, texts) for cluster in shown[entry["entry"]]),
+        )
+
+
+def _members(cluster: dict[str, Any]) -> list[dict[str, Any]]:
+    return [cluster["kept"], *cluster["copies"][:COPIES]]
+
+
+class _Texts:
+    """Texts and lines of the documents that are shown, of shards that are not too large."""
+
+    def __init__(self, run: FinishedRun, places: Sequence[Place]) -> None:
+        self._texts: dict[Place, bytes] = {}
+        self._lines: dict[Place, int] = {}
+        left = READ
+        by_shard: dict[str, list[Place]] = {}
+        for place in dict.fromkeys(places):
+            by_shard.setdefault(place[0], []).append(place)
+        for key, wanted in by_shard.items():
+            with suppress(UserError, OSError):  # of an index, or gone since
+                size = size_of(run.work.curated(key))
+                if size <= left:
+                    left -= size
+                    self._texts |= texts_at(run.work, wanted)
+                    self._lines |= _lines(run.work.columns(key), wanted)
+
+    def example(self, member: dict[str, Any], reason: str | None) -> Example:
+        place = member["shard"], member["row"]
+        text = self._texts.get(place)
+        return Example(
+            id=shortened(member["id"], NAME),
+            source=member["shard"].partition("/")[0],
+            shard=member["shard"],
+            line=self._lines.get(place, 0),
+            bytes=0 if text is None else len(text),
+            value=member.get("similarity"),
+            kept=reason is None,
+            dropped_by=reason,
+            pieces=(Piece(member["excerpt"]),) if text is None else excerpt(text),
+            note=NO_TEXT if text is None else "",
+        )
+
+    def of(self, member: dict[str, Any]) -> str | None:
+        text = self._texts.get((member["shard"], member["row"]))
+        return None if text is None else text.decode(errors="replace")
+
+
+def _lines(path: Path, wanted: Sequence[Place]) -> dict[Place, int]:
+    with held(path) as file:
+        lines = pq.read_table(file, columns=["line"]).column("line")
+    return {place: lines[place[1]].as_py() for place in wanted}
+
+
+def _panel(cluster: dict[str, Any], texts: _Texts) -> ClusterPanel:
+    kept, *copies = _members(cluster)
+    sources = Counter(one["shard"].partition("/")[0] for one in (kept, *cluster["copies"]))
+    return ClusterPanel(
+        size=cluster["size"],
+        kept=texts.example(kept, None),
+        sources=dict(sources),
+        copies=tuple(_copy(kept, copy, texts) for copy in copies),
+    )
+
+
+def _copy(kept: dict[str, Any], copy: dict[str, Any], texts: _Texts) -> Copy:
+    """Both texts, shortened where they are equal; without a text, what is known of each."""
+    one, other = texts.of(kept), texts.of(copy)
+    example = texts.example(copy, "copy")
+    if one is None or other is None:
+        left, right = texts.example(kept, None).pieces, example.pieces
+    else:
+        pieces = differences(words_of(one), words_of(other))
+        shown = list(short(pieces)) if any(changed(pieces)) else pieces
+        left, right = _side(shown, "gone"), _side(shown, "new")
+    return Copy(example, copy["similarity"], left, right)
+
+
+def _side(pieces: Sequence[Stretch], kind: Kind) -> tuple[Piece, ...]:
+    """One of two texts: what both have, and what it has alone."""
+    found: list[Piece] = []
+    left = LENGTH
+    for piece in pieces:
+        if piece.kind in ("same", "left out", kind) and left > 0:
+            text = joined(piece.words[:left])
+            text = text if found else text.lstrip()
+            found.append(Piece(shortened(text, left), TONES.get(piece.kind, "plain")))
+            left -= len(text)
+    return tuple(found)

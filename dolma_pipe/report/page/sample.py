@@ -1,0 +1,184 @@
+"""A bounded sample of what is stored of a source's documents: whole row groups of evenly spread
+shards."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from dolma_pipe.inputs import Input
+from dolma_pipe.kernels.jit import F64, I64, Bool
+from dolma_pipe.recipe import Source
+from dolma_pipe.remote import is_address
+from dolma_pipe.report.finished import FinishedRun, TaggedSource
+from dolma_pipe.stored import AttributeFile, Group, Unusable
+from dolma_pipe.tagger import Kind, Spans
+from dolma_pipe.work import held, is_remote
+
+DOCUMENTS = 100_000
+"""Of a source, at most some more: row groups are taken whole."""
+SHARDS, SHARDS_ON_A_STORE = 32, 4
+"""Of a source; a file on an object store is fetched whole."""
+READ_AGAIN = 64 << 20
+"""Bytes of text of a source among which examples are looked for, from the beginnings of shards."""
+READ_OF_A_SHARD = 16 << 20
+READ_ELSEWHERE = 8 << 20
+"""The same of inputs on other machines."""
+SHARD_COSTS = 1 << 20
+"""Opening a shard counts like so many bytes."""
+
+Array = TypeVar("Array", F64, I64, Bool)
+Item = TypeVar("Item")
+
+
+class Part(NamedTuple):
+    """Row groups of one shard. legible: bool[documents], those among which examples are sought."""
+
+    shard: Input
+    groups: tuple[Group, ...]
+    legible: Bool
+
+    def __len__(self) -> int:
+        return sum(map(len, self.groups))
+
+
+class Place(NamedTuple):
+    """A document of a sample: its part, its row group, its row there."""
+
+    part: Part
+    group: Group
+    row: int
+
+    @property
+    def line(self) -> int:
+        return int(self.group.rows.column("line")[self.row].as_py())
+
+
+class Sample(NamedTuple):
+    """Of one source. columns: all that some part of it has; gone: why parts are missing."""
+
+    source: Source
+    parts: tuple[Part, ...]
+    columns: dict[str, Kind]
+    gone: tuple[str, ...]
+
+    @property
+    def documents(self) -> int:
+        return sum(map(len, self.parts))
+
+    @property
+    def groups(self) -> Iterator[Group]:
+        for part in self.parts:
+            yield from part.groups
+
+    @property
+    def sizes(self) -> I64:
+        """int64[documents]: bytes of text."""
+        return _joined([group.sizes for group in self.groups], np.zeros(0, np.int64))
+
+    @property
+    def legible(self) -> Bool:
+        return _joined([part.legible for part in self.parts], np.zeros(0, np.bool_))
+
+    def numbers(self, column: str) -> F64:
+        """float64[documents], NaN where there is none, also where it is not stored."""
+        return _joined([numbers_of(group, column) for group in self.groups], np.zeros(0))
+
+    def scored(self, column: str) -> Bool:
+        """bool[documents]: whether the tagger of this column has seen them."""
+        return _joined(
+            [
+                group.scored(column) if column in group.places else np.zeros(len(group), np.bool_)
+                for group in self.groups
+            ],
+            np.zeros(0, np.bool_),
+        )
+
+    def places(self, documents: Iterable[int]) -> list[Place]:
+        """Where these documents of the sample stand."""
+        groups = [(part, group) for part in self.parts for group in part.groups]
+        ends = np.fromiter(accumulate(len(group) for _, group in groups), np.int64)
+        found = []
+        for document in documents:
+            number = int(np.searchsorted(ends, document, "right"))
+            part, group = groups[number]
+            found.append(Place(part, group, document - int(ends[number]) + len(group)))
+        return found
+
+
+def numbers_of(group: Group, column: str) -> F64:
+    if column not in group.places:
+        return np.full(len(group), np.nan)
+    return group.numbers(column)
+
+
+def spans_of(group: Group, column: str) -> Spans:
+    """Of each document its spans, none where the column is not stored."""
+    if column in group.places:
+        return group.spans(column)
+    nothing = np.zeros(0, np.int64)
+    return Spans(np.zeros(len(group) + 1, np.int64), nothing, nothing, np.zeros(0))
+
+
+def sample_of(run: FinishedRun, tagged: TaggedSource) -> Sample:
+    """What the page looks at of a source. Files that cannot be read are left out, and told."""
+    source, files = tagged
+    most = SHARDS_ON_A_STORE if is_remote(run.work.root) else SHARDS
+    shards = spread([shard for shard in source.inputs if shard.key in files], most)
+    parts, gone = [], []
+    columns: dict[str, Kind] = {}
+    left = READ_ELSEWHERE if any(is_address(one.uri) for one in shards) else READ_AGAIN
+    wanted = _wanted(source)
+    for shard in shards:
+        try:
+            with held(
+                run.work.attributes(shard.key)
+            ):  # of an object, one copy for all that follows
+                stored = run.attributes(shard.key)
+                groups = _some(stored, wanted, -(-DOCUMENTS // len(shards)))
+        except Unusable as error:
+            gone.append(str(error))
+            continue
+        legible, cost = _legible(groups, min(left, READ_OF_A_SHARD))
+        left -= cost
+        columns |= stored.columns
+        parts.append(Part(shard, tuple(group for _, group in groups), legible))
+    return Sample(source, tuple(parts), columns, tuple(gone))
+
+
+def spread(shards: Sequence[Item], most: int) -> list[Item]:
+    """At most so many, evenly, the first and the last among them."""
+    count = min(most, len(shards))
+    return [shards[k * (len(shards) - 1) // max(1, count - 1)] for k in range(count)]
+
+
+def _wanted(source: Source) -> frozenset[str]:
+    """Numbers that are looked at: those of rules; spans and labels are all of interest."""
+    return frozenset(rule.column for rule in source.rules)
+
+
+def _some(stored: AttributeFile, wanted: frozenset[str], most: int) -> list[tuple[int, Group]]:
+    """About so many documents: whole row groups, evenly from the file, the first among them."""
+    names = [name for name, kind in stored.columns.items() if kind != "number" or name in wanted]
+    there = len(stored.row_groups)
+    count = min(there, max(1, round(most * there / max(1, len(stored)))))
+    numbers = [k * there // count for k in range(count)]
+    return list(zip(numbers, stored.groups(names, numbers), strict=True))
+
+
+def _legible(groups: list[tuple[int, Group]], most: int) -> tuple[Bool, int]:
+    """Which documents are near enough to the beginning of their shard to be read again, and what
+    that costs in bytes."""
+    seen, cost = [], 0
+    for number, (place, group) in enumerate(groups):
+        ends = cost + np.cumsum(group.sizes)
+        fits = (ends <= most) & (number == place)  # all row groups before it are here, too
+        seen.append(fits)
+        cost = int(ends[-1]) if fits.all() and len(fits) else most
+    found = _joined(seen, np.zeros(0, np.bool_))
+    return found, (min(cost, most) + SHARD_COSTS if found.any() else 0)
+
+
+def _joined(arrays: list[Array], nothing: Array) -> Array:
+    return np.concatenate(arrays) if arrays else nothing
