@@ -1,4 +1,4 @@
-"""`python -m benchmarks.statistics [FOLDER]`: corpus statistics beside plain Python's.
+"""`python -m benchmarks.statistics [FOLDER [ROUNDS]]`: corpus statistics beside plain Python's.
 
 Plain Python counts as WIMBD's scripts do: str.split, and a collections.Counter for words and each
 n-gram, domains, texts and lengths. Both sides read the same file of JSON lines, on one core, and
@@ -34,8 +34,8 @@ from tests.inline import Inline
 NGRAMS = (1, 2, 3, 5, 10)
 TOP = 20
 ROUNDS = 5
-SMALL = 100_000_000
-"""Bytes of tables, for the side whose counts have bounds."""
+LARGE, SMALL = 4 * 10**9, 10**8
+"""Bytes of tables: at the most, of which little is needed here, and where counts have bounds."""
 WANTED = "wanted: 5 x plain Python on one core, memory bounded"
 
 
@@ -122,7 +122,7 @@ def plain(path: Path) -> dict[str, Any]:
 
 
 SIDES: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "dolma-pipe stats": lambda path: ours(path, 10**9),
+    f"dolma-pipe stats --memory {LARGE // 10**9}GB": lambda path: ours(path, LARGE),
     f"dolma-pipe stats --memory {SMALL // 10**6}MB": lambda path: ours(path, SMALL),
     "plain Python": plain,
 }
@@ -209,7 +209,8 @@ def main() -> None:
         print(json.dumps(side(name, Path(path), Path(few))))
         return
     print(machine() + "\n")
-    print(measured(Path(sys.argv[1] if len(sys.argv) > 1 else "sample")))
+    folder, *rounds = sys.argv[1:] or ["sample"]
+    print(measured(Path(folder), *map(int, rounds)))
 
 
 if __name__ == "__main__":

@@ -215,7 +215,10 @@ def _private(whole: CorpusStatistics) -> list[str]:
     return table(("found", "documents", "times", "docs/1000", "times/1000"), lines)
 
 
-def _overlaps(found: Sequence[Overlap], words: int | None) -> Iterator[list[str]]:
+def overlap_tables(
+    found: Sequence[Overlap], words: int | None
+) -> Iterator[tuple[str, list[str], list[list[Shared | None]]]]:
+    """What is shared, the corpora, and of each row what of it is in each column."""
     kinds = {
         "documents": "documents of the row whose exact text is in the column",
         "ngrams": f"different {words}-grams of the row that are in the column",
@@ -225,20 +228,32 @@ def _overlaps(found: Sequence[Overlap], words: int | None) -> Iterator[list[str]
     names = list(dict.fromkeys(one.a for one in found))
     for kind, told in kinds.items():
         cells = {(one.a, one.b): getattr(one, kind) for one in found}
-        for first in range(0, len(names) if any(cells.values()) else 0, COLUMNS):
-            columns = names[first : first + COLUMNS]
-            lines = [[_short(a), *(_cell(kind, cells.get((a, b))) for b in columns)] for a in names]
-            yield [told, *table(["", *map(_short, columns)], lines)]
+        if any(cells.values()):
+            yield told, names, [[cells.get((a, b)) for b in names] for a in names]
+
+
+def _overlaps(found: Sequence[Overlap], words: int | None) -> Iterator[list[str]]:
+    for told, names, rows in overlap_tables(found, words):
+        for first in range(0, len(names), COLUMNS):
+            columns = slice(first, first + COLUMNS)
+            lines = [
+                [_short(name), *(_cell(told, cell) for cell in row[columns])]
+                for name, row in zip(names, rows, strict=True)
+            ]
+            yield [told, *table(["", *map(_short, names[columns])], lines)]
 
 
 def _short(name: str) -> str:
     return shortened(harmless(name), NAME)
 
 
-def _cell(kind: str, found: Shared | None) -> str:
-    if found is None:
-        return "-"
-    return share(found.of_all if kind == "documents" else found.of_distinct, 2)
+def _cell(told: str, found: Shared | None) -> str:
+    return "-" if found is None else share(shown_share(told, found), 2)
+
+
+def shown_share(told: str, found: Shared) -> Bounded:
+    """Of documents all count, of other things each different one."""
+    return found.of_all if told.startswith("documents") else found.of_distinct
 
 
 def _evaluations(found: Statistics) -> list[str]:
