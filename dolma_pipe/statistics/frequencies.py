@@ -107,7 +107,7 @@ class Summary(NamedTuple):
 
     def bottom(self, number: int) -> list["Item"]:
         """Of the known keys those of the smallest counts; the smallest keys of each count."""
-        rows = np.argsort(self.known.counts, kind="stable")[:number]
+        rows = _smallest(self.known, number)
         return [self._item(self.known, row) for row in rows.tolist()]
 
     def _item(self, source: Counts, row: int) -> "Item":
@@ -334,6 +334,16 @@ def _cut(counts: U64, capacity: int) -> np.uint64:
     """What is taken from every count so that at most half of the capacity is left."""
     place = len(counts) - capacity // 2 - 1
     return np.uint64(np.partition(counts, place)[place])
+
+
+def _smallest(counts: Counts, number: int) -> I64:
+    """Rows by rising count, then by key."""
+    if len(counts.keys) <= number:
+        return np.argsort(counts.counts, kind="stable")
+    most = np.partition(counts.counts, number - 1)[number - 1]
+    fewer = np.flatnonzero(counts.counts < most)
+    fewer = fewer[np.argsort(counts.counts[fewer], kind="stable")]
+    return np.concatenate([fewer, np.flatnonzero(counts.counts == most)[: number - len(fewer)]])
 
 
 def _largest(counts: Counts, number: int) -> I64:

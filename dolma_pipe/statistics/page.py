@@ -9,9 +9,10 @@ from dolma_pipe.report.html.drawing import Chart
 from dolma_pipe.report.html.numbers import short, size
 from dolma_pipe.report.html.render import rendered
 from dolma_pipe.report.html.sections import Figure
+from dolma_pipe.report.layout import counted
 from dolma_pipe.statistics.numbers import count, number, share
 from dolma_pipe.statistics.table import overlap_tables, shown_share
-from dolma_pipe.statistics.told import CorpusStatistics, Statistics
+from dolma_pipe.statistics.told import CorpusStatistics, Shared, Statistics
 from dolma_pipe.work import atomic_write
 
 UNITS = ("words", "tokens", "bytes")
@@ -63,6 +64,7 @@ def render(found: Statistics) -> str:
         "percent_of": share,
         "count_of": count,
         "shown_share": shown_share,
+        "heaviest": _heaviest,
     }
     shown = {
         "lengths": values["lengths"],
@@ -70,7 +72,7 @@ def render(found: Statistics) -> str:
         "addresses": whole.addresses,
         "languages": values["languages"],
         "duplicates": whole.duplicates,
-        "found": values["found_kinds"],
+        "found": whole.pii or whole.toxicity,
         "overlaps": values["overlap_tables"],
         "evaluations": found.evaluations,
     }
@@ -78,9 +80,18 @@ def render(found: Statistics) -> str:
     return rendered("stats.html.j2", **values, sections=sections)
 
 
+def _heaviest(told: str, rows: Sequence[Sequence[Shared | None]]) -> float:
+    """The largest share of a matrix."""
+    cells = [cell for row in rows for cell in row if cell is not None]
+    return max((shown_share(told, cell).value for cell in cells), default=0.0)
+
+
 def _figures(corpora: Sequence[CorpusStatistics], whole: CorpusStatistics) -> list[Figure]:
     told: list[tuple[str, Callable[[CorpusStatistics], tuple[str, str]]]] = [
-        ("Documents", lambda one: (short(one.documents), f"in {one.shards:,} shards")),
+        (
+            "Documents",
+            lambda one: (short(one.documents), f"in {counted(one.shards, 'shard', 'shards')}"),
+        ),
         ("Text", lambda one: (size(one.bytes), f"{short(one.characters)} code points")),
         ("Words", lambda one: (short(one.words), _each(one.words, one))),
     ]
@@ -157,10 +168,13 @@ def _languages(
 
 
 def _kinds(corpora: Sequence[CorpusStatistics], names: list[str]) -> Chart | None:
-    rows: Rows = []
-    for corpus in corpora:
-        for one in (*(corpus.pii or ()), *([corpus.toxicity] if corpus.toxicity else [])):
-            rows.append((one.kind.replace("_", " "), corpus.name, one.documents_per_1000))
+    rows: Rows = [
+        (one.kind.replace("_", " "), corpus.name, one.documents_per_1000)
+        for corpus in corpora
+        for one in (*(corpus.pii or ()), *([corpus.toxicity] if corpus.toxicity else []))
+    ]
+    there = {kind for kind, _, value in rows if value}
+    rows = [row for row in rows if row[0] in there]
     if not rows:
         return None
     return bars(
