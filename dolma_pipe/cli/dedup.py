@@ -14,8 +14,10 @@ from dolma_pipe.cli.guarded import unguarded
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
+    json_option,
     opened,
     recipe_argument,
+    show_json,
     work_option,
 )
 from dolma_pipe.cli.run import fail_if_incomplete, show
@@ -60,12 +62,14 @@ command.add_command(dedup_index.command)
 @work_option
 @engine_options
 @force_option
+@json_option
 def run(
     recipe: Path,
     method: str | None,
     work: Path | None,
     engine: "EngineChoice",
     force: bool,
+    as_json: bool,
 ) -> None:
     """Find the duplicates of RECIPE; the word `run` may be left out."""
     with opened(recipe, work, engine, force) as context:
@@ -73,9 +77,10 @@ def run(
         from dolma_pipe.work import address
 
         summary = deduplicate_only(context, method)
-        show(context, summary)
+        show(context, summary, as_json=as_json)
         told = f"--work {address(work)}" if work else str(recipe)
-        click.echo(f"dedup      dolma-pipe dedup report {told}")
+        if not as_json:
+            click.echo(f"dedup      dolma-pipe dedup report {told}")
     fail_if_incomplete(summary.failed)
 
 
@@ -91,7 +96,7 @@ def run(
     help="Show the texts of the N largest clusters of each entry, differences marked, and the N "
     "documents that lost most.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print dedup/report.json, with the times.")
+@json_option
 def report(
     recipe: Path | None,
     work: Path | None,
@@ -109,6 +114,8 @@ def report(
     from dolma_pipe.report.dedup import read_report
     from dolma_pipe.work import Work, here
 
+    if as_json and clusters is not None:
+        raise click.UsageError("--clusters shows texts: without --json")
     if recipe is None and work is None:
         raise click.UsageError("give the RECIPE, or its work directory with --work")
     checked = None
@@ -123,7 +130,7 @@ def report(
     found = read_report(Work(work), checked, method, entry)
     columns = shutil.get_terminal_size((NOT_A_TERMINAL, 24)).columns
     if as_json:
-        click.echo(found.json())
+        show_json(found.data())
     elif clusters is None:
         click.echo(found.table(columns))
     else:

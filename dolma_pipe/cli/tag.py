@@ -8,6 +8,7 @@ import click
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
+    json_option,
     opened,
     recipe_argument,
     work_option,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @work_option
 @engine_options
 @force_option
+@json_option
 def command(
     recipe: Path,
     sources: tuple[str, ...],
@@ -40,6 +42,7 @@ def command(
     work: Path | None,
     engine: "EngineChoice",
     force: bool,
+    as_json: bool,
 ) -> None:
     """Tag and filter the documents of RECIPE: attributes/ and curated/ in the work directory.
 
@@ -49,5 +52,5 @@ def command(
         from dolma_pipe.run import tag
 
         summary = tag(context, sources, taggers, score_all)
-        show(context, summary)
+        show(context, summary, as_json=as_json)
     fail_if_incomplete(summary.failed)
