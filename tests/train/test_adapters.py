@@ -1,6 +1,7 @@
 """Files of adapters: checkpoints of a LoRA training, folders of PEFT, whole weights of either."""
 # ruff: noqa: E402, imports follow importorskip
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from dolma_pipe.train.tuning.weights import (
     resolve,
 )
 from dolma_pipe.work import read_json, write_json
+from tests.cli.json_page import checked
 from tests.train.made_checkpoints import made_meta
 from tests.train.tuned import (
     SHAPE,
@@ -265,6 +267,9 @@ def test_merge_writes_a_whole_model(run: Path) -> None:
         f"{out}: {SHAPE.parameters:,} parameters of {run / 'base'}",
         "adapters of 14 layers merged",
     ]
+    again = CliRunner().invoke(command, [str(step), "--out", f"{out}-again", "--json"])
+    merged = checked("checkpoints merge", json.loads(again.stdout))
+    assert (merged.layers, merged.parameters) == (14, SHAPE.parameters)
     assert {path.name for path in out.iterdir()} == {
         "model.safetensors",
         "config.json",
