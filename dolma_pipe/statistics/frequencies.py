@@ -31,8 +31,8 @@ EVERY_KEY = (1 << 64) - 1
 FIRST_SLOTS = 1 << 12
 GROWTH = 4
 NORMAL_95 = 1.959964
-SLOT, ROW = 24, 24
-"""Bytes of a slot of a table, and of a key in a summary."""
+RARE = 15
+"""A count that the most frequent exceed as a rule: most keys need not be looked at."""
 
 
 class Size(NamedTuple):
@@ -340,7 +340,9 @@ def _smallest(counts: Counts, number: int) -> I64:
     """Rows by rising count, then by key."""
     if len(counts.keys) <= number:
         return np.argsort(counts.counts, kind="stable")
-    most = np.partition(counts.counts, number - 1)[number - 1]
+    most = counts.counts.min()
+    if np.count_nonzero(counts.counts == most) < number:
+        most = np.partition(counts.counts, number - 1)[number - 1]
     fewer = np.flatnonzero(counts.counts < most)
     fewer = fewer[np.argsort(counts.counts[fewer], kind="stable")]
     return np.concatenate([fewer, np.flatnonzero(counts.counts == most)[: number - len(fewer)]])
@@ -348,11 +350,12 @@ def _smallest(counts: Counts, number: int) -> I64:
 
 def _largest(counts: Counts, number: int) -> I64:
     """Rows by falling count, then by place and key."""
-    if len(counts.keys) > number:
-        least = np.partition(counts.counts, len(counts.counts) - number)[-number]
-        rows = np.flatnonzero(counts.counts >= least)
-    else:
+    rows = np.flatnonzero(counts.counts > RARE)
+    if len(rows) < number:
         rows = np.arange(len(counts.keys))
+    if len(rows) > number:
+        some = counts.counts[rows]
+        rows = rows[some >= np.partition(some, len(some) - number)[-number]]
     order = np.lexsort(
         (counts.keys[rows], counts.places[rows], -counts.counts[rows].view(np.int64))
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dolma_pipe.report.layout import BAR, beside, padded, shortened, table
+from dolma_pipe.report.layout import BAR, beside, counted, padded, shortened, table
 from dolma_pipe.report.terminal import harmless
 from dolma_pipe.statistics.numbers import count, number, share, size
 from dolma_pipe.statistics.told import (
@@ -279,6 +279,7 @@ def _notes(found: Statistics, rows: Sequence[CorpusStatistics]) -> list[str]:
     whole = rows[-1]
     if whole.quarantined:
         reasons = ", ".join(f"{why} {n:,}" for why, n in whole.quarantine_reasons.items())
-        lines.append(f"{whole.quarantined:,} lines are no documents: {reasons}")
+        bad = counted(whole.quarantined, "line is no document", "lines are no documents")
+        lines.append(f"{bad}: {reasons}")
     lines += [f"not counted: {key}: {why}" for key, why in found.failed.items()]
     return [*map(harmless, lines), *LEGEND]

@@ -85,4 +85,4 @@ def test_a_damaged_file_is_counted_as_far_as_it_goes(root: Path, tmp_path: Path)
     (tmp_path / "half.jsonl.zst").write_bytes(content[: len(content) // 2])
     found = counted(tmp_path)
     assert found.corpora[0].quarantined == 1
-    assert "lines are no documents: " in statistics_table(found)
+    assert "1 line is no document: " in statistics_table(found)
