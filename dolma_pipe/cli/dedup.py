@@ -86,7 +86,7 @@ def run(
         if not as_json:
             click.echo(f"dedup      dolma-pipe dedup report {told}")
     if not no_report:
-        report_of(context, as_json=as_json)
+        report_of(context)
     fail_if_incomplete(summary.failed)
 
 

@@ -41,10 +41,10 @@ def command(run: str, out: Path | None, as_json: bool) -> None:
     click.echo(address(write_report(finished, out)))
 
 
-def report_of(context: "Context", *, as_json: bool) -> None:
+def report_of(context: "Context") -> None:
     """Write the page of a run that has just ended, unless nothing ran and the page stands.
 
-    as_json: standard output belongs to the figures of the run. Whatever is wrong with the page, the run is done: a line tells it. The command `report` shows a
+    Whatever is wrong with the page, the run is done: a line tells it. The command `report` shows a
     bug in full.
     """
     from dolma_pipe.errors import MissingExtra, UserError
@@ -56,10 +56,10 @@ def report_of(context: "Context", *, as_json: bool) -> None:
     try:
         if context.timings or not is_current(run):
             write_report(run)
-        click.echo(f"page       {run.place}/{NAME}", err=as_json)
+        click.echo(f"page       {run.place}/{NAME}")
     except MissingExtra:
         told = f"pip install 'dolma-pipe[report]' and dolma-pipe report {run.place}"
-        click.echo(f"page       {told}", err=as_json)
+        click.echo(f"page       {told}")
     except UserError as error:
         click.echo(f"no page: {' '.join(str(error).split())}", err=True)
     except Exception as error:

@@ -56,7 +56,7 @@ def command(
         summary = run(context, stage)  # type: ignore[arg-type]  # click has checked it
         show(context, summary, as_json=as_json)
     if not no_report:
-        report_of(context, as_json=as_json)
+        report_of(context)
     fail_if_incomplete(summary.failed)
 
 

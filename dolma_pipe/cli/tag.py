@@ -58,5 +58,5 @@ def command(
         summary = tag(context, sources, taggers, score_all)
         show(context, summary, as_json=as_json)
     if not no_report:
-        report_of(context, as_json=as_json)
+        report_of(context)
     fail_if_incomplete(summary.failed)

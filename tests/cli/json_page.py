@@ -32,6 +32,8 @@ SHAPES = {
     "check": "report.checked:CheckedRecipe",
     "status": "report.status:Status",
     "explain": "list report.explain:Explained",
+    "compare": "report.comparison.model:Comparison",
+    "report": "report.page.model:Page",
     "sweep": "report.thresholds:Sweep",
     "list": "report.shelves_data:Shelves",
     "attributes export": "dict passes.exchange:Exported",
@@ -41,6 +43,8 @@ SHAPES = {
     "classifier train": "learn.card:Card",
     "classifier eval": "learn.train:Evaluated",
     "sample": "sample.corpus:Sample",
+    "search": dict[str, typing.Any],
+    "stats": "statistics.told:Statistics",
     "assets list": "list report.assets:AssetRow",
     "assets distill": "cli.assets:Distilled",
     "mix swarm": "mixture.swarm_files:SwarmDrawn",
@@ -65,6 +69,9 @@ SHAPES = {
 
 WITHOUT = {
     "tokens decode": "prints the text of documents",
+    "browse": "serves a page, whose server answers with JSON",
+    "init": "writes a recipe",
+    "schema": "prints JSON as it is",
     "assets fetch": "prints where files lie",
     "assets path": "prints where a file lies",
     "checkpoints unpack": "prints where the checkpoint lies",
@@ -78,6 +85,8 @@ NOTES = {
     "for, `estimated_tokens` and `times`: what each entry counts is in [dedup.md](dedup.md).",
     "dedup index": "index.json of the index.",
     "plan": "mix/plan.json, as it would be.",
+    "search": "JSON Lines, an object a document that matches; with --count one object, what was "
+    "counted: [search.md](search.md).",
     "tokens verify": "Exits 1 where there are problems.",
     "tokens inspect": "manifest.json of the arrays.",
     "tokens import": "manifest.json of the new arrays.",
