@@ -32,6 +32,7 @@ COMMANDS = [
     "export",
     "classifier",
     "sample",
+    "stats",
     "assets",
     "tokens",
 ]
