@@ -80,14 +80,16 @@ class FinishedRun:
 
     @cached_property
     def plan(self) -> Plan | None:
-        """The plan of its mix, if it came so far."""
-        return read_plan(self.work) if exists(plan_path(self.work)) else None
+        """The plan of its mix, if it came so far; not that of an earlier run."""
+        told = self.summary.mix and exists(plan_path(self.work))
+        return read_plan(self.work) if told else None
 
     @cached_property
     def dedup_report(self) -> dict[str, Any] | None:
-        """dedup/report.json, if it came so far."""
+        """dedup/report.json, if it came so far; not that of an earlier run."""
         path = self.work.dedup / "report.json"
-        return msgspec.json.decode(read_bytes(path)) if exists(path) else None
+        told = any(flow.stage == "dedup" for flow in self.summary.flows) and exists(path)
+        return msgspec.json.decode(read_bytes(path)) if told else None
 
     @property
     def recipe(self) -> StoredRecipe:

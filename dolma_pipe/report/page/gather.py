@@ -31,9 +31,7 @@ def page_of(run: FinishedRun) -> Page:
     directory is not of this version.
     """
     summary = run.summary
-    plan = run.plan if summary.mix else None
-    deduplicated = any(flow.stage == "dedup" for flow in summary.flows)
-    report = run.dedup_report if deduplicated else None
+    plan, report = run.plan, run.dedup_report
     told = {row.source for row in summary.intake}
     tagged = [one for one in run.tagged() if one.source.name in told]
     samples = [sample_of(run, one) for one in tagged]
