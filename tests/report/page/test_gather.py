@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dolma_pipe.report.finished import finished_run
+from dolma_pipe.report.html.removals import rule_of
 from dolma_pipe.report.page import duplicates, lengths, sample
 from dolma_pipe.report.page.excerpts import CHANGED, FAR, excerpt
 from dolma_pipe.report.page.gather import page_of
@@ -151,6 +152,12 @@ def test_labels_are_counted_and_documents_without_a_score_told(page: Page) -> No
     numbers = next(panel for panel in page.rules if panel.column == "metadata.n")
     assert numbers.histograms[0].bins.without >= 27
     assert numbers.would["web"] >= 20
+    left = sum(numbers.histograms[0].bins.counts)
+    assert numbers.scored["web"] - left == numbers.would["web"]
+    shown = rule_of(numbers, page, by_source=True).chart
+    assert shown is not None
+    assert shown.finding.endswith(f"({numbers.would['web']} without a value)")
+    assert f" of the {numbers.scored['web']} documents" in shown.finding  # no share above 100 %
 
 
 def test_clusters_are_side_by_side(page: Page) -> None:
