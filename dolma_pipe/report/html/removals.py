@@ -7,6 +7,7 @@ from typing import NamedTuple
 from dolma_pipe.report.html.charts import bars, histogram
 from dolma_pipe.report.html.drawing import Chart
 from dolma_pipe.report.html.numbers import count, number, percent
+from dolma_pipe.report.page.duplicates import NOTES
 from dolma_pipe.report.page.model import EntryPanel, Example, Page, RulePanel
 
 UNSAID = ("null", "[]", "")
@@ -113,7 +114,7 @@ def entries_of(page: Page) -> list[Entry]:
 
 
 def _named(entry: EntryPanel) -> str:
-    return f"{entry.number} {entry.method}"
+    return f"{entry.number} {entry.method}" + " (only notes)" * (entry.action == NOTES)
 
 
 def _sizes(entry: EntryPanel) -> Chart | None:

@@ -147,8 +147,9 @@ class ClusterPanel(msgspec.Struct, frozen=True):
 
 
 class EntryPanel(msgspec.Struct, frozen=True):
-    """A dedup entry. removed: documents by source; by_sources: [kept in, removed from, documents];
-    sizes: clusters by size ("2", "3-4" ...)."""
+    """A dedup entry. removed: documents by source, none where it only annotates; by_sources: [kept
+    in, removed from, documents], what an entry that annotates would remove; sizes: clusters by size
+    ("2", "3-4" ...)."""
 
     number: int
     method: str

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dolma_pipe.report.finished import finished_run
-from dolma_pipe.report.html.removals import rule_of
+from dolma_pipe.report.html.removals import entries_of, removed_by_entry, rule_of
 from dolma_pipe.report.page import duplicates, lengths, sample
 from dolma_pipe.report.page.excerpts import CHANGED, FAR, excerpt
 from dolma_pipe.report.page.gather import page_of
@@ -288,3 +288,22 @@ def test_excerpts_mark_what_was_found() -> None:
     assert excerpt(b"short") == (Piece("short"),)
     assert excerpt(b"") == ()
     assert excerpt("é".encode(), [(0, 2)]) == (Piece("é", "match"),)
+
+
+def test_an_entry_that_only_annotates_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_inputs(tmp_path, 1, 20)
+    run(context(recipe=RECIPE.replace("exact: {}", "exact: {action: annotate}")), "dedup")
+    finished = finished_run("work")
+    found = page_of(finished)
+    noted, near = found.dedup
+    assert noted.removed == {}
+    assert noted.by_sources
+    lost = {flow.source: sum(flow.dropped.values()) for flow in finished.summary.flows[-3:]}
+    assert lost == near.removed | {"none": 0}
+    chart = removed_by_entry(found)
+    assert chart is not None
+    assert chart.finding.startswith(f"{sum(lost.values())} documents ")
+    assert [entry.title for entry in entries_of(found)] == ["1 exact (only notes)", "2 minhash"]
