@@ -24,6 +24,11 @@ LISTED = 50
 """Failed shards, damaged ones, reasons: of more, the first, and how many."""
 
 
+class _Timings(msgspec.Struct):
+    seconds: float
+    tasks: list[dict[str, Any]]
+
+
 def page_of(run: FinishedRun) -> Page:
     """The page of a run, however far it came: what report.json does not speak of is left out.
 
@@ -75,10 +80,10 @@ def _stages(summary: Summary, plan: Plan | None) -> tuple[str, ...]:
 def _times(run: FinishedRun, summary: Summary) -> tuple[tuple[PassTime, ...], float | None]:
     """Of the last run; none where it was killed before it could write them."""
     try:
-        told: dict[str, Any] = msgspec.json.decode(read_bytes(run.work.root / "timings.json"))
+        told = msgspec.json.decode(read_bytes(run.work.root / "timings.json"), type=_Timings)
     except (FileNotFoundError, msgspec.DecodeError):
         return (), None
-    return tuple(time_rows(told["tasks"], summary)), told["seconds"]
+    return tuple(time_rows(told.tasks, summary)), told.seconds
 
 
 def _bounded(row: Intake) -> Intake:

@@ -157,6 +157,16 @@ def test_deduplication_of_an_earlier_run_does_not_count(
     assert any(one.after.startswith("dedup") for one in told.transitions)
 
 
+@pytest.mark.parametrize("gone", ["attributes/web/0.parquet", "dedup/removed/code/1.u8"])
+def test_what_is_gone_is_an_error_and_no_document_that_fared_otherwise(
+    runs: tuple[FinishedRun, FinishedRun], gone: str, tmp_path: Path
+) -> None:
+    copy = shutil.copytree("a", tmp_path / "a")
+    (copy / gone).unlink()
+    with pytest.raises(WorkError, match=f"{gone} is not there"):
+        comparison_of(finished_run(str(copy)), runs[1])
+
+
 @pytest.mark.usefixtures("runs")
 def test_the_command(tmp_path: Path) -> None:
     page = tmp_path / "page.html"

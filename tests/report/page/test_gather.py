@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from dolma_pipe.errors import WorkError
 from dolma_pipe.report.finished import finished_run
 from dolma_pipe.report.html.removals import entries_of, removed_by_entry, rule_of
 from dolma_pipe.report.page import duplicates, lengths, sample
@@ -231,6 +232,28 @@ def test_inputs_that_are_gone_or_changed_cost_their_texts_only(copy: Path, page:
                 assert example.note.startswith("its input cannot be read: ")
             else:
                 assert example.note == CHANGED
+
+
+@pytest.mark.parametrize("told", ["{", "[]", '{"seconds": 1}'])
+def test_times_that_cannot_be_read_are_none(copy: Path, told: str) -> None:
+    (copy / "work/timings.json").write_text(told)
+    assert (page_of(finished_run("work")).times, page_of(finished_run("work")).seconds) == (
+        (),
+        None,
+    )
+
+
+def test_what_an_earlier_run_left_of_a_failed_shard_is_in_no_sample(copy: Path) -> None:
+    told = json.loads((copy / "work/report.json").read_text())
+    told["failed"] = {"web/1": "disk full"}
+    (copy / "work/report.json").write_text(json.dumps(told))
+    assert page_of(finished_run("work")).rules[0].histograms[0].shown == 120
+
+
+def test_a_damaged_dedup_report_is_told(copy: Path) -> None:
+    (copy / "work/dedup/report.json").write_text("{")
+    with pytest.raises(WorkError, match=r"dedup/report.json is not of this version"):
+        page_of(finished_run("work"))
 
 
 def test_a_damaged_file_of_attributes_is_a_note(copy: Path) -> None:
