@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from dolma_pipe.browse.opened import Opened
 from dolma_pipe.errors import WorkError
 from dolma_pipe.report.finished import finished_run
 from dolma_pipe.report.html.removals import entries_of, removed_by_entry, rule_of
@@ -298,6 +299,7 @@ def test_no_stage_of_an_earlier_run_is_told(copy: Path) -> None:  # noqa: ARG001
     found = page_of(finished_run("work"))
     assert (found.mix, found.dedup, found.lengths) == (None, (), ())
     assert found.rules[0].minimum == 40
+    assert not Opened(finished_run("work")).deduplicated  # nor browsed
 
 
 def test_excerpts_mark_what_was_found() -> None:
