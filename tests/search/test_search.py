@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,28 @@ def test_blocks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             assert [block.number for block in short if block.lines is None] == [4]
             assert b"".join(b.lines or b"" for b in short) == b"a\n\nbb\nlast"
             assert short[-1].number == 5
+
+
+def test_a_long_line_is_not_copied_for_each_of_its_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"x" * 10_000)
+    monkeypatch.setattr(blocks, "BLOCK", 1000)
+    monkeypatch.setattr(blocks, "READ", 10)
+    joined = 0
+
+    def count(_: object, event: str, called: Any) -> None:
+        nonlocal joined
+        joined += event == "c_call" and called.__name__ == "join"
+
+    sys.setprofile(count)
+    try:
+        [block] = blocks_of(ByteStream(str(path)), 1 << 20)
+    finally:
+        sys.setprofile(None)
+    assert block.lines == b"x" * 10_000
+    assert joined <= 20
 
 
 def test_a_long_line_is_bad(tmp_path: Path) -> None:
