@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import signal
 import sys
@@ -22,6 +23,7 @@ from dolma_pipe.search.query import Query
 from dolma_pipe.search.required import Run, required
 from dolma_pipe.search.shard import Counts, Search, search
 from dolma_pipe.search.spellings import cases
+from dolma_pipe.search.table import workers_for
 from dolma_pipe.stream import ByteStream
 from tests.slow.search import naive_search
 
@@ -299,6 +301,16 @@ def test_url_is_where_documents_have_it(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join(map(json.dumps, rows)))
     assert [hit[1] for hit in found(path, Query(text=".org", field="url"))[0]] == ["1", "2"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux")
+def test_as_many_workers_as_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = [Input("s", f"s/{k}", f"s3://b/{k}", size=1 << 30) for k in range(4)]
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 5})
+    assert workers_for(large) == 2
+    assert workers_for(large[:1]) == 1
+    small = [Input("s", f"s/{k}", f"s3://b/{k}", size=1 << 20) for k in range(4)]
+    assert workers_for(small) == 1
 
 
 def test_what_cannot_be_read_is_the_users(tmp_path: Path) -> None:
