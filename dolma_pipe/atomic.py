@@ -50,7 +50,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     try:
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
-            raise WorkError(f"{path} is there already")
+            raise WorkError(f"{path} is there already: choose another place")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         yield temporary

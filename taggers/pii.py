@@ -70,7 +70,7 @@ class Pii(Tagger, frozen=True):
             for region in self.regions:
                 if region not in known:
                     near = difflib.get_close_matches(region.upper(), sorted(known), 1, 0)
-                    hint = f"; do you mean {near[0]}?" if near else ""
+                    hint = f"; did you mean {near[0]}?" if near else ""
                     raise RecipeError(f"pii.regions: '{region}' is no country code{hint}")
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:

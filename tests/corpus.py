@@ -6,10 +6,13 @@ import os
 import random
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import tokenizers
 import zstandard
+
+from tests.zygote import Zygote
 
 STOP = "the be to of and that have with"
 WORDS = [
@@ -127,23 +130,39 @@ WITH_AN_ENGINE = {
 WITHOUT_AN_ENGINE = {"dedup report"}
 
 
-def one_worker(arguments: tuple[object, ...]) -> tuple[object, ...]:
-    """The arguments with --workers 1 where a command starts workers and the test says not how many:
-    a second one costs more than our small inputs."""
+def starts_workers(arguments: tuple[object, ...]) -> bool:
+    """Whether the command starts workers, and the test does not say how many."""
     names = {str(arguments[0]), " ".join(map(str, arguments[:2]))} if arguments else set()
-    silent = "--workers" in arguments or names & WITHOUT_AN_ENGINE
-    return arguments if silent or not names & WITH_AN_ENGINE else (*arguments, "--workers", 1)
+    return not ("--workers" in arguments or names & WITHOUT_AN_ENGINE or not names & WITH_AN_ENGINE)
+
+
+def one_worker(arguments: tuple[object, ...]) -> tuple[object, ...]:
+    """The arguments with --workers 1 where the test does not say how many: a second one costs more
+    than our small inputs."""
+    return (*arguments, "--workers", 1) if starts_workers(arguments) else arguments
 
 
 def dolma_pipe(root: Path, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command line in root, with one worker unless told, and expect an exit code."""
+    """Run the command line in root, and expect an exit code.
+
+    A fork of a process that has imported everything; where the test does not say how many workers,
+    tasks run in the command's own process, which a second start would only delay.
+    """
     environment = os.environ | {"DOLMA_PIPE_OFFLINE": "1"}
-    arguments = one_worker(arguments)
-    done = subprocess.run(
-        command(*arguments), cwd=root, capture_output=True, text=True, env=environment, check=False
-    )
+    given = [str(argument) for argument in one_worker(arguments)]
+    if zygote().serves(environment):
+        done = zygote().run(given, root, environment, inline=starts_workers(arguments))
+    else:
+        done = subprocess.run(
+            command(*given), cwd=root, capture_output=True, text=True, env=environment, check=False
+        )
     assert done.returncode == code, done.stdout + done.stderr
     return done
+
+
+@cache
+def zygote() -> Zygote:
+    return Zygote()
 
 
 OUTSIDE_OF_THE_PROMISE = {"timings.json", "input-hashes.json", ".lock", "report.html"}

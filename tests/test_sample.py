@@ -22,6 +22,7 @@ from dolma_pipe.sample.docs import is_documentation
 from dolma_pipe.sample.docstrings import docstrings
 from dolma_pipe.sample.document import Document, choose, choose_in_turn
 from dolma_pipe.sample.licences import is_licence
+from tests.cli.json_page import checked
 
 
 def make_mo(messages: dict[str, str]) -> bytes:
@@ -249,6 +250,9 @@ def test_command(small_machine: Path) -> None:
     assert output[-1].endswith("written")
     again = CliRunner().invoke(command, arguments).output.splitlines()
     assert again[-1].endswith("there already")
+    told = checked("sample", json.loads(CliRunner().invoke(command, [*arguments, "--json"]).stdout))
+    assert not told.written
+    assert output[0].split()[1] == f"{told.sources[0].documents:,}"
 
 
 def test_choose_keeps_to_the_budget_and_the_order() -> None:

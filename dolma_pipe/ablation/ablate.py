@@ -236,6 +236,6 @@ def _row(name: str, a: list[Fit], b: list[Fit]) -> Row:
 
 def _plot(runs: list[Path], work: Path, watch: Watch) -> None:
     try:
-        watch.say(write_plot(runs, work / "curves.png", "tokens"))
+        watch.say(write_plot(runs, work / "curves.png", "tokens").told())
     except MissingExtra as error:
         watch.say(f"no picture of the training: {error}")

@@ -3,6 +3,17 @@
 from pathlib import Path
 
 import click
+import msgspec
+
+from dolma_pipe.cli.options import json_option, show_json
+
+
+class Distilled(msgspec.Struct):
+    """A static model that was made."""
+
+    file: Path
+    tokens: int
+    dimensions: int
 
 
 @click.group("assets")
@@ -11,22 +22,16 @@ def command() -> None:
 
 
 @command.command("list")
-def list_assets() -> None:
+@json_option
+def list_assets(as_json: bool) -> None:
     """Each named asset: size, whether it is in the cache, what for, and its places."""
-    from dolma_pipe.assets import ASSETS, MADE, cached_path
+    from dolma_pipe.report.assets import asset_rows, assets_table
 
-    for name, asset in ASSETS.items():
-        state = "cached" if cached_path(name) else "not fetched"
-        click.echo(f"{name:14} {asset.size / 1e6:6.1f} MB  {state:11}  {asset.about}")
-        click.echo(f"{'':14} sha256 {asset.sha256}  {asset.licence}")
-        for place in asset.places:
-            click.echo(f"{'':14} {place}")
-    for name, made in MADE.items():
-        size = f"{made.path.stat().st_size / 1e6:6.1f} MB" if made.path.is_file() else f"{'':9}"
-        click.echo(
-            f"{name:14} {size}  {'made' if made.path.is_file() else 'not made':11}  {made.about}"
-        )
-        click.echo(f"{'':14} {made.path}: {made.command}")
+    rows = asset_rows()
+    if as_json:
+        show_json(rows)
+    else:
+        click.echo(assets_table(rows))
 
 
 @command.command("fetch")
@@ -53,11 +58,17 @@ def path(name: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="By default where `static` is.")
 @click.option("--dimensions", type=click.IntRange(1), default=256, show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-def distill_model(model: str, out: Path | None, dimensions: int, device: str) -> None:
+@json_option
+def distill_model(
+    model: str, out: Path | None, dimensions: int, device: str, as_json: bool
+) -> None:
     """Make a static embedding model, which needs no torch, from a transformer."""
     from dolma_pipe.assets import MADE
     from dolma_pipe.embeddings.distill import distill
 
     path = out or MADE["static"].path
     tokens, width = distill(model, path, dimensions, device)
-    click.echo(f"{path}: {tokens} tokens, {width} dimensions")
+    if as_json:
+        show_json(Distilled(path, tokens, width))
+    else:
+        click.echo(f"{path}: {tokens} tokens, {width} dimensions")

@@ -8,8 +8,10 @@ import click
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
+    json_option,
     opened,
     recipe_argument,
+    show_json,
     work_option,
 )
 from dolma_pipe.cli.run import fail_if_incomplete
@@ -36,6 +38,7 @@ def command() -> None:
 @work_option
 @engine_options
 @force_option
+@json_option
 def export(
     recipe: Path,
     folder: Path,
@@ -44,6 +47,7 @@ def export(
     work: Path | None,
     engine: "EngineChoice",
     force: bool,
+    as_json: bool,
 ) -> None:
     """Write DIR/SOURCE/attributes/NAME/ for dolma, tagging first what is not tagged.
 
@@ -53,7 +57,10 @@ def export(
     with opened(recipe, work, engine, force) as context:
         from dolma_pipe.passes.exchange import export_attributes
 
-        for source, told in export_attributes(context, folder, name, sources).items():
+        exported = export_attributes(context, folder, name, sources)
+        if as_json:
+            show_json(exported)
+        for source, told in () if as_json else exported.items():
             copies = f", documents of {told.copied} copied" if told.copied else ""
             click.echo(
                 f"{source}: {told.documents:,} documents, {told.shards:,} shards{copies} in "
@@ -69,6 +76,7 @@ def export(
 @click.option("--name", help="dolma's name of the experiment, where DOLMA has several")
 @sources_option
 @engine_options
+@json_option
 def import_(
     recipe: Path,
     attributes: Path,
@@ -76,6 +84,7 @@ def import_(
     name: str | None,
     sources: tuple[str, ...],
     engine: "EngineChoice",
+    as_json: bool,
 ) -> None:
     """Read what dolma's taggers say of the documents of RECIPE into OUT.
 
@@ -95,6 +104,9 @@ def import_(
         counts = import_attributes(context, attributes, out, name, sources)
     finally:
         running.close()
+    if as_json:
+        show_json(counts)
+        return
     for source, count in counts.items():
         click.echo(f"{source}: {count.documents:,} documents in {out / source}")
         if count.missing:

@@ -77,6 +77,7 @@ def diff(a: Path, b: Path, changed: bool, as_json: bool) -> None:
 )
 @click.option("--optimizer", is_flag=True, help="Keep train/, without which none can resume.")
 @workers_option
+@json_option
 def pack(
     what: tuple[Path, ...],
     base: Path,
@@ -84,13 +85,14 @@ def pack(
     replace: bool,
     optimizer: bool,
     workers: int | None,
+    as_json: bool,
 ) -> None:
     """Store the weights of checkpoints as differences to those of one base, bit for bit.
 
     RUN: all its whole checkpoints but the base. A base has to stay as it is. Each delta is decoded
     and compared before anything is removed.
     """
-    from dolma_pipe.train.checkpoints.packing import Against, finish
+    from dolma_pipe.train.checkpoints.packing import Against, PackedCheckpoint, finish
     from dolma_pipe.train.checkpoints.packing import pack as pack_one
     from dolma_pipe.train.checkpoints.selecting import places
 
@@ -98,15 +100,22 @@ def pack(
         raise click.UsageError("--replace puts the delta in place of the weights, --out elsewhere")
     chosen = places(what, base, out, replace=replace)
     against = Against(base)
+    told = []
     for one in chosen:
         if one.done:
             if replace:
                 finish(one.checkpoint)
-            click.echo(f"{one.out or one.checkpoint}: a delta already")
+            if not as_json:
+                click.echo(f"{one.out or one.checkpoint}: a delta already")
             continue
         start = time.perf_counter()
         packed = pack_one(one.checkpoint, against, one.out, optimizer=optimizer, workers=workers)
-        _tell(packed, base, time.perf_counter() - start, replaced=replace)
+        seconds = time.perf_counter() - start
+        told.append(PackedCheckpoint(packed, seconds))
+        if not as_json:
+            _tell(packed, base, seconds, replaced=replace)
+    if as_json:
+        show_json(told)
 
 
 @command.command()

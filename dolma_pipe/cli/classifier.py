@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from dolma_pipe.cli.options import json_option, show_json
 from dolma_pipe.learn.settings import NEGATIVE, POSITIVE, SampleSettings, TrainSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -104,6 +105,7 @@ def paths_options(required: bool) -> Callable[[Command], Command]:
 )
 @settings_options(TrainSettings)
 @click.option("--force", is_flag=True, help="Write anew what is there already.")
+@json_option
 def train(
     positive: tuple[str, ...],
     negative: tuple[str, ...],
@@ -113,6 +115,7 @@ def train(
     negative_label: str,
     labels: tuple[str, ...],
     force: bool,
+    as_json: bool,
     **settings: Any,
 ) -> None:
     """Train a fastText model, measure it on documents held out, write its card.
@@ -136,6 +139,9 @@ def train(
         watcher(),
         loud=sys.stderr.isatty(),
     )
+    if as_json:
+        show_json(card)
+        return
     _print(sample_told(card.classes))
     for measures in card.measures:
         _print(["", *measures_told(measures)])
@@ -158,7 +164,7 @@ def train(
     is_flag=True,
     help="Only documents that the training held out, by the split told in the model's card.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @settings_options(SampleSettings, without=NOT_FOR_EVAL)
 def evaluate(
     model: str,
@@ -182,7 +188,7 @@ def evaluate(
         model, positive, negative, label, sampling, watcher(), held_out_only=held_out_only
     )
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=1))
+        show_json(found)
     else:
         _print([*sample_told(found.classes), "", *measures_told(found.measures)])
 

@@ -14,9 +14,11 @@ from dolma_pipe.cli.guarded import unguarded
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
+    json_option,
     opened,
     page_option,
     recipe_argument,
+    show_json,
     work_option,
 )
 from dolma_pipe.cli.report import report_of
@@ -63,6 +65,7 @@ command.add_command(dedup_index.command)
 @engine_options
 @page_option
 @force_option
+@json_option
 def run(
     recipe: Path,
     method: str | None,
@@ -70,6 +73,7 @@ def run(
     engine: "EngineChoice",
     no_report: bool,
     force: bool,
+    as_json: bool,
 ) -> None:
     """Find the duplicates of RECIPE; the word `run` may be left out."""
     with opened(recipe, work, engine, force) as context:
@@ -77,9 +81,10 @@ def run(
         from dolma_pipe.work import address
 
         summary = deduplicate_only(context, method)
-        show(context, summary)
+        show(context, summary, as_json=as_json)
         told = f"--work {address(work)}" if work else str(recipe)
-        click.echo(f"dedup      dolma-pipe dedup report {told}")
+        if not as_json:
+            click.echo(f"dedup      dolma-pipe dedup report {told}")
     if not no_report:
         report_of(context)
     fail_if_incomplete(summary.failed)
@@ -97,7 +102,7 @@ def run(
     help="Show the texts of the N largest clusters of each entry, differences marked, and the N "
     "documents that lost most.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print dedup/report.json, with the times.")
+@json_option
 def report(
     recipe: Path | None,
     work: Path | None,
@@ -115,6 +120,8 @@ def report(
     from dolma_pipe.report.dedup import read_report
     from dolma_pipe.work import Work, here
 
+    if as_json and clusters is not None:
+        raise click.UsageError("--clusters shows texts: without --json")
     if recipe is None and work is None:
         raise click.UsageError("give the RECIPE, or its work directory with --work")
     checked = None
@@ -129,7 +136,7 @@ def report(
     found = read_report(Work(work), checked, method, entry)
     columns = shutil.get_terminal_size((NOT_A_TERMINAL, 24)).columns
     if as_json:
-        click.echo(found.json())
+        show_json(found.data())
     elif clusters is None:
         click.echo(found.table(columns))
     else:

@@ -8,9 +8,11 @@ import click
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
+    json_option,
     opened,
     place,
     recipe_argument,
+    show_json,
     work_option,
 )
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 @work_option
 @engine_options
 @force_option
+@json_option
 def command(
     recipe: Path,
     out: Path,
@@ -42,6 +45,7 @@ def command(
     work: Path | None,
     engine: "EngineChoice",
     force: bool,
+    as_json: bool,
 ) -> None:
     """Index the documents of RECIPE, so that later recipes deduplicate against them.
 
@@ -55,6 +59,9 @@ def command(
 
         with locked(out, "index", "--out"):
             told = index(context, recipe, out, new_only=new_only)
+        if as_json:
+            show_json(told)
+            return
         counts = told.counts
         each = counts["bytes"] / max(1, counts["documents"])
         click.echo(

@@ -4,14 +4,19 @@ from pathlib import Path
 
 import click
 
-from dolma_pipe.cli.options import recipe_argument, work_option
+from dolma_pipe.cli.options import (
+    json_option,
+    recipe_argument,
+    show_json,
+    work_option,
+)
 
 
 @click.command("explain")
 @recipe_argument
 @click.argument("name", metavar="ID")
 @click.option("--source", help="Only this source.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @work_option
 def command(recipe: Path, name: str, source: str | None, as_json: bool, work: Path | None) -> None:
     """Tell all scores of the document ID, each rule's verdict, its spans and what became of it.
@@ -26,8 +31,6 @@ def command(recipe: Path, name: str, source: str | None, as_json: bool, work: Pa
     checked = read_recipe(recipe)
     found = explain(checked, Work(work or Path("work") / checked.name), name, source)
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        show_json(found)
     else:
         click.echo(explain_table(found))

@@ -27,6 +27,7 @@ from dolma_pipe.cli import (
     sample,
     schema,
     search,
+    stats,
     status,
     sweep,
     synthesize,
@@ -41,11 +42,21 @@ from dolma_pipe.cli.guarded import guard
 from dolma_pipe.engine import stopping
 from dolma_pipe.errors import ClusterLost, UserError
 
-USER_ERROR, BUG, CLUSTER_LOST, INTERRUPTED, TERMINATED = 1, 3, 75, 130, 143
+USER_ERROR, WRONG_USAGE, BUG, CLUSTER_LOST, INTERRUPTED, TERMINATED = 1, 2, 3, 75, 130, 143
 """75 is EX_TEMPFAIL of sysexits.h."""
+EXIT_CODES = {
+    0: "done",
+    USER_ERROR: "something that you can mend, told in one line",
+    WRONG_USAGE: "wrong usage",
+    BUG: "a bug, with its traceback",
+    CLUSTER_LOST: "a cluster went away: run again to go on",
+    INTERRUPTED: "interrupted (Ctrl-C): run again to go on",
+    TERMINATED: "terminated (SIGTERM, as spot instances and schedulers send it): the same",
+}
+EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<5}{told}" for code, told in EXIT_CODES.items())
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(__version__, prog_name="dolma-pipe")
 def cli() -> None:
     """Data curation for language-model pre-training: sharded JSONL in, token arrays out.
@@ -76,6 +87,7 @@ COMMANDS = (
     classifier,
     sample,
     search,
+    stats,
     assets,
     mix,
     tokens,
@@ -89,15 +101,14 @@ for module in COMMANDS:
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 the user's error, 2 wrong usage, 3 a bug, 75 a cluster went away, 130
-    interrupted (Ctrl-C), 143 terminated (SIGTERM, as spot instances and schedulers send it)."""
+    """Run a command and exit as EXIT_CODES say."""
     guard()
     try:
         with stopping.obeyed():
             sys.exit(cli.main(standalone_mode=False))
     except click.UsageError as error:
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(WRONG_USAGE)
     except (UserError, click.ClickException) as error:
         told = error.format_message() if isinstance(error, click.ClickException) else str(error)
         print(f"dolma-pipe: {' '.join(told.split())}", file=sys.stderr)

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dolma_pipe.cli.classifier import settings_options
-from dolma_pipe.cli.options import recipe_argument, work_option
+from dolma_pipe.cli.options import (
+    json_option,
+    recipe_argument,
+    show_json,
+    work_option,
+)
 from dolma_pipe.mixture.settings import FitSettings
 
 if TYPE_CHECKING:
@@ -73,7 +78,6 @@ frozen_option = click.option(
     help="Sources whose ratios stay, one virtual source: web=0.7,code=0.3; or web,code as in the "
     "prior. May be given again.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("mix")
@@ -317,10 +321,8 @@ def _prior(prior: str | None, domains: tuple[str, ...], stock: "Stock | None") -
 
 
 def _show(value: Any, lines: list[str], *, as_json: bool) -> None:
-    import msgspec
-
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(value), indent=1).decode())
+        show_json(value)
     else:
         for line in lines:
             click.echo(line)

@@ -1,9 +1,10 @@
 """Options that several commands share. They select; what to do is said in the recipe alone."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import wraps
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,21 @@ def opened(
 
 
 arrays_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=str))
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+STANDARD_OUTPUT = "dolma_pipe.standard_output"
+"""Where the context keeps it while a command that prints JSON runs."""
+
+
+def _only_json(context: click.Context, _option: click.Parameter, given: bool) -> bool:
+    """With --json all that is printed otherwise, of libraries too, goes to standard error."""
+    if given:
+        context.meta[STANDARD_OUTPUT] = sys.stdout
+        context.with_resource(redirect_stdout(sys.stderr))
+    return given
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_only_json, help="Print JSON: docs/json.md."
+)
 
 
 def arrays_in(folder: str) -> Path:
@@ -130,7 +145,17 @@ def opened_arrays(folder: str) -> "TokenArrays":
 
 
 def show_json(value: Any) -> None:
-    """Print a value as readable JSON."""
+    """Print a value as readable JSON, and nothing else on standard output; NaN is null."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=1).decode())
+    encoded = msgspec.json.encode(value, enc_hook=_path)
+    output = click.get_current_context().meta.get(STANDARD_OUTPUT)
+    click.echo(msgspec.json.format(encoded, indent=1).decode(), output)
+
+
+def _path(value: Any) -> str:
+    from dolma_pipe.work import address
+
+    if not isinstance(value, PurePath):
+        raise TypeError(f"{type(value)} is nothing that JSON has")
+    return address(Path(value))

@@ -8,8 +8,10 @@ import click
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
+    json_option,
     opened,
     recipe_argument,
+    show_json,
     work_option,
 )
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 @engine_options
 @force_option
 @click.option("--buckets", is_flag=True, help="Each quality bucket, too.")
-@click.option("--json", "as_json", is_flag=True, help="The whole plan as JSON.")
+@json_option
 def command(
     recipe: Path,
     work: Path | None,
@@ -41,9 +43,11 @@ def command(
     from dolma_pipe.cli.run import fail_if_incomplete
     from dolma_pipe.report.plan_table import plan_told
     from dolma_pipe.run import plan_only
-    from dolma_pipe.work import readable_json
 
     with opened(recipe, work, engine, force) as context:
         planned = plan_only(context)
-    click.echo(readable_json(planned) if as_json else plan_told(planned, buckets=buckets))
+    if as_json:
+        show_json(planned)
+    else:
+        click.echo(plan_told(planned, buckets=buckets))
     fail_if_incomplete({key: failure.text for key, failure in context.failed.items()})

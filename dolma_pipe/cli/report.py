@@ -58,7 +58,8 @@ def report_of(context: "Context") -> None:
             write_report(run)
         click.echo(f"page       {run.place}/{NAME}")
     except MissingExtra:
-        click.echo(f"page       pip install 'dolma-pipe[report]' and dolma-pipe report {run.place}")
+        told = f"pip install 'dolma-pipe[report]' and dolma-pipe report {run.place}"
+        click.echo(f"page       {told}")
     except UserError as error:
         click.echo(f"no page: {' '.join(str(error).split())}", err=True)
     except Exception as error:

@@ -8,9 +8,11 @@ import click
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
+    json_option,
     opened,
     page_option,
     recipe_argument,
+    show_json,
     work_option,
 )
 from dolma_pipe.cli.report import report_of
@@ -32,6 +34,7 @@ STAGES = ("language", "quality", "content", "dedup", "mix", "tokenize")
 )
 @page_option
 @force_option
+@json_option
 def command(
     recipe: Path,
     work: Path | None,
@@ -39,6 +42,7 @@ def command(
     stage: str,
     no_report: bool,
     force: bool,
+    as_json: bool,
 ) -> None:
     """Take the documents of RECIPE through all six stages.
 
@@ -50,27 +54,29 @@ def command(
         from dolma_pipe.run import run
 
         summary = run(context, stage)  # type: ignore[arg-type]  # click has checked it
-        show(context, summary)
+        show(context, summary, as_json=as_json)
     if not no_report:
         report_of(context)
     fail_if_incomplete(summary.failed)
 
 
-def show(context: "Context", summary: "Summary") -> None:
-    """The table, and where to look."""
-    from dolma_pipe.report.summary import pass_times
+def show(context: "Context", summary: "Summary", *, as_json: bool) -> None:
+    """The table, and where to look; or all of it as JSON."""
+    from dolma_pipe.report.summary import pass_times, ran, token_place
     from dolma_pipe.report.table import told
     from dolma_pipe.work import address
 
+    if as_json:
+        show_json(ran(context, summary))
+        return
     click.echo(told(summary, pass_times(context, summary)))
     root = address(context.work.root)
     click.echo(f"\nreport     {root}/report.json")
     if any(row.quarantined for row in summary.intake):
         click.echo(f"quarantine {root}/quarantine")
     if summary.mix:
-        tokenize = context.recipe.tokenize
-        place = (tokenize.output if tokenize else None) or root
-        click.echo(f"tokens     {place}/tokens: {sum(row.output for row in summary.mix):,} tokens")
+        place = token_place(context)
+        click.echo(f"tokens     {place}: {sum(row.output for row in summary.mix):,} tokens")
 
 
 def fail_if_incomplete(failed: dict[str, str]) -> None:

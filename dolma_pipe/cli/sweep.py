@@ -6,7 +6,12 @@ from typing import Literal
 
 import click
 
-from dolma_pipe.cli.options import recipe_argument, work_option
+from dolma_pipe.cli.options import (
+    json_option,
+    recipe_argument,
+    show_json,
+    work_option,
+)
 
 
 def _numbers(_context: click.Context, _option: click.Parameter, given: str) -> tuple[float, ...]:
@@ -31,7 +36,7 @@ def _numbers(_context: click.Context, _option: click.Parameter, given: str) -> t
     help="They are the most [default: as the rule has, else the least].",
 )
 @click.option("--source", help="Only this source.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @work_option
 def command(
     recipe: Path,
@@ -55,8 +60,6 @@ def command(
     place = Work(work or Path("work") / checked.name)
     swept = sweep_rule(checked, recipe, place, rule, at, side, source)
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(swept), indent=1).decode())
+        show_json(swept)
     else:
         click.echo(sweep_table(swept))

@@ -8,9 +8,11 @@ import click
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
+    json_option,
     opened,
     place,
     recipe_argument,
+    show_json,
     work_option,
 )
 from dolma_pipe.cli.run import fail_if_incomplete
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 @work_option
 @engine_options
 @force_option
+@json_option
 def command(
     recipe: Path,
     out: Path,
@@ -75,6 +78,7 @@ def command(
     work: Path | None,
     engine: "EngineChoice",
     force: bool,
+    as_json: bool,
 ) -> None:
     """Write the long documents of RECIPE with tasks below them to OUT, in dolma's layout.
 
@@ -88,5 +92,9 @@ def command(
         from dolma_pipe.report.longtasks import longtasks_table
 
         asked = settings_of(kinds, wording, min_words, max_words or 0, tasks, context.recipe.seed)  # type: ignore[arg-type]  # click has checked the kinds
-        click.echo(longtasks_table(synthesize(context, out, asked, sources)))
+        made = synthesize(context, out, asked, sources)
+        if as_json:
+            show_json(made)
+        else:
+            click.echo(longtasks_table(made))
     fail_if_incomplete({key: failure.text for key, failure in context.failed.items()})

@@ -8,6 +8,7 @@ import click
 from dolma_pipe.cli.options import (
     engine_options,
     force_option,
+    json_option,
     opened,
     page_option,
     recipe_argument,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @engine_options
 @page_option
 @force_option
+@json_option
 def command(
     recipe: Path,
     sources: tuple[str, ...],
@@ -44,6 +46,7 @@ def command(
     engine: "EngineChoice",
     no_report: bool,
     force: bool,
+    as_json: bool,
 ) -> None:
     """Tag and filter the documents of RECIPE: attributes/ and curated/ in the work directory.
 
@@ -53,7 +56,7 @@ def command(
         from dolma_pipe.run import tag
 
         summary = tag(context, sources, taggers, score_all)
-        show(context, summary)
+        show(context, summary, as_json=as_json)
     if not no_report:
         report_of(context)
     fail_if_incomplete(summary.failed)

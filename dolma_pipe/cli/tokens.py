@@ -1,9 +1,18 @@
 """`dolma-pipe tokens`: check and describe token arrays; the group of commands around them."""
 
 import click
+import msgspec
 
 from dolma_pipe.cli import tokens_export, tokens_import, tokens_pack, tokens_read, tokens_stats
 from dolma_pipe.cli.options import arrays_argument, json_option, opened_arrays, show_json
+
+
+class Verified(msgspec.Struct):
+    """Token arrays against their manifest. problems: none where all is as it was written."""
+
+    documents: int
+    tokens: int
+    problems: list[str]
 
 
 @click.group("tokens")
@@ -25,12 +34,18 @@ command.add_command(tokens_import.command)
 @command.command()
 @arrays_argument
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads.")
-def verify(folder: str, workers: int) -> None:
+@json_option
+def verify(folder: str, workers: int, as_json: bool) -> None:
     """Read every byte and compare it with the manifest; exit 1 where anything is wrong."""
     from dolma_pipe.tokens import verify as verify_arrays
 
     arrays = opened_arrays(folder)
-    if problems := verify_arrays(arrays, workers):
+    problems = verify_arrays(arrays, workers)
+    if as_json:
+        manifest = arrays.manifest
+        show_json(Verified(manifest.documents, manifest.tokens, problems))
+        raise SystemExit(1 if problems else 0)
+    if problems:
         for problem in problems:
             click.echo(problem, err=True)
         raise SystemExit(1)

@@ -3,8 +3,21 @@
 from pathlib import Path
 
 import click
+import msgspec
 
-from dolma_pipe.cli.options import arrays_argument, opened_arrays
+from dolma_pipe.cli.options import (
+    arrays_argument,
+    json_option,
+    opened_arrays,
+    show_json,
+)
+
+
+class ExportedFile(msgspec.Struct):
+    """A file for another trainer."""
+
+    file: Path
+    bytes: int
 
 
 @click.command("export")
@@ -13,7 +26,10 @@ from dolma_pipe.cli.options import arrays_argument, opened_arrays
 @click.option("--to", type=click.Choice(["megatron", "llmc", "nanogpt"]), required=True)
 @click.option("--source", help="Only this source.")
 @click.option("--whole", is_flag=True, help="megatron: one array all.bin, not one a source.")
-def command(folder: str, out: Path, to: str, source: str | None, whole: bool) -> None:
+@json_option
+def command(
+    folder: str, out: Path, to: str, source: str | None, whole: bool, as_json: bool
+) -> None:
     """Write the arrays to the new folder OUT as another trainer reads them.
 
     megatron: SOURCE.bin and SOURCE.idx. llmc: SOURCE/part-*.bin, where the end of text stands
@@ -26,5 +42,9 @@ def command(folder: str, out: Path, to: str, source: str | None, whole: bool) ->
     arrays = opened_arrays(folder)
     for line in unmasked(arrays, source):
         click.echo(f"note: {line}", err=True)
-    for file in export_arrays(arrays, out, to, source=source, whole=whole):
-        click.echo(f"{out / file}  {(out / file).stat().st_size:,} bytes")
+    files = export_arrays(arrays, out, to, source=source, whole=whole)
+    sizes = {out / file: (out / file).stat().st_size for file in files}
+    if as_json:
+        show_json([ExportedFile(file, size) for file, size in sizes.items()])
+    for file, size in () if as_json else sizes.items():
+        click.echo(f"{file}  {size:,} bytes")

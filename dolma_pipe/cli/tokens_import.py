@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from dolma_pipe.cli.options import json_option, show_json
+
 
 @click.command("import")
 @click.argument(
@@ -19,6 +21,7 @@ import click
 @click.option(
     "--max-shard-tokens", type=click.IntRange(1), default=1 << 29, show_default=True, metavar="N"
 )
+@json_option
 def command(
     paths: tuple[Path, ...],
     out: Path,
@@ -29,6 +32,7 @@ def command(
     add_eos: bool,
     source: str | None,
     max_shard_tokens: int,
+    as_json: bool,
 ) -> None:
     """Copy arrays of other tools (files or folders) to the new folder OUT, checked, with manifest.
 
@@ -62,4 +66,7 @@ def command(
     manifest, notes = import_arrays(find_arrays(paths, source), out, vocabulary, settings)
     for note in notes:
         click.echo(f"note: {note}", err=True)
+    if as_json:
+        show_json(manifest)
+        return
     click.echo(f"{out}: {manifest.documents} documents, {manifest.tokens} tokens")

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dolma_pipe.cli.options import arrays_argument, arrays_in
+from dolma_pipe.cli.options import (
+    arrays_argument,
+    arrays_in,
+    json_option,
+    show_json,
+)
 
 if TYPE_CHECKING:
     from dolma_pipe.tokens import PackingPlan
@@ -29,18 +34,22 @@ if TYPE_CHECKING:
 @click.option("--source", help="Pack this source only.")
 @click.option("--name", help="Name of the plan; one of that name is replaced.")
 @click.option("--seed", type=int, help="Of the order of instances.  [default: that of the arrays]")
-def pack(folder: str, **settings: Any) -> None:
+@json_option
+def pack(folder: str, as_json: bool, **settings: Any) -> None:
     """Plan instances of equal size: DIR/packed/NAME/, which a trainer reads. No token moves.
 
     An instance of --length 4096 has 4,097 tokens: 4,096 inputs, each with the next token as its
     target. The end-of-text token of a document counts. Windows of concatenate share one token, so
     that every token is a target once.
     """
-    from dolma_pipe.stages.pack import PackSettings
+    from dolma_pipe.stages.pack import PackSettings, PlannedPacking
     from dolma_pipe.stages.pack import pack as pack_arrays
 
     place = arrays_in(folder)
     name, plan = pack_arrays(place, PackSettings(**settings))
+    if as_json:
+        show_json(PlannedPacking(place / "packed" / name, plan))
+        return
     click.echo(f"{place / 'packed' / name}: {plan.method}, {plan.capacity:,} tokens an instance")
     for label, number, share in _rows(plan):
         click.echo(f"{label:<20} {number:>16,} {share:>7}".rstrip())

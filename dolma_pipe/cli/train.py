@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from dolma_pipe.cli import train_plot
+from dolma_pipe.cli.options import json_option, show_json
 
 
 class _TrainOrSubcommand(click.Group):
@@ -39,7 +40,8 @@ def command() -> None:
 @click.option("--out", type=click.Path(), help="Folder of the run [default: runs/NAME].")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where it trains.")
 @click.option("--check", is_flag=True, help="Tell what would be trained, and stop.")
-def run(config: Path, out: str | None, device: str | None, check: bool) -> None:
+@json_option
+def run(config: Path, out: str | None, device: str | None, check: bool, as_json: bool) -> None:
     """Train as CONFIG says; with a run that was interrupted, go on from its last checkpoint."""
     import msgspec
 
@@ -51,8 +53,15 @@ def run(config: Path, out: str | None, device: str | None, check: bool) -> None:
     from dolma_pipe.cli.torch_needed import torch_needed
 
     with torch_needed():
-        from dolma_pipe.train.start import start
-    if signal := start(settings, only_check=check):
+        from dolma_pipe.train.start import Trained, start
+
+    def tell(trained: Trained) -> None:
+        if as_json:
+            show_json(trained)
+        elif check:
+            click.echo("\n".join(trained.description))
+
+    if signal := start(settings, only_check=check, told=tell):
         raise SystemExit(128 + signal)
 
 

@@ -65,8 +65,9 @@ def layout_of(schema: pa.Schema, columns: ColumnNames, *, messages: bool = False
         if name is None or (not places and given is msgspec.UNSET and field != "text"):
             continue
         if len(places) != 1:
-            told = "two columns" if places else "no column"
-            raise WrongColumn(f".{field}: {told} '{name}'{nearest(name, schema.names)}")
+            if places:
+                raise WrongColumn(f".{field}: two columns '{name}'")
+            raise WrongColumn(f".{field}: no column '{name}'{nearest(name, schema.names)}")
         kind = "messages" if messages and field == "text" else field
         _check_type(kind, name, schema.field(places[0]).type)
         fields[field] = places[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -29,7 +29,7 @@ MANIFEST = "manifest.json"
 KIND = "dolma-pipe imported attributes"
 
 
-class Exported(NamedTuple):
+class Exported(msgspec.Struct):
     """What was written for a source; copied: shards whose documents dolma could not read."""
 
     folder: Path
@@ -160,7 +160,7 @@ def _mixer(sources: Sequence[Source], folder: Path, experiment: str) -> dict[str
     return {"processes": 1, "streams": streams}
 
 
-class Imported(NamedTuple):
+class Imported(msgspec.Struct):
     """Counts of a source. missing: documents without a line; unknown: lines without a document;
     joined: spans that shared text with another.
     """
@@ -241,7 +241,7 @@ def _write_manifest(out: Path, columns: list[str], made: dict[str, Any]) -> None
 
 def _imported(source: Source, made: dict[str, Any]) -> Imported:
     counts = [made[shard.key] for shard in source.inputs]
-    return Imported(*(sum(count[name] for count in counts) for name in Imported._fields))
+    return Imported(*(sum(count[name] for count in counts) for name in Imported.__struct_fields__))
 
 
 def _attribute_folder(given: Path, source: Source, name: str | None, single: bool) -> Path:

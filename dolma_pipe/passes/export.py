@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dolma_pipe.engine.base import Task, succeed
 from dolma_pipe.errors import WorkError
 from dolma_pipe.passes.context import Context
@@ -14,8 +16,15 @@ MARK = ".dolma-pipe-export"
 """An empty file that says whose the exported documents or attributes beside it are."""
 
 
-def export_documents(context: Context, folder: Path) -> dict[str, int]:
-    """Write DIR/<source>/documents/*.jsonl.zst; gives documents by source.
+class ExportedDocuments(msgspec.Struct):
+    """What was written of a source."""
+
+    folder: Path
+    documents: int = 0
+
+
+def export_documents(context: Context, folder: Path) -> dict[str, ExportedDocuments]:
+    """Write DIR/<source>/documents/*.jsonl.zst; gives what was written by source.
 
     Raises WorkError where the folder cannot be written, or holds other documents, the inputs of
     the recipe above all.
@@ -31,10 +40,11 @@ def export_documents(context: Context, folder: Path) -> dict[str, int]:
     with atomic_write(folder / MARK):
         pass
     written = succeed(context.map("export", "dolma_pipe.stages.export:export_shard", tasks))
-    counts = {source.name: 0 for source in context.recipe.sources}
+    names = [source.name for source in context.recipe.sources]
+    counts = {name: ExportedDocuments(folder / name / "documents") for name in names}
     for survivors in deduplicated.shards:
         shard = survivors.curated.shard
-        counts[shard.source] += written[shard.key]["documents"]
+        counts[shard.source].documents += written[shard.key]["documents"]
     return counts
 
 

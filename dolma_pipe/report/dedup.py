@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-import msgspec
-
 from dolma_pipe.errors import UserError, WorkError
 from dolma_pipe.manifest import read_record
 from dolma_pipe.passes.phases import read_dedup_times
@@ -43,7 +41,7 @@ class DedupReport:
         root = address(self._work.root)
         return dedup_table(self._report, root, rates, times, self._entries, width)
 
-    def json(self) -> str:
+    def data(self) -> dict[str, Any]:
         """The report, with estimated tokens and what its run took."""
         rates = token_rates(self._work, self._keys, self._recipe)
         tokens = {
@@ -58,14 +56,12 @@ class DedupReport:
                 for entry in self._entries
             ],
         }
-        told = {
+        return {
             **self._report,
             "entries": self._entries,
             "estimated_tokens": tokens,
             "times": read_dedup_times(self._work),
         }
-        encoded = msgspec.json.encode(told, order="sorted")
-        return msgspec.json.format(encoded, indent=1).decode()
 
     def clusters(self, count: int, width: int, *, colour: bool) -> Iterator[str]:
         """Line by line; the whole text is never held."""

@@ -3,15 +3,10 @@
 import textwrap
 from collections.abc import Iterator
 
-import msgspec
-
-from dolma_pipe.entries import Ast, MinHash, Semantic
 from dolma_pipe.mix_settings import Curve, Division, Factor, mixer_name
 from dolma_pipe.recipe import Recipe, Source
+from dolma_pipe.report.checked import chat_template, entry_settings, tagger_order
 from dolma_pipe.report.settings import settings_told
-from dolma_pipe.stages.decide import NamedTagger, by_cost
-from dolma_pipe.stages.dedup.banding import banding_of
-from dolma_pipe.tokenizer import load_template
 
 
 def passes(recipe: Recipe) -> str:
@@ -23,20 +18,14 @@ def passes(recipe: Recipe) -> str:
         lines.append("pass 2, deduplicate")
         lines += [f"  after the documents of {root}" for root in recipe.dedup_index]
         for number, entry in enumerate(recipe.dedup, 1):
-            given = msgspec.to_builtins(entry)
-            if isinstance(entry, MinHash | Ast):
-                given |= banding_of(entry)._asdict()  # those that a threshold chooses
-            if isinstance(entry, Semantic):
-                given["threshold"] = entry.cosine
-            settings = settings_told(given, type(entry))
+            settings = settings_told(entry_settings(entry), type(entry))
             told = f"{number} {entry.method} {settings}".rstrip()
             lines += textwrap.wrap(told, 98, initial_indent="  ", subsequent_indent="    ")
     if recipe.tokenize is not None:
         lines.append("pass 3, encode, plan and assemble")
         lines.append(f"  tokenizer {recipe.tokenize.tokenizer}")
-        if chats := recipe.chats():
-            template = load_template(recipe.tokenize.chat).name
-            lines.append(f"  chat template {template}: {', '.join(chats)}")
+        if template := chat_template(recipe):
+            lines.append(f"  chat template {template}: {', '.join(recipe.chats())}")
         lines += [f"  {line}" for line in _mix(recipe)]
         if recipe.tokenize.output is not None:
             lines.append(f"  output {recipe.tokenize.output}")
@@ -45,9 +34,8 @@ def passes(recipe: Recipe) -> str:
 
 def _source(source: Source) -> Iterator[str]:
     yield f"{source.name}: {len(source.inputs)} shards"
-    taggers = by_cost([NamedTagger(use.prefix, use.build()) for use in source.taggers])
-    if taggers:
-        yield f"  taggers: {', '.join(named.prefix for named in taggers)}"
+    if taggers := tagger_order(source):
+        yield f"  taggers: {', '.join(taggers)}"
     for rule in source.rules:
         low = "" if rule.minimum is None else f"{rule.minimum:g} <= "
         high = "" if rule.maximum is None else f" <= {rule.maximum:g}"

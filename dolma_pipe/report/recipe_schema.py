@@ -16,7 +16,7 @@ from dolma_pipe.entries import METHODS
 from dolma_pipe.mixer import Mixer
 from dolma_pipe.recipe import FILTER_STAGES
 from dolma_pipe.recipe_file import RecipeFile, SourceSection
-from dolma_pipe.report.shelves import setting_helps
+from dolma_pipe.report.shelves_data import setting_helps
 from dolma_pipe.shelf import find, load, names
 from dolma_pipe.tagger import Kind, Tagger
 

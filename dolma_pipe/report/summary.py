@@ -13,6 +13,7 @@ from dolma_pipe.passes.dedup import Deduplicated
 from dolma_pipe.passes.encode import EncodedInput
 from dolma_pipe.recipe import FILTER_STAGES, Source
 from dolma_pipe.stages.mix.plan import Plan
+from dolma_pipe.work import address
 
 DAMAGE = ("truncated", "corrupt compression")
 
@@ -89,6 +90,33 @@ class Summary(msgspec.Struct):
     notes: list[str]
     damaged: dict[str, str]
     failed: dict[str, str]
+
+
+class Ran(Summary, kw_only=True):
+    """What `run`, `tag` and `dedup` print with --json: report.json, where it lies, and the times.
+
+    tokens: where the token arrays lie, of a run that made some.
+    """
+
+    work: str
+    tokens: str | None
+    times: list[PassTime]
+
+
+def ran(context: Context, summary: Summary) -> Ran:
+    """The summary with its times and places."""
+    return Ran(
+        **msgspec.structs.asdict(summary),
+        work=address(context.work.root),
+        tokens=token_place(context) if summary.mix else None,
+        times=pass_times(context, summary),
+    )
+
+
+def token_place(context: Context) -> str:
+    """The folder of the token arrays, or its address."""
+    tokenize = context.recipe.tokenize
+    return f"{(tokenize.output if tokenize else None) or address(context.work.root)}/tokens"
 
 
 def summarise(

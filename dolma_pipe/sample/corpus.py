@@ -37,6 +37,13 @@ class SourceCount(msgspec.Struct, frozen=True):
     shards: int
 
 
+class Sample(msgspec.Struct):
+    """What `dolma-pipe sample` tells. written: now, not before."""
+
+    written: bool
+    sources: list[SourceCount]
+
+
 class Made(msgspec.Struct, frozen=True):
     """sample.json: that the folder is ours, and what the sample in it is made from."""
 

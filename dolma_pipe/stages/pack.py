@@ -65,6 +65,13 @@ class PackSettings(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
 
 
+class PlannedPacking(msgspec.Struct):
+    """What `dolma-pipe tokens pack` tells: the plan, and where it lies."""
+
+    folder: Path
+    plan: PackingPlan
+
+
 class _Pieces(NamedTuple):
     """starts: uint64[pieces], positions. tokens: uint32[pieces]."""
 

@@ -87,7 +87,8 @@ def _survivors(args: dict[str, Any]) -> _Rows:
         removed = np.fromfile(here(args["removed"]), np.uint8)
         if len(removed) != len(table):
             place = address(Path(args["removed"]))
-            raise WorkError(f"{place}: {len(removed)} rows, {len(table)} expected")
+            told = f"{len(removed)} rows, {len(table)} expected"
+            raise WorkError(f"{place}: {told}: run again with --force")
         rows = np.flatnonzero(removed == 0)
         table = table.take(pa.array(rows))
     hashes = document_hashes(args["source"], _strings(table.column("id")), len(table))
@@ -211,7 +212,8 @@ def _stretch(text: U8, size: int, choice: int) -> U8:
 
 def _write_columns(out: Path, survivors: _Rows, lengths: I64) -> None:
     if len(lengths) != len(survivors.rows):
-        raise WorkError(f"{out}: {len(lengths)} documents encoded, {len(survivors.rows)} expected")
+        told = f"{len(lengths)} documents encoded, {len(survivors.rows)} expected"
+        raise WorkError(f"{out}: {told}: run again with --force")
     with atomic_write(Path(f"{out}.offsets.u64")) as file:
         file.write(np.concatenate([[0], np.cumsum(lengths)]).astype("<u8").data)
     table = pa.table(

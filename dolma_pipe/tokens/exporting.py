@@ -81,7 +81,7 @@ def _write_index(file: IO[bytes], arrays: TokenArrays, shards: Sequence[TokenSha
             lengths = np.diff(borders)
             if lengths.max() > LARGEST:
                 raise TokensError(
-                    f"{shard.file}: a document of {lengths.max()} tokens, Megatron has {LARGEST}"
+                    f"{shard.file}: a document of {lengths.max()} tokens, Megatron takes {LARGEST}"
                 )
             file.write(lengths.astype("<i4").data)
     before = 0
@@ -99,7 +99,7 @@ def _llmc(arrays: TokenArrays, sources: Sources, folder: Path) -> list[str]:
     for shard in _all(sources):
         _fits_uint16(shard)
         if shard.tokens > LARGEST:
-            raise TokensError(f"{shard.file}: {shard.tokens} tokens, an array of llm.c {LARGEST}")
+            raise TokensError(f"{shard.file}: {shard.tokens} tokens, llm.c takes {LARGEST}")
         files.append(f"{shard.file.removesuffix('.npy')}.bin")
         header = np.zeros(256, "<i4")
         header[:3] = LLMC_MAGIC, 1, shard.tokens

@@ -144,7 +144,7 @@ def write_new(path: Path, content: bytes) -> None:
         return
     bucket, name = _placed(path)
     if not bucket.create(name, content) and bucket.read(name) != content:
-        raise WorkError(f"another run writes {address(path)} at the same time")
+        raise WorkError(f"another run writes {address(path)} at the same time: end one of them")
 
 
 def size_of(path: Path) -> int:

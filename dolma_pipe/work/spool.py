@@ -49,7 +49,7 @@ def fetched(bucket: Bucket, name: str) -> Path:
             _fetch(bucket, name, stamp, copy)
         with suppress(FileNotFoundError):  # changed, or just let go of by another process
             return _hold(copy, Path(name).name)
-    raise WorkError(f"{bucket.place}/{name} changes while it is read")
+    raise WorkError(f"{bucket.place}/{name} changes while it is read: run again")
 
 
 @contextmanager

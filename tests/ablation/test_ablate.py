@@ -21,6 +21,7 @@ from dolma_pipe.passes.context import Nobody  # noqa: E402
 from dolma_pipe.run import run  # noqa: E402
 from dolma_pipe.tokens import TokenArrays  # noqa: E402
 from dolma_pipe.train.config import TrainConfig  # noqa: E402
+from tests.cli.json_page import checked  # noqa: E402
 from tests.corpus import text, write_shard  # noqa: E402
 from tests.inline import Inline  # noqa: E402
 from tests.small_tokenizer import small_tokenizer_json  # noqa: E402
@@ -72,6 +73,7 @@ def found(*arguments: object) -> dict[str, Any]:
     result = ablate(*arguments, "--json")
     assert result.exit_code == 0, result.output + repr(result.exception)
     value: dict[str, Any] = json.loads(result.stdout)
+    checked("ablate", value)
     return value
 
 

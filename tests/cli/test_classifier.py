@@ -22,6 +22,7 @@ from dolma_pipe.learn.samples import held_out
 from dolma_pipe.learn.texts import as_seen
 from dolma_pipe.shelf import find, load
 from dolma_pipe.tagger import Tagger
+from tests.cli.json_page import checked
 from tests.corpus import command as command_line
 from tests.corpus import dolma_pipe, tree, write_shard, write_tokenizer
 from tests.learn.made import GOOD, write_sides
@@ -125,8 +126,10 @@ def test_the_same_bytes_twice(here: Path) -> None:
         train("--force")  # another order of the files
         assert tree(here)["model.ftz"] == before["model.ftz"]
         renamed.rename(shard)
-        train("--force", "--bin")
+        told = train("--force", "--bin", "--json").stdout
         assert tree(here) == before
+        assert json.loads(told) == json.loads((here / "model.ftz.json").read_text())
+        checked("classifier train", json.loads(told))
     finally:
         if renamed.exists():
             renamed.rename(shard)
@@ -137,6 +140,7 @@ def test_the_library_ranks_alike(here: Path) -> None:
     library = fasttext.load_model("model.ftz")
     settings = json.loads((here / "model.ftz.json").read_text())["settings"]
     result = invoke("eval", "model.ftz", *SIDES, "--held-out-only", "--json")
+    checked("classifier eval", json.loads(result.stdout))
     measures = json.loads(result.stdout)["measures"]
     assert measures == json.loads((here / "model.ftz.json").read_text())["measures"][0]
     texts = {side: unique_texts(here / side) for side in ("good", "bad")}

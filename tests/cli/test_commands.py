@@ -1,5 +1,7 @@
 """The command line: quick help, listings that match the shelves, what status and check say."""
 
+import ast
+import inspect
 import json
 import re
 import subprocess
@@ -14,7 +16,9 @@ import zstandard
 from click.testing import CliRunner
 from msgspec import Meta
 
+from dolma_pipe.cli import main
 from dolma_pipe.cli.classifier import settings_options
+from dolma_pipe.cli.main import cli
 from dolma_pipe.entries import METHODS
 from dolma_pipe.shelf import names
 from tests.corpus import command, dolma_pipe, write_corpus
@@ -65,6 +69,23 @@ def test_help_names_every_command() -> None:
     told = subprocess.run(command("--help"), capture_output=True, text=True, check=True).stdout
     for name in COMMANDS:
         assert f"\n  {name} " in told
+
+
+def test_help_tells_every_exit_code() -> None:
+    told = CliRunner().invoke(cli, ["--help"]).output.split("Exit codes:\n")[1]
+    assert [int(line.split()[0]) for line in told.splitlines()] == [0, 1, 2, 3, 75, 130, 143]
+    tree = ast.parse(inspect.getsource(main))
+    used = {node.args[0] for node in ast.walk(tree) if is_exit(node)}
+    named = {name.id for used_one in used for name in ast.walk(used_one) if is_code(name)}
+    assert {getattr(main, name) for name in named} == set(main.EXIT_CODES) - {0}
+
+
+def is_exit(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "sys.exit"
+
+
+def is_code(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id.isupper()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *[[name, "--help"] for name in COMMANDS]])

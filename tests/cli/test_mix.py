@@ -17,6 +17,7 @@ from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.stages.mix import plan_mix
 from dolma_pipe.stages.mix.plan import Plan
 from dolma_pipe.work import Work
+from tests.cli.json_page import checked
 from tests.corpus import dolma_pipe, ran, tree, write_corpus
 from tests.stages.corpus import in_process
 
@@ -183,7 +184,8 @@ def test_caps_follow_the_recipe_and_max_repeats(corpus: Path) -> None:
     """web has a curve: 3 x (1 - .2) of 60k; wiki may be used twice."""
     options = ("--tokens", "200k", "--supply", SUPPLY, "--max-repeats", "9", "--json")
     result = mix("swarm", "mix.yaml", "swarm", *options)
-    caps = {row["name"]: row["cap"] for row in json.loads(result.output)["domains"]}
+    drawn = checked("mix swarm", json.loads(result.output))
+    caps = {row.name: row.cap for row in drawn.domains}
     assert caps == pytest.approx({"web": 0.72, "wiki": 0.4})
     _, shares = weights_of(corpus / "swarm/weights.csv")
     assert (shares <= [0.72, 0.4]).all()

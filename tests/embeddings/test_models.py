@@ -1,6 +1,7 @@
 """Models by name: what is said of one that is not there, and the real MiniLM."""
 
 import importlib.util
+import json
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dolma_pipe.embeddings import check_model, load_embedder, model_assets
 from dolma_pipe.embeddings.distill import principal_components, rarity
 from dolma_pipe.embeddings.static import read_static
 from dolma_pipe.errors import AssetError, MissingExtra, UserError
+from tests.cli.json_page import checked
 from tests.embeddings.models import vocabulary, write_tiny_bert, write_tiny_static
 from tests.slow.cosine import cosine
 from tests.texts import packed
@@ -79,7 +81,9 @@ def test_distil_from_the_command_line(tmp_path: Path, empty_cache: Path) -> None
     assert done.output.startswith(str(empty_cache))
     assert load_embedder("static").dimensions == 8
     made = MADE["static"].path.read_bytes()
-    CliRunner().invoke(command, [*arguments, "--out", str(tmp_path / "my.npz")])
+    done = CliRunner().invoke(command, [*arguments, "--out", str(tmp_path / "my.npz"), "--json"])
+    made_now = checked("assets distill", json.loads(done.stdout))
+    assert (made_now.tokens, made_now.dimensions) == (len(vocabulary()), 8)
     assert (tmp_path / "my.npz").read_bytes() == made
     assert "made " in CliRunner().invoke(command, ["list"]).output
     rows, _ = read_static(tmp_path / "my.npz")

@@ -1,4 +1,4 @@
-"""The numbers and the mixers that docs/mixing.md shows are those that come out."""
+"""The numbers of docs/mixing.md and the mixers of docs/mixers.md are those that come out."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,9 @@ from dolma_pipe.settings import read_yaml
 from dolma_pipe.shelf import names
 from tests.mixers.made import mixer, supply
 
-DOCS = (Path(__file__).parents[2] / "docs" / "mixing.md").read_text(encoding="utf-8")
+FOLDER = Path(__file__).parents[2] / "docs"
+DOCS = (FOLDER / "mixing.md").read_text(encoding="utf-8")
+OWN = (FOLDER / "mixers.md").read_text(encoding="utf-8")
 
 
 def table(first: str) -> list[list[str]]:
@@ -24,7 +26,7 @@ def table(first: str) -> list[list[str]]:
 def block(heading: str) -> str:
     """The first indented block after a heading."""
     taken: list[str] = []
-    for line in DOCS.split(f"## {heading}\n", 1)[1].splitlines():
+    for line in OWN.split(f"## {heading}\n", 1)[1].splitlines():
         if line.startswith("    ") or (taken and not line):
             taken.append(line[4:])
         elif taken:

@@ -24,7 +24,7 @@ from dolma_pipe.passes.context import Context
 from dolma_pipe.recipe import Recipe
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.remote_copy import copy_of
-from dolma_pipe.report.status import status
+from dolma_pipe.report.status import status, status_told
 from dolma_pipe.run import run
 from dolma_pipe.tokenizer import load_tokenizer
 from dolma_pipe.work import Work, spool
@@ -136,7 +136,7 @@ def test_the_same_bytes_as_from_here_and_nothing_read_again(remote: ObjectStore)
     assert set(reads(remote)) == {"/bucket/data/table/a.parquet"}  # its columns
     web = ["/bucket/data/wiki/a.jsonl", "/bucket/data/wiki/b.jsonl.gz"]
     assert sorted(remote.asked("HEAD")) == web
-    assert "curate        7 of      7 tasks up to date" in status(parsed, Work("work"))
+    assert "curate        7 of      7 tasks up to date" in status_told(status(parsed, Work("work")))
 
 
 def test_an_overwritten_input_runs_again_and_no_other(remote: ObjectStore) -> None:

@@ -1,6 +1,7 @@
 """Files of adapters: checkpoints of a LoRA training, folders of PEFT, whole weights of either."""
 # ruff: noqa: E402, imports follow importorskip
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from dolma_pipe.train.tuning.weights import (
     resolve,
 )
 from dolma_pipe.work import read_json, write_json
+from tests.cli.json_page import checked
 from tests.train.made_checkpoints import made_meta
 from tests.train.tuned import (
     SHAPE,
@@ -219,7 +221,7 @@ def test_half_a_file_is_refused(run: Path) -> None:
 
 def test_weights_of_another_model_are_refused(run: Path) -> None:
     deep = Model(msgspec.structs.replace(SHAPE, layers=3))
-    with pytest.raises(TrainError, match=r"base: model\.layers\.2\..* is not in its weights"):
+    with pytest.raises(TrainError, match=r"base: model\.layers\.2\..* are not in its weights"):
         load_model_weights(deep, run / "base")
     wide = write_adapted(run / "wide", adapted_model(), run / "base")
     other = small_model(shape=msgspec.structs.replace(SHAPE, intermediate_size=64))
@@ -265,6 +267,9 @@ def test_merge_writes_a_whole_model(run: Path) -> None:
         f"{out}: {SHAPE.parameters:,} parameters of {run / 'base'}",
         "adapters of 14 layers merged",
     ]
+    again = CliRunner().invoke(command, [str(step), "--out", f"{out}-again", "--json"])
+    merged = checked("checkpoints merge", json.loads(again.stdout))
+    assert (merged.layers, merged.parameters) == (14, SHAPE.parameters)
     assert {path.name for path in out.iterdir()} == {
         "model.safetensors",
         "config.json",

@@ -15,6 +15,7 @@ from dolma_pipe.errors import UserError
 from dolma_pipe.train.checkpoints import compare
 from dolma_pipe.train.checkpoints.compare import difference
 from dolma_pipe.train.checkpoints.listing import size_told
+from tests.cli.json_page import checked
 from tests.train.made_checkpoints import (
     bf16,
     contents,
@@ -52,6 +53,7 @@ def test_list_tells_every_checkpoint(run: Path) -> None:
     assert "2026-01-31 23:59:59  whole" in lines[2]
     assert lines[3].endswith("delta of ../step100")
     rows = json.loads(told("list", run, "--json"))
+    checked("checkpoints list", rows)
     sizes = {name: len(data) for name, data in contents(run / "step100").items()}
     assert rows[0]["weights"] == sizes["model.safetensors"]
     assert rows[0]["optimizer"] == 1006
@@ -131,6 +133,10 @@ def test_pack_takes_a_whole_run_and_goes_on(run: Path) -> None:
     output = told("pack", run, "--base", run / "step100")
     assert output.count("a delta already") == 1
     assert output.count("verified against") == 1
+    shutil.rmtree(run / "deltas" / "step300")
+    again = told("pack", run, "--base", run / "step100", "--json")
+    [packed] = checked("checkpoints pack", json.loads(again))
+    assert packed.packed.delta == (run / "deltas" / "step300" / "model.delta").stat().st_size
     assert contents(run) == after
     told("unpack", run / "deltas" / "step300")
     restored = contents(run / "deltas" / "step300")
@@ -249,6 +255,7 @@ def test_diff_tells_other_shapes_names_and_dtypes(tmp_path: Path) -> None:
         assert line in output
     assert "meta.json" not in output
     found = json.loads(told("diff", tmp_path / "a", tmp_path / "b", "--json"))
+    checked("checkpoints diff", found)
     dtype, empty, one = found["parameters"]
     assert (dtype["dtype"], dtype["bits"], dtype["not_finite"]) == ("F32, BF16", None, 2)
     assert dtype["rms"] == pytest.approx(2**0.5)

@@ -26,6 +26,7 @@ from dolma_pipe.train.model.initial import initialise  # noqa: E402
 from dolma_pipe.train.model.shape import ModelShape  # noqa: E402
 from dolma_pipe.train.model.transformer import Model  # noqa: E402
 from dolma_pipe.train.model.weights import save_weights  # noqa: E402
+from tests.cli.json_page import checked  # noqa: E402
 from tests.small_tokenizer import small_tokenizer_json  # noqa: E402
 from tests.token_arrays import STAMP, write_arrays  # noqa: E402
 from tests.train.test_evaluation_tasks import write_task  # noqa: E402
@@ -140,6 +141,7 @@ def test_json_has_everything(root: Path) -> None:
     (root / "hf/tokenizer.json").write_bytes(small_tokenizer_json())
     told = evaluate(root / "hf", "--task", task, "--json", "--limit", 1)
     found = json.loads(told.stdout)
+    checked("evaluate", found)
     assert found["chance"] is None
     assert found["models"]["hf"]["tasks"]["made"]["questions"] == 1
     told = evaluate(root / "run", "--held-out", root / "arrays", "--json", "--max-documents", 1)

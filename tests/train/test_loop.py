@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the trainer is not tested")
 
 from safetensors.torch import load_file  # noqa: E402
 
+from dolma_pipe.cli.train import command  # noqa: E402
 from dolma_pipe.errors import TokensError, TrainError, UserError  # noqa: E402
 from dolma_pipe.train.checkpoints.delta import is_delta  # noqa: E402
 from dolma_pipe.train.checkpoints.packing import open_checkpoint  # noqa: E402
 from dolma_pipe.train.meta import checkpoint_folders, read_meta  # noqa: E402
 from dolma_pipe.train.start import start  # noqa: E402
+from tests.cli.json_page import checked  # noqa: E402
 from tests.small_tokenizer import small_tokenizer_json  # noqa: E402
 from tests.train.small_runs import MODEL, VOCABULARY, small_config, write_language  # noqa: E402
 
@@ -348,3 +351,22 @@ def test_one_training_a_folder(root: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(TrainError, match="another training writes there"):
             start(small_config(root))
+
+
+def test_what_was_trained_is_told_as_json(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config(root, steps=2)
+    monkeypatch.setattr("dolma_pipe.train.config.read_config", lambda _: config)
+
+    def told(*options: str) -> Any:
+        ran = CliRunner().invoke(
+            command, ["train.yaml", *options, "--json"], catch_exceptions=False
+        )
+        return checked("train run", json.loads(ran.stdout))
+
+    assert told("--check").metrics == {}
+    assert not (root / "run").exists()
+    trained = told()
+    assert (trained.step, trained.steps_in_all, trained.folder) == (2, 2, root / "run")
+    last = json.loads((root / "run/metrics.jsonl").read_text().splitlines()[-1])
+    assert trained.metrics.items() >= last.items()
+    assert trained.metrics["train/CrossEntropyLoss"] > 0

@@ -31,6 +31,7 @@ from dolma_pipe.train.plots.picture import picture
 from dolma_pipe.train.plots.read import read_run
 from dolma_pipe.train.plots.reduce import COLUMNS, reduce, rolling_mean
 from dolma_pipe.train.plots.write import write_plot
+from tests.cli.json_page import checked
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: nothing is drawn")
 
@@ -117,7 +118,7 @@ def test_runs_share_panels_by_colour(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [".png", ".html"])
 def test_a_picture_is_written_the_same_again(tmp_path: Path, ending: str) -> None:
     folder, out = full(tmp_path / "a"), tmp_path / f"new/out{ending}"
-    assert write_plot([folder, folder], out) == f"{out}: a up to step 40"
+    assert write_plot([folder, folder], out).told() == f"{out}: a up to step 40"
     content = out.read_bytes()
     write_plot([folder], out)
     assert out.read_bytes() == content
@@ -175,7 +176,8 @@ def test_a_run_that_goes_on_and_lines_of_something_else(tmp_path: Path) -> None:
     folder = made(tmp_path / "a", [*steps(4), b"nonsense\n", b"[1]\n", b'{"a": 1}\n', torn])
     run = read_run(folder, "a", "steps")
     assert (run.last_step, run.left_out) == (4, 3)
-    assert write_plot([folder], tmp_path / "o.png").endswith("left out, no lines of a training: 3")
+    drawn = write_plot([folder], tmp_path / "o.png")
+    assert drawn.told().endswith("left out, no lines of a training: 3")
 
 
 def test_values_that_are_no_numbers_leave_a_gap(tmp_path: Path) -> None:
@@ -292,6 +294,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = CliRunner().invoke(command, ["a", "b", "--x", "tokens"])
     assert both.output == "curves.png: a up to step 40, b up to step 40\n"
     assert (tmp_path / "curves.png").read_bytes().startswith(PNG)
+    drawn = checked("train plot", json.loads(CliRunner().invoke(command, ["a", "--json"]).stdout))
+    assert (str(drawn.file), drawn.runs[0].last_step) == ("a/curves.png", 40)
     assert CliRunner().invoke(command, []).exit_code == 2
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     missing = CliRunner().invoke(command, ["a"]).exception

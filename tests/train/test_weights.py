@@ -101,7 +101,7 @@ def test_the_pattern_and_the_vocabulary_are_restored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        ({"layers": 4}, "model.layers.3.mlp.down_proj.weight and 6 more is not in its weights"),
+        ({"layers": 4}, "model.layers.3.mlp.down_proj.weight and 6 more are not in its weights"),
         ({"layers": 2}, "'model.layers.2.mlp.down_proj.weight' is no weight"),
         (
             {"intermediate_size": 50},

@@ -4,16 +4,20 @@ inlined, and a policy under which a browser fetches nothing and runs no other sc
 import base64
 import hashlib
 import unicodedata
+from contextlib import suppress
 from functools import cache
 from importlib import resources
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dolma_pipe.errors import MissingExtra
+from dolma_pipe.errors import MissingExtra, WorkError
+from dolma_pipe.kernels.jit import user_cache
 from dolma_pipe.report.html import numbers
 from dolma_pipe.report.html.drawing import CONFIG, Chart
 from dolma_pipe.report.terminal import is_harmless
+from dolma_pipe.work import atomic_write
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -144,11 +148,18 @@ def _file(name: str) -> str:
 
 @cache
 def _vega() -> str:
+    """Vega, Vega-Lite and vega-embed in one script. To bundle it takes two seconds, once."""
     try:
         from vl_convert import javascript_bundle
     except ImportError:
         raise MissingExtra("report", "vl-convert-python") from None
-    return str(javascript_bundle())  # type: ignore[call-arg]  # its stub lacks the default
+    path = user_cache() / f"vega-{version('vl-convert-python')}.js"
+    with suppress(OSError):
+        return path.read_text(encoding="utf-8")
+    made = str(javascript_bundle())  # type: ignore[call-arg]  # its stub lacks the default
+    with suppress(OSError, WorkError), atomic_write(path, durable=False) as file:
+        file.write(made.encode())
+    return made
 
 
 def _trusted(text: str) -> Any:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 import msgspec
 
@@ -37,7 +37,7 @@ from dolma_pipe.work import TEMPORARY, atomic_write, lies_below
 OPTIMIZER = "train"
 
 
-class Packed(NamedTuple):
+class Packed(msgspec.Struct):
     """What packing made. whole, delta: bytes of the weights, before and after. alone: tensors that
     the base has not in this shape and dtype. left_out: bytes of the optimizer."""
 
@@ -46,6 +46,13 @@ class Packed(NamedTuple):
     delta: int
     alone: int
     left_out: int
+
+
+class PackedCheckpoint(msgspec.Struct):
+    """What `dolma-pipe checkpoints pack` tells of each."""
+
+    packed: Packed
+    seconds: float
 
 
 class Against:

@@ -28,7 +28,7 @@ def published(
     try:
         if main:
             if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-                raise TrainError(f"{folder} is there already")
+                raise TrainError(f"{folder} is there already: choose another folder")
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir(parents=True)
         wait()

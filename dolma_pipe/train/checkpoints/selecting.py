@@ -36,7 +36,7 @@ def places(what: Sequence[Path], base: Path, out: Path | None, *, replace: bool)
             if (other := targets.setdefault(target, checkpoint)) is not checkpoint:
                 raise TrainError(f"{checkpoint} and {other} would both become {target}")
             if target.exists() and not place.done:
-                raise TrainError(f"{target} is there already, and no delta")
+                raise TrainError(f"{target} is there already, and no delta: another --out")
     return list(chosen.values())
 
 

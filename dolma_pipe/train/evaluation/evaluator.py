@@ -65,7 +65,7 @@ class Evaluator:
                 raise TrainError(f"{arrays.name}: made by {told} (another sha256)")
             if manifest.vocab_size > vocab_size:
                 told = f"{manifest.vocab_size:,} ids, the model knows {vocab_size:,}"
-                raise TrainError(f"{arrays.name}: {told}")
+                raise TrainError(f"{arrays.name}: {told}: another tokenizer")
         names, self.notes = chosen_tasks(settings.tasks)
         tasks = [read_task(name, max_questions) for name in names]
         self.tasks: list[EncodedTask] = []

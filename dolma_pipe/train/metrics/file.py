@@ -1,5 +1,6 @@
 """metrics.jsonl of a run: a JSON object a step and an evaluation, by OLMo's names. No torch."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -34,6 +35,19 @@ def cut_after(path: Path, step: int) -> None:
                 break
             end += len(line)
         file.truncate(end)
+
+
+def last_metrics(path: Path) -> dict[str, float | None]:
+    """The last value of each metric; none where there is no such file."""
+    last: dict[str, float | None] = {}
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+                    last |= msgspec.json.decode(line, type=dict[str, float | None])
+    except FileNotFoundError:
+        pass
+    return last
 
 
 def _step_of(line: bytes) -> int:

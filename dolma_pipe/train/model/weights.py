@@ -69,8 +69,8 @@ def copy_weights(model: nn.Module, tensors: Iterable[tuple[str, Tensor]], told: 
         fill(wanted[name], tensor)
         missing.discard(name)
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise TrainError(f"{told}: {min(missing)}{more} is not in its weights")
+        more = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
+        raise TrainError(f"{told}: {min(missing)}{more} not in its weights")
 
 
 def read_weights(folder: Path) -> Iterator[tuple[str, Tensor]]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dolma_pipe.errors import MissingExtra, TrainError
 from dolma_pipe.train.plots.names import shown
 from dolma_pipe.train.plots.page import page
@@ -20,8 +22,30 @@ STYLE = {"text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "dolm
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
-def write_plot(runs: Sequence[Path], out: Path, x: Axis = "steps") -> str:
-    """Draw runs in one picture. Returns what was drawn, one line.
+class DrawnRun(msgspec.Struct):
+    """A run in a picture. left_out: lines of its metrics.jsonl that are none of a training."""
+
+    name: str
+    last_step: int
+    left_out: int
+
+
+class Drawn(msgspec.Struct):
+    """A picture that was written."""
+
+    file: Path
+    runs: list[DrawnRun]
+
+    def told(self) -> str:
+        """In one line."""
+        left_out = sum(run.left_out for run in self.runs)
+        counts = [f"{shown(run.name)} up to step {run.last_step:,}" for run in self.runs]
+        more = [f"left out, no lines of a training: {left_out:,}"] if left_out else []
+        return f"{self.file}: " + "; ".join([", ".join(counts), *more])
+
+
+def write_plot(runs: Sequence[Path], out: Path, x: Axis = "steps") -> Drawn:
+    """Draw runs in one picture. Returns what was drawn.
 
     out: .png, or .html for a page with tables. Raises TrainError, MissingExtra without matplotlib,
     WorkError where out cannot be written.
@@ -42,7 +66,7 @@ def write_plot(runs: Sequence[Path], out: Path, x: Axis = "steps") -> str:
         content = _png(figure) if out.suffix.lower() == ".png" else _html(found, figure)
     with atomic_write(out, durable=False) as file:
         file.write(content)
-    return f"{out}: {_told(found)}"
+    return Drawn(out, [DrawnRun(run.name, run.last_step, run.left_out) for run in found])
 
 
 def _png(figure: Any) -> bytes:
@@ -64,10 +88,3 @@ def _names(folders: Sequence[Path]) -> list[str]:
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
     return [os.fsencode(name).decode("utf-8", "replace") for name in names]
-
-
-def _told(runs: Sequence[Run]) -> str:
-    left_out = sum(run.left_out for run in runs)
-    counts = [f"{shown(run.name)} up to step {run.last_step:,}" for run in runs]
-    more = [f"left out, no lines of a training: {left_out:,}"] if left_out else []
-    return "; ".join([", ".join(counts), *more])

@@ -2,7 +2,8 @@
 
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoints.publish import published
@@ -23,7 +24,7 @@ BESIDE = (
 """What goes with weights: the checkpoint's own, else its base's."""
 
 
-class Merged(NamedTuple):
+class Merged(msgspec.Struct):
     """layers: how many had adapters. parameters: of the whole model. base: whose weights it has."""
 
     layers: int

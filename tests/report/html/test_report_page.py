@@ -113,8 +113,8 @@ def test_the_filter_by_source_changes_charts_tables_and_figures(page: Any) -> No
     assert lines.count() == len(SOURCES) + 1
     assert bars.count() == 8 * len(SOURCES)
     page.locator("[data-source-filter] input[value=wiki]").check(force=True)
-    drawn = "document.querySelectorAll('#funnel-documents .mark-rect path').length"
-    page.wait_for_function(f"{drawn} == 8")
+    bars.nth(8).wait_for(state="detached")
+    assert bars.count() == 8
     assert lines.count() == 1
     assert lines.locator("th").inner_text() == "wiki"
     assert page.locator("#overview dd:visible strong").first.inner_text() != before[1]
