@@ -332,3 +332,13 @@ def test_an_entry_that_only_annotates_removes_nothing(
     assert chart is not None
     assert chart.finding.startswith(f"{sum(lost.values())} documents ")
     assert [entry.title for entry in entries_of(found)] == ["1 exact (only notes)", "2 minhash"]
+
+
+def test_repeats_without_number_are_chosen_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, copies = np.array([3, 5, 7]), np.array([2, 0, 6])
+    sampled = lengths.Sampled(None, tokens, copies)  # type: ignore[arg-type]
+    assert sampled.expanded.tolist() == [3, 3, 7, 7, 7, 7, 7, 7]
+    monkeypatch.setattr(lengths, "COPIES", 4)
+    assert sampled.expanded.tolist() == [3, 7, 7, 7]
+    huge = sampled._replace(copies=np.array([1 << 40, 0, 3 << 40]))
+    assert huge.expanded.tolist() == [3, 7, 7, 7]
