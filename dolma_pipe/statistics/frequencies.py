@@ -181,8 +181,8 @@ class Frequencies:
         self.peak_bytes = self._table.bytes
 
     def add(self, keys: U64, counts: U64, places: U64) -> None:
-        """Count keys (none of them 0). counts: of each, or one number for all of them; places:
-        ascending, also from call to call."""
+        """Count keys (none of them 0). counts: of each, or one number for all of them, none
+        of them 0; places: ascending, also from call to call."""
         if self._sample is not None:
             self._add_known(self._sample, keys, counts, places)
             if not self._size.heavy:

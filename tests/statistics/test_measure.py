@@ -107,6 +107,18 @@ def test_duplicates_of_texts_and_urls(tmp_path: Path) -> None:
     assert shown(of.domain_bytes) == {"example.com": sizes, "news.example.org": len("same text")}
 
 
+def test_domains_of_documents_without_text_have_no_bytes(tmp_path: Path) -> None:
+    texts = ["", "", "", "four", "four more"]
+    urls = [f"https://{name}.example/" for name in ("e", "f", "g", "h", "h")]
+    write_lines(tmp_path / "a.jsonl", documents(texts, url=urls))
+    [corpus] = counted(tmp_path / "a.jsonl", parts=("urls",)).corpora
+    of = corpus.addresses
+    assert of is not None
+    assert shown(of.domains) == {"h.example": 2, "e.example": 1, "f.example": 1, "g.example": 1}
+    assert [(one.text, one.lower) for one in of.domain_bytes.top] == [("h.example", 13)]
+    assert (of.domain_bytes.distinct.value, of.domain_bytes.total) == (1, 13)
+
+
 def test_the_url_of_other_layouts(tmp_path: Path) -> None:
     rows = [
         {"text": "a b", "url": "https://one.example/"},
