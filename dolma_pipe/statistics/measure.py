@@ -179,7 +179,8 @@ class _Measurement:
         return read_summary(self._corpus_folder(corpus), table)
 
     def _corpus_folder(self, name: str) -> Path:
-        return self._folder / "corpora" / name
+        number = [corpus.name for corpus in self._corpora].index(name)  # ".." is a name, too
+        return self._folder / "corpora" / str(number)
 
     def _tasks(self, plan: str | None) -> Iterator[Task]:
         for number, (corpus, shard) in enumerate(self._shards):

@@ -156,6 +156,14 @@ def test_what_corpora_share(tmp_path: Path) -> None:
     assert found.total.words == sum(one.words for one in found.corpora)
 
 
+@pytest.mark.parametrize("name", ["..", "."])
+def test_any_name_of_a_corpus_will_do(tmp_path: Path, name: str) -> None:
+    path = write_lines(tmp_path / "a.jsonl", documents(["one two", "three"]))
+    found = counted(f"{name}={path}", f"b={path}", parts=("overlap", "duplicates"))
+    assert [one.name for one in found.corpora] == [name, "b"]
+    assert [one.documents and one.documents.of_all.value for one in found.overlaps] == [1, 1]
+
+
 def test_bounds_hold_when_memory_is_short(tmp_path: Path) -> None:
     corpora = {"a": texts_of(3, 300, 80), "b": texts_of(4, 300, 80)}
     for name, texts in corpora.items():
