@@ -82,7 +82,9 @@ class Summary(NamedTuple):
             return Range(n, n, n)
         found = (n - 1) / (self.limit / 2**64)
         error = NORMAL_95 * found / math.sqrt(max(n - 2, 1))
-        return Range(found, max(float(n), found - error), found + error)
+        most = float(self.total)  # every key was counted; if each but once, it is not known for sure
+        least = max(float(n), min(found - error, most - 1))
+        return Range(min(found, most), least, min(found + error, most))
 
     def share_with(self, chosen: int) -> Range:
         """The share of the distinct keys, where `chosen` of the known ones are such."""
@@ -115,7 +117,7 @@ class Summary(NamedTuple):
         if key <= self.limit:
             at = int(np.searchsorted(self.known.keys, np.uint64(key)))
             exact = int(self.known.counts[at])
-            return Item(key, place, exact, exact)
+            return Item(key, int(self.known.places[at]), exact, exact)
         return Item(key, place, count, min(count + self.error, self.total))
 
 
