@@ -83,7 +83,9 @@ class Summary(NamedTuple):
             return Range(n, n, n)
         found = (n - 1) / (self.limit / 2**64)
         error = NORMAL_95 * found / math.sqrt(max(n - 2, 1))
-        return Range(found, max(float(n), found - error), found + error)
+        most = float(self.total)  # every key was counted; if each but once, it is not known for sure
+        least = max(float(n), min(found - error, most - 1))
+        return Range(min(found, most), least, min(found + error, most))
 
     def share_with(self, chosen: int) -> Range:
         """The share of the distinct keys, where `chosen` of the known ones are such."""
@@ -116,7 +118,7 @@ class Summary(NamedTuple):
         if key <= self.limit:
             at = int(np.searchsorted(self.known.keys, np.uint64(key)))
             exact = int(self.known.counts[at])
-            return Item(key, place, exact, exact)
+            return Item(key, int(self.known.places[at]), exact, exact)
         return Item(key, place, count, min(count + self.error, self.total))
 
 
@@ -182,8 +184,8 @@ class Frequencies:
         self.peak_bytes = self._table.bytes
 
     def add(self, keys: U64, counts: U64, places: U64) -> None:
-        """Count keys (none of them 0). counts: of each, or one number for all of them; places:
-        ascending, also from call to call."""
+        """Count keys (none of them 0). counts: of each, or one number for all of them, none
+        of them 0; places: ascending, also from call to call."""
         if self._sample is not None:
             self._add_known(self._sample, keys, counts, places)
             if not self._size.heavy:
