@@ -11,6 +11,7 @@ Two summaries are kept of a stream of 64-bit keys (hashes), both mergeable:
 """
 
 import math
+from mmap import mmap
 from typing import NamedTuple
 
 import numpy as np
@@ -82,7 +83,9 @@ class Summary(NamedTuple):
             return Range(n, n, n)
         found = (n - 1) / (self.limit / 2**64)
         error = NORMAL_95 * found / math.sqrt(max(n - 2, 1))
-        return Range(found, max(float(n), found - error), found + error)
+        most = float(self.total)  # every key was counted; if each but once, it is not known for sure
+        least = max(float(n), min(found - error, most - 1))
+        return Range(min(found, most), least, min(found + error, most))
 
     def share_with(self, chosen: int) -> Range:
         """The share of the distinct keys, where `chosen` of the known ones are such."""
@@ -115,7 +118,7 @@ class Summary(NamedTuple):
         if key <= self.limit:
             at = int(np.searchsorted(self.known.keys, np.uint64(key)))
             exact = int(self.known.counts[at])
-            return Item(key, place, exact, exact)
+            return Item(key, int(self.known.places[at]), exact, exact)
         return Item(key, place, count, min(count + self.error, self.total))
 
 
@@ -181,8 +184,8 @@ class Frequencies:
         self.peak_bytes = self._table.bytes
 
     def add(self, keys: U64, counts: U64, places: U64) -> None:
-        """Count keys (none of them 0). counts: of each, or one number for all of them; places:
-        ascending, also from call to call."""
+        """Count keys (none of them 0). counts: of each, or one number for all of them, none
+        of them 0; places: ascending, also from call to call."""
         if self._sample is not None:
             self._add_known(self._sample, keys, counts, places)
             if not self._size.heavy:
@@ -240,7 +243,7 @@ class _Table:
     def __init__(self, capacity: int, greatest: int = EVERY_KEY) -> None:
         self._capacity = capacity
         self._greatest = greatest
-        self._slots = _free(min(FIRST_SLOTS, self._most))
+        self._slots = _zeros(min(FIRST_SLOTS, self._most) + SLACK, 3)
         self._used = 0
 
     @property
@@ -269,7 +272,7 @@ class _Table:
         number = self._used
         if cut or limit < EVERY_KEY:
             number = taken_out(self._slots, *bounds, np.empty((3, 0), np.uint64))
-        out = np.empty((3, number), np.uint64)
+        out = _zeros(3, number)
         taken_out(self._slots, *bounds, out)
         return Counts(*out)
 
@@ -283,7 +286,7 @@ class _Table:
         if slots + SLACK == len(self._slots):
             self._slots.fill(0)
         else:
-            self._slots = _free(slots)
+            self._slots = _zeros(slots + SLACK, 3)
         self._used = 0
         added, self._used = self._add(EVERY_KEY, len(held.keys), *held, 0)
         assert added == len(held.keys)  # fewer than before in as many slots, or more slots
@@ -362,5 +365,10 @@ def _largest(counts: Counts, number: int) -> I64:
     return rows[order[:number]]
 
 
-def _free(slots: int) -> U64:
-    return np.zeros((slots + SLACK, 3), np.uint64)
+def _zeros(rows: int, columns: int) -> U64:
+    """From the system itself: numpy asks for huge pages, which a busy machine must first make room
+    for. That takes longer than all the counting."""
+    size = rows * columns
+    if not size:
+        return np.zeros((rows, columns), np.uint64)
+    return np.frombuffer(mmap(-1, 8 * size), np.uint64).reshape(rows, columns)

@@ -144,14 +144,14 @@ class _Measurement:
         for corpus in self._corpora:
             group = _Group(corpus.name, self._sizes)
             for shard in corpus.inputs:
-                self._merge_shard(group, *next(outcomes), plan)
-                group.counts.stored += shard.size or _size(shard.uri)
+                path, value = next(outcomes)
+                if value is not None:
+                    self._merge_shard(group, path, value, plan)
+                    group.counts.stored += shard.size or _size(shard.uri)
             self._found.append(group.findings(self._settings.top))
             self._close(group)
 
     def _merge_shard(self, group: _Group, path: Path, value: Any, plan: str | None) -> None:
-        if value is None:
-            return
         group.counts.merge(msgspec.convert(value["counts"], Counts))
         for name in self._sizes:
             group.add_table(name, read_summary(path, name))
@@ -179,7 +179,8 @@ class _Measurement:
         return read_summary(self._corpus_folder(corpus), table)
 
     def _corpus_folder(self, name: str) -> Path:
-        return self._folder / "corpora" / name
+        number = [corpus.name for corpus in self._corpora].index(name)  # ".." is a name, too
+        return self._folder / "corpora" / str(number)
 
     def _tasks(self, plan: str | None) -> Iterator[Task]:
         for number, (corpus, shard) in enumerate(self._shards):

@@ -17,8 +17,9 @@ NUMBERS = "numbers"
 def write_partial(
     path: Path, summaries: Iterable[tuple[str, Summary]], matches: Mapping[str, I64]
 ) -> None:
-    """A folder of arrays; summaries are made one after the other."""
-    path.mkdir(parents=True)
+    """A folder of arrays; summaries are made one after the other. What a task has left there whose
+    worker was killed is written over."""
+    path.mkdir(parents=True, exist_ok=True)
     for name, summary in summaries:
         numbers = np.array([summary.limit, summary.error, summary.total], np.uint64)
         _save(path, f"{name}.{NUMBERS}", numbers)

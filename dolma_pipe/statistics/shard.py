@@ -135,7 +135,8 @@ class _Counter:
         self._count(URLS, keys.normalised(found), places)
         self._count(DOMAINS, domains, places)
         sizes = np.diff(batch.offsets)[domains.rows].astype(np.uint64)
-        self.tables[DOMAIN_BYTES].add(domains.keys, sizes, places[domains.rows])
+        some = sizes > 0  # an empty document is no occurrence, not one of no bytes
+        self.tables[DOMAIN_BYTES].add(domains.keys[some], sizes[some], places[domains.rows[some]])
 
     def _count(self, table: str, found: Keys, places: U64) -> None:
         self.tables[table].add(found.keys, ONE, places[found.rows])

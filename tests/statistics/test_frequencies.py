@@ -145,6 +145,19 @@ def test_estimates_cover_the_truth_as_often_as_they_say() -> None:
     assert singles >= 88
 
 
+def test_an_estimate_is_never_told_as_exact_nor_above_all_that_was_counted() -> None:
+    beyond = 0
+    for turn in range(100):
+        keys = [mixed64(np.uint64(n)) for n in range(10_000 * turn, 10_000 * turn + 3000)]
+        counter = Frequencies(Size(2000, 20))
+        counter.add(np.array(keys, np.uint64), np.ones(1, np.uint64), np.zeros(3000, np.uint64))
+        found = counter.summary().distinct()
+        assert found.lower < found.upper <= 3000
+        assert found.lower <= found.value <= found.upper
+        beyond += found.lower == 2999  # the estimate was far above: here the bound matters
+    assert beyond
+
+
 def test_an_interval_of_nothing_says_that_nothing_is_known() -> None:
     assert proportion(0, 0, exact=True) == (0, 0, 0)
     assert proportion(0, 0, exact=False) == (0, 0, 1)

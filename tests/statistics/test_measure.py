@@ -107,6 +107,18 @@ def test_duplicates_of_texts_and_urls(tmp_path: Path) -> None:
     assert shown(of.domain_bytes) == {"example.com": sizes, "news.example.org": len("same text")}
 
 
+def test_domains_of_documents_without_text_have_no_bytes(tmp_path: Path) -> None:
+    texts = ["", "", "", "four", "four more"]
+    urls = [f"https://{name}.example/" for name in ("e", "f", "g", "h", "h")]
+    write_lines(tmp_path / "a.jsonl", documents(texts, url=urls))
+    [corpus] = counted(tmp_path / "a.jsonl", parts=("urls",)).corpora
+    of = corpus.addresses
+    assert of is not None
+    assert shown(of.domains) == {"h.example": 2, "e.example": 1, "f.example": 1, "g.example": 1}
+    assert [(one.text, one.lower) for one in of.domain_bytes.top] == [("h.example", 13)]
+    assert (of.domain_bytes.distinct.value, of.domain_bytes.total) == (1, 13)
+
+
 def test_the_url_of_other_layouts(tmp_path: Path) -> None:
     rows = [
         {"text": "a b", "url": "https://one.example/"},
@@ -142,6 +154,14 @@ def test_what_corpora_share(tmp_path: Path) -> None:
     assert found.total is not None
     assert found.total.documents == 71
     assert found.total.words == sum(one.words for one in found.corpora)
+
+
+@pytest.mark.parametrize("name", ["..", "."])
+def test_any_name_of_a_corpus_will_do(tmp_path: Path, name: str) -> None:
+    path = write_lines(tmp_path / "a.jsonl", documents(["one two", "three"]))
+    found = counted(f"{name}={path}", f"b={path}", parts=("overlap", "duplicates"))
+    assert [one.name for one in found.corpora] == [name, "b"]
+    assert [one.documents and one.documents.of_all.value for one in found.overlaps] == [1, 1]
 
 
 def test_bounds_hold_when_memory_is_short(tmp_path: Path) -> None:
@@ -188,6 +208,7 @@ def test_ten_times_the_input_takes_no_more_memory(tmp_path: Path) -> None:
         return int(count_shard(msgspec.to_builtins(task))["table_bytes"])
 
     few, many = held(400), held(4000)
+    assert held(400) == few  # again into the same folder, as after a worker was killed
     assert many < 1.1 * few
     assert (
         many <= 800_000 + 2 * 9 * 24 * 1024
@@ -214,10 +235,12 @@ def test_a_shard_that_cannot_be_read_is_named_and_the_others_count(tmp_path: Pat
     write_lines(tmp_path / "web" / "b.jsonl", documents(["three"]))
     corpora = find_corpora((str(tmp_path / "web"),))
     (tmp_path / "web" / "b.jsonl").unlink()
+    (tmp_path / "web" / "b.jsonl").mkdir()
     found = measure(corpora, Settings(parts=CHEAP), Inline(), Nobody())
     assert list(found.failed) == ["web/b"]
     assert found.corpora[0].documents == 1
     assert found.corpora[0].shards == 1
+    assert found.corpora[0].stored == (tmp_path / "web" / "a.jsonl").stat().st_size
     (tmp_path / "web" / "a.jsonl").unlink()
     with pytest.raises(InputError, match="no shard could be read; web/a"):
         measure(corpora, Settings(parts=CHEAP), Inline(), Nobody())
