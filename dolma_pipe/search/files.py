@@ -58,6 +58,8 @@ def expanded(path: str) -> list[str]:
             every_file(path, below(path)),
             "neither an object nor a folder with data files",
         )
+    elif is_work_directory(path):
+        return expanded(f"{path}/curated")
     elif Path(path).is_dir():
         files = every_file(path)
         told = "a directory without data files (.jsonl, .parquet, .arrow, .warc, .wet)"
@@ -73,6 +75,11 @@ def expanded(path: str) -> list[str]:
     if not files:
         raise InputError(f"{path} is {told}")
     return files
+
+
+def is_work_directory(path: str) -> bool:
+    """Whether a run works here: its scores beside the texts are no documents."""
+    return (Path(path) / "curated").is_dir() and (Path(path) / "records").is_dir()
 
 
 def corpus_of(uri: str) -> str:

@@ -158,6 +158,17 @@ def test_nothing_of_a_document_steers_the_terminal(tmp_path: Path) -> None:
         assert not set(line) & set(HOSTILE) - set("[31mred turned")
 
 
+def test_of_a_run_what_stages_1_to_3_kept() -> None:
+    """Its attributes are tables without texts, and its other files are no documents."""
+    write_shard(Path("work/demo/curated/web/0.jsonl.zst"), rows("kept", 1))
+    for aside in ("records/web", "attributes/web"):
+        Path("work/demo", aside).mkdir(parents=True)
+    pq.write_table(pa.table({"id": ["a"]}), "work/demo/attributes/web/0.parquet")
+    assert told("work/demo", "--text", "needle", "--ids") == ["kept0"]
+    counted = json.loads(searched("work/demo", "--text", "needle", "--count", "--json").stdout)
+    assert list(counted["corpora"]) == ["web"]
+
+
 def test_what_is_bad_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "b.jsonl"
     path.write_bytes(b'{"text": "needle \xff"}\n{"id": "a", "text": "needle"}\nneedle')
