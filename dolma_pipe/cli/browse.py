@@ -35,7 +35,10 @@ def command(run: str, port: int, no_open: bool) -> None:
             import webbrowser
 
             webbrowser.open(browser.address())
-        browser.serve_forever()
+        try:
+            browser.serve_forever()
+        except KeyboardInterrupt:  # how it ends: nothing of it goes on
+            sys.exit(130)
 
 
 def _has_display() -> bool:
