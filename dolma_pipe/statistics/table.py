@@ -96,10 +96,15 @@ def _bars(whole: CorpusStatistics) -> list[str]:
     if not found or not found.by_power:
         return []
     most = max(one.documents for one in found.by_power)
-    rows = [(f"{one.least:,} and more", f"{one.documents:,}") for one in found.by_power]
+    rows = [(_range(one.least), f"{one.documents:,}") for one in found.by_power]
     lines = table(("words", "documents"), rows)
     drawn = [BAR * -(-one.documents * BARS // most) for one in found.by_power]
     return [lines[0], *(f"{a}  {b}".rstrip() for a, b in zip(lines[1:], drawn, strict=True))]
+
+
+def _range(least: int) -> str:
+    """A bin of lengths, which ends where they have doubled."""
+    return f"{least:,}" if least < 2 else f"{least:,} to {2 * least - 1:,}"
 
 
 def _grams(rows: Sequence[CorpusStatistics]) -> list[str]:

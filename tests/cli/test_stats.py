@@ -54,6 +54,7 @@ def test_the_table_is_narrow_and_harmless(root: Path) -> None:
     assert "\\x1b[31mred" in told or "\\u001b[31mred" in told
     for head in ("documents", "words a document", "5-gram, rarest", "domain", "came before"):
         assert head in told
+    assert " to 63 " in told  # a bin of lengths ends before the next one begins
 
 
 @pytest.mark.parametrize(
