@@ -1,5 +1,7 @@
 """A process that has imported the pipeline: a command line is a fork of it, which takes a tenth of
-the time of a start. Arguments, environment, folder, output and exit code are the command's own."""
+the time of a start. Arguments, environment, folder, output and exit code are the command's own.
+What forks cannot show is that a result hangs on the order of a set of strings: all have one seed of
+hashes. Where PYTHONHASHSEED is set, a command starts anew."""
 
 import atexit
 import gc
