@@ -73,7 +73,14 @@ def _corpus(name: str, paths: list[str], reading: Reading, splits: tuple[str, ..
         inputs = find_inputs(name, paths, reading, splits)
     except RecipeError as error:
         told = str(error).replace(f"sources.{name}.documents: ", "")
-        raise UserError(told.replace(f"sources.{name}.columns", "--columns ")) from None
+        for setting, option in (
+            ("; say one as format", ": give its files as a pattern, as *.jsonl"),
+            ("say which: split: ", "say which: --split "),
+            (f"sources.{name}.split:", "--split:"),
+            (f"sources.{name}.columns", "--columns"),
+        ):
+            told = told.replace(setting, option)
+        raise UserError(told) from None
     return Corpus(name, inputs, reading)
 
 

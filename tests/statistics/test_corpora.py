@@ -13,7 +13,11 @@ from tests.statistics.made import documents, write_lines
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for place in ("web/documents/a", "web/documents/b", "code/x", "more/web/y", "one=two/z"):
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "b.arrow").write_bytes(b"")
+    for place in ("train", "test"):
+        write_lines(tmp_path / "splits" / f"{place}.jsonl", documents(["text"]))
+    for place in ("mixed/a", "web/documents/a", "web/documents/b", "code/x", "more/web/y", "one=two/z"):
         write_lines(tmp_path / f"{place}.jsonl", documents(["text"]))
     return tmp_path
 
@@ -62,6 +66,8 @@ def test_the_work_directory_of_a_run_is_its_curated_sources(root: Path) -> None:
         (["web", "web=web"], "both called web"),
         (["all=web", "all=web"], "is there twice"),
         (["s3//bucket/x"], "object stores are s3://"),
+        (["mixed"], "mixed has files of arrow and jsonl: give its files as a pattern"),
+        (["splits"], "say which: --split train"),
     ],
 )
 def test_what_is_not_there_is_one_line(root: Path, arguments: list[str], told: str) -> None:
