@@ -1,6 +1,7 @@
 """What the command line names: corpora, each with its shards."""
 
 import re
+from glob import escape
 from pathlib import Path
 
 import msgspec
@@ -45,7 +46,7 @@ def _of(argument: str) -> list[tuple[str, str, str]]:
     curated = Path(argument) / "curated"
     if not is_address(argument) and curated.is_dir() and (curated.parent / "records").is_dir():
         sources = sorted(path for path in curated.iterdir() if path.is_dir())
-        return [(path.name, f"{path}/*.jsonl.zst", str(path)) for path in sources]
+        return [(path.name, f"{escape(str(path))}/*.jsonl.zst", str(path)) for path in sources]
     folder = _folder(argument)
     return [(folder.rpartition("/")[2] or "corpus", argument, folder)]
 

@@ -7,6 +7,7 @@ import pytest
 from dolma_pipe.errors import UserError
 from dolma_pipe.statistics.corpora import find_corpora
 from dolma_pipe.statistics.settings import PARTS, chosen_parts
+from tests.corpus import write_shard
 from tests.statistics.made import documents, write_lines
 
 
@@ -50,11 +51,12 @@ def test_a_folder_with_an_equals_sign_is_a_folder(root: Path) -> None:
 
 def test_the_work_directory_of_a_run_is_its_curated_sources(root: Path) -> None:
     for source in ("web", "wiki"):
-        write_lines(root / "work" / "curated" / source / "0.jsonl.zst", documents(["text"]))
-        (root / "work" / "curated" / source / "0.columns.parquet").write_bytes(b"")
-    (root / "work" / "records").mkdir()
-    with pytest.raises(UserError, match="zstd"):  # it is none here: the right file was looked at
-        named("work")
+        write_shard(root / "work[1]" / "curated" / source / "0.jsonl.zst", documents(["text"]))
+        (root / "work[1]" / "curated" / source / "0.columns.parquet").write_bytes(b"")
+    (root / "work[1]" / "records").mkdir()
+    assert named("work[1]") == {
+        source: [f"work[1]/curated/{source}/0.jsonl.zst"] for source in ("web", "wiki")
+    }
 
 
 @pytest.mark.parametrize(
