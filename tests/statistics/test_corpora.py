@@ -18,7 +18,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mixed" / "b.arrow").write_bytes(b"")
     for place in ("train", "test"):
         write_lines(tmp_path / "splits" / f"{place}.jsonl", documents(["text"]))
-    for place in ("mixed/a", "web/documents/a", "web/documents/b", "code/x", "more/web/y", "one=two/z"):
+    for place in (
+        "mixed/a",
+        "web/documents/a",
+        "web/documents/b",
+        "code/x",
+        "more/web/y",
+        "one=two/z",
+    ):
         write_lines(tmp_path / f"{place}.jsonl", documents(["text"]))
     return tmp_path
 

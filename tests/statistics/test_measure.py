@@ -81,9 +81,7 @@ def test_the_rarest_are_shown_with_their_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("line", "key"), [(1, 7), (2, 7)])
-def test_a_shard_that_changes_while_it_is_read_is_told(
-    tmp_path: Path, line: int, key: int
-) -> None:
+def test_a_shard_that_changes_while_it_is_read_is_told(tmp_path: Path, line: int, key: int) -> None:
     uri = str(write_lines(tmp_path / "a.jsonl", documents(["one two"])))
     wanted = (Wanted(line, "ngrams.1", key),)
     task = TextsTask("web", "web/a", uri, Reading(format="jsonl"), 1000, wanted)
