@@ -80,7 +80,7 @@ class Opened:
         self.run = run
         self.work = run.work
         self.stamp = stamp(run)
-        self.deduplicated = bool(run.manifest.dedup and run.recipe.dedup)
+        self.deduplicated = run.dedup_report is not None
         self.shards = _shards(run, self.deduplicated)
         self.texts = Texts(self.work, run.recipe.max_document_bytes)
         self._by_key = {shard.key: place for place, shard in enumerate(self.shards)}

@@ -6,7 +6,7 @@ from contextlib import contextmanager, redirect_stdout
 from functools import wraps
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -144,13 +144,18 @@ def opened_arrays(folder: str) -> "TokenArrays":
     return FetchedArrays(store if store.head(TOKEN_BYTES) else inside, Path(spool))
 
 
+def standard_output() -> TextIO:
+    """Where JSON goes, and what else the command was asked for."""
+    output: TextIO | None = click.get_current_context().meta.get(STANDARD_OUTPUT)
+    return sys.stdout if output is None else output
+
+
 def show_json(value: Any) -> None:
     """Print a value as readable JSON, and nothing else on standard output; NaN is null."""
     import msgspec
 
     encoded = msgspec.json.encode(value, enc_hook=_path)
-    output = click.get_current_context().meta.get(STANDARD_OUTPUT)
-    click.echo(msgspec.json.format(encoded, indent=1).decode(), output)
+    click.echo(msgspec.json.format(encoded, indent=1).decode(), standard_output())
 
 
 def _path(value: Any) -> str:

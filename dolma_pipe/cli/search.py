@@ -1,10 +1,8 @@
 """`dolma-pipe search`: words or a regular expression in corpora, at the speed of decompression."""
 
-import sys
-
 import click
 
-from dolma_pipe.cli.options import json_option, show_json
+from dolma_pipe.cli.options import json_option, show_json, standard_output
 
 
 @click.command("search")
@@ -81,7 +79,7 @@ def command(
     reading = Reading(format=kind or "auto", columns=columns, messages=messages)  # type: ignore[arg-type]
     shards = files_of(paths, reading)
     counted: list[tuple[Input, Counts]] = []
-    output = unguarded(sys.stdout)
+    output = unguarded(standard_output())
     coloured = colour == "always" or (colour == "auto" and output.isatty())
     form = "json" if as_json else "ids" if ids else "matches"
     how = None if count else Printing(kind=form, context=context, colour=coloured)  # type: ignore[arg-type]

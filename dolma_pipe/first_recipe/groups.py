@@ -9,11 +9,12 @@ import msgspec
 
 from dolma_pipe.errors import InputError, RecipeError
 from dolma_pipe.folders import split_of
-from dolma_pipe.formats.detect import COMPRESSED
+from dolma_pipe.formats.detect import COMPRESSED, named_format
 from dolma_pipe.formats.reading import FormatName
 from dolma_pipe.inputs import Input, find_inputs
 from dolma_pipe.remote import is_address
 from dolma_pipe.search.files import as_pattern, expanded, plainly
+from dolma_pipe.settings import SURROGATES
 
 MOST_SOURCES = 100
 LISTED = 20
@@ -53,20 +54,17 @@ def _inputs(path: str, files: list[str]) -> tuple[Input, ...]:
     try:
         return find_inputs("web", list(map(as_pattern, files)))
     except RecipeError as error:
-        told = str(error)
-        if ".columns." in told:  # tables.py finds which they are
-            return tuple(item for file in files for item in _table(file))
-        raise InputError(plainly(told, "web") or path) from error
+        if len(files) > 1:
+            return tuple(item for file in files for item in _inputs(path, [file]))
+        [file] = files
+        if ".columns." not in str(error) and not _is_readable_later(file):
+            raise InputError(plainly(str(error), "web") or path) from error
+        return (Input("web", f"web/{file}", file, named_format(file) or "jsonl"),)
 
 
-def _table(file: str) -> tuple[Input, ...]:
-    try:
-        return find_inputs("web", [as_pattern(file)])
-    except RecipeError:
-        kind: FormatName = (
-            "parquet" if file.lower().endswith(("parquet", "parq", "pq")) else "arrow"
-        )
-        return (Input("web", f"web/{file}", file, kind),)
+def _is_readable_later(file: str) -> bool:
+    """Whether look.py may try, and tell why it cannot be read."""
+    return not is_address(file) and Path(file).is_file() and not SURROGATES.search(file)
 
 
 def _root(path: str, uri: str) -> str:

@@ -16,7 +16,7 @@ from dolma_pipe.first_recipe.tables import NoText, columns_of
 from dolma_pipe.formats.reading import ColumnNames, Reading
 from dolma_pipe.programming_languages import language_from
 from dolma_pipe.settings import one_line, settle
-from dolma_pipe.shard import ShardReader
+from dolma_pipe.shard import Quarantined, ShardReader
 from dolma_pipe.shelf import find, load
 from dolma_pipe.syntax import LANGUAGE_FIELDS
 from dolma_pipe.tagger import Labels, Tagger
@@ -35,13 +35,13 @@ Kind = Literal["prose", "code", "chat"]
 
 
 class Seen(msgspec.Struct):
-    """languages: shares of the documents of the sample. code_share: of documents that are programs.
-    problem: why it cannot be a source."""
+    """bad: why each line that is no document is none. languages: shares of the documents of the
+    sample. code_share: of documents that are programs. problem: why it cannot be a source."""
 
     kind: Kind = "prose"
     columns: ColumnNames = ColumnNames()
     documents: int = 0
-    bad: int = 0
+    bad: list[str] = []
     characters: int = 0
     code_share: float = 0.0
     url_share: float = 0.0
@@ -61,7 +61,7 @@ def look(group: Group) -> Seen:
     seen.columns = reading.columns
     seen.documents = sum(map(len, batches))
     if not seen.documents:
-        seen.problem = f"no document with a text in the first {max(seen.bad, 1)} lines"
+        seen.problem = f"no document with a text{_reason(seen.bad)}"
         return seen
     texts = [text for batch in batches for text in batch.texts()]
     seen.characters = sum(map(len, texts))
@@ -72,6 +72,13 @@ def look(group: Group) -> Seen:
     if seen.kind != "code":
         seen.languages = _languages(batches)
     return seen
+
+
+def _reason(bad: list[str]) -> str:
+    if not bad:
+        return ""
+    lines = "line" if len(bad) == 1 else f"{len(bad):,} lines"
+    return f" in the first {lines}: {one_line(Counter(bad).most_common(1)[0][0])}"
 
 
 def _reading(group: Group) -> Reading:
@@ -101,7 +108,7 @@ def _sample(group: Group, reading: Reading, seen: Seen) -> Iterator[Batch]:
     last = len(group.files) - 1
     places = sorted({last * i // (FILES - 1) for i in range(FILES)})
     for place in places:
-        quarantined: list[object] = []
+        quarantined: list[Quarantined] = []
         reader = ShardReader(
             group.files[place],
             shard=group.name,
@@ -110,7 +117,7 @@ def _sample(group: Group, reading: Reading, seen: Seen) -> Iterator[Batch]:
             quarantine=quarantined.append,
         )
         batch = next(iter(reader), None)
-        seen.bad += len(quarantined)
+        seen.bad += [one.reason for one in quarantined]
         if batch is not None:
             yield batch.select(np.arange(min(len(batch), DOCUMENTS // len(places))))
 

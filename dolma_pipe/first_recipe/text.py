@@ -10,6 +10,7 @@ import msgspec
 
 from dolma_pipe.first_recipe.groups import Group
 from dolma_pipe.first_recipe.look import Seen
+from dolma_pipe.report.terminal import is_harmless
 
 SCHEMA_FILE = "mix.schema.json"
 ENGLISH, MOST_OTHERS = 0.5, 8
@@ -278,4 +279,10 @@ def _value(value: object) -> str:
     text = str(value)
     plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS and not text.startswith("*")
     looks_a_number = re.match(r"[-+.]?\d", text)
-    return text if plain and not looks_a_number else json.dumps(text)
+    return text if plain and not looks_a_number else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """In quotes; legible, but for what is not seen."""
+    written = json.dumps(text, ensure_ascii=False)
+    return "".join(c if is_harmless(c) else f"\\U{ord(c):08x}" for c in written)

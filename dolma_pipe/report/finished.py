@@ -14,7 +14,7 @@ from dolma_pipe.report.summary import Summary
 from dolma_pipe.stages.mix.plan import Plan, plan_path, read_plan
 from dolma_pipe.store import check_place
 from dolma_pipe.stored import AttributeFile
-from dolma_pipe.work import Work, address, exists, files_below, here, is_remote, read_bytes
+from dolma_pipe.work import Work, address, exists, files_below, here, is_remote
 
 Told = TypeVar("Told")
 
@@ -51,7 +51,7 @@ class RunManifest(msgspec.Struct, frozen=True):
 
 class TaggedSource(NamedTuple):
     """A source of the run with the attributes of its shards, in the order of the recipe; a shard
-    that failed has none."""
+    that failed has none, though an earlier run may have left some."""
 
     source: Source
     files: dict[str, Path]
@@ -80,14 +80,15 @@ class FinishedRun:
 
     @cached_property
     def plan(self) -> Plan | None:
-        """The plan of its mix, if it came so far."""
-        return read_plan(self.work) if exists(plan_path(self.work)) else None
+        """The plan of its mix, if it came so far; not that of an earlier run."""
+        told = self.summary.mix and exists(plan_path(self.work))
+        return read_plan(self.work) if told else None
 
     @cached_property
     def dedup_report(self) -> dict[str, Any] | None:
-        """dedup/report.json, if it came so far."""
-        path = self.work.dedup / "report.json"
-        return msgspec.json.decode(read_bytes(path)) if exists(path) else None
+        """dedup/report.json, if it came so far; not that of an earlier run. Raises WorkError."""
+        told = any(flow.stage == "dedup" for flow in self.summary.flows)
+        return self._read("dedup/report.json", dict[str, Any]) if told else None
 
     @property
     def recipe(self) -> StoredRecipe:
@@ -103,6 +104,7 @@ class FinishedRun:
                     shard.key: self.work.attributes(shard.key)
                     for shard in source.inputs
                     if self.work.attributes(shard.key) in there
+                    and shard.key not in self.summary.failed
                 },
             )
             for source in self.recipe.sources

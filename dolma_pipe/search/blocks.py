@@ -23,7 +23,7 @@ class Block(NamedTuple):
 
 def blocks(stream: ByteStream, max_bytes: int) -> Iterator[Block]:
     """Raises Damaged and InputError as the stream does, after the complete lines before."""
-    number, held, parts, is_long = 1, 0, [b""], False
+    number, fresh, parts, is_long = 1, 0, [b""], False
     damage: Damaged | None = None
     pieces = _pieces(stream)
     while True:
@@ -37,8 +37,8 @@ def blocks(stream: ByteStream, max_bytes: int) -> Iterator[Block]:
             number += not is_long
         if piece is not None:
             parts.append(piece)
-            held += len(piece)
-            if held < BLOCK:
+            fresh += len(piece)
+            if fresh < BLOCK:  # or a long line would be copied once for each of its pieces
                 continue
         whole = b"".join(parts)
         cut = len(whole) if piece is None and damage is None else whole.rfind(b"\n") + 1
@@ -46,10 +46,10 @@ def blocks(stream: ByteStream, max_bytes: int) -> Iterator[Block]:
             ends = int(np.count_nonzero(_line_ends(whole, cut)))
             yield Block(number, whole[:cut], ends)
             number += ends
-        parts, held = [whole[cut:]], len(whole) - cut
-        if held > max_bytes:
+        parts, fresh = [whole[cut:]], 0
+        if len(whole) - cut > max_bytes:
             yield Block(number, None)
-            parts, held, is_long = [b""], 0, True
+            parts, is_long = [b""], True
         if damage is not None:
             raise damage
         if piece is None:

@@ -3,6 +3,7 @@
 import glob
 import re
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from dolma_pipe.errors import InputError, RecipeError, StoreError
@@ -63,10 +64,9 @@ def expanded(path: str) -> list[str]:
     elif Path(path).exists():
         return [path]
     else:
-        files = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  as recipes have it
-        files = [
-            found for one in files for found in (expanded(one) if Path(one).is_dir() else [one])
-        ]
+        matched = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  as recipes have it
+        below_each = (expanded(one) if Path(one).is_dir() else [one] for one in matched)
+        files = list(dict.fromkeys(chain.from_iterable(below_each)))  # ** is folders and files
         if not files:
             hint = " (object stores are s3://bucket/...)" if mistyped(path) else ""
             raise InputError(f"no file matches {path}{hint}")

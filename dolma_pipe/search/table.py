@@ -1,10 +1,10 @@
 """The counts of a search as a table: a line a file, below each corpus, and a line for all."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dolma_pipe.engine.choice import cores
 from dolma_pipe.inputs import Input
 from dolma_pipe.search.shard import Counts
 
@@ -14,9 +14,9 @@ ENOUGH = 32 << 20
 
 
 def workers_for(shards: Sequence[Input]) -> int:
-    """As many processes as there are cores, but none for small files."""
+    """As many processes as this one may have cores, but none for small files."""
     size = sum(_size(shard) for shard in shards)
-    return max(1, min(os.cpu_count() or 1, len(shards), size // ENOUGH))
+    return max(1, min(cores(), len(shards), size // ENOUGH))
 
 
 def _size(shard: Input) -> int:

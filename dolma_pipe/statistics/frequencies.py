@@ -11,6 +11,7 @@ Two summaries are kept of a stream of 64-bit keys (hashes), both mergeable:
 """
 
 import math
+from mmap import mmap
 from typing import NamedTuple
 
 import numpy as np
@@ -242,7 +243,7 @@ class _Table:
     def __init__(self, capacity: int, greatest: int = EVERY_KEY) -> None:
         self._capacity = capacity
         self._greatest = greatest
-        self._slots = _free(min(FIRST_SLOTS, self._most))
+        self._slots = _zeros(min(FIRST_SLOTS, self._most) + SLACK, 3)
         self._used = 0
 
     @property
@@ -271,7 +272,7 @@ class _Table:
         number = self._used
         if cut or limit < EVERY_KEY:
             number = taken_out(self._slots, *bounds, np.empty((3, 0), np.uint64))
-        out = np.empty((3, number), np.uint64)
+        out = _zeros(3, number)
         taken_out(self._slots, *bounds, out)
         return Counts(*out)
 
@@ -285,7 +286,7 @@ class _Table:
         if slots + SLACK == len(self._slots):
             self._slots.fill(0)
         else:
-            self._slots = _free(slots)
+            self._slots = _zeros(slots + SLACK, 3)
         self._used = 0
         added, self._used = self._add(EVERY_KEY, len(held.keys), *held, 0)
         assert added == len(held.keys)  # fewer than before in as many slots, or more slots
@@ -364,5 +365,10 @@ def _largest(counts: Counts, number: int) -> I64:
     return rows[order[:number]]
 
 
-def _free(slots: int) -> U64:
-    return np.zeros((slots + SLACK, 3), np.uint64)
+def _zeros(rows: int, columns: int) -> U64:
+    """From the system itself: numpy asks for huge pages, which a busy machine must first make room
+    for. That takes longer than all the counting."""
+    size = rows * columns
+    if not size:
+        return np.zeros((rows, columns), np.uint64)
+    return np.frombuffer(mmap(-1, 8 * size), np.uint64).reshape(rows, columns)

@@ -105,7 +105,7 @@ def test_next_to_a_border(api: Asked) -> None:
     just_above = api("documents", verdict="kept", min=8, **asked)["rows"]
     assert just_above[0]["value"] >= 8
     dropped = api("documents", verdict="dropped:gopher.words", min=120, **asked)["rows"]
-    assert [row["value"] > 120 for row in dropped]
+    assert all(row["value"] > 120 for row in dropped)
     assert dropped[0]["value"] == min(row["value"] for row in dropped)
 
 

@@ -29,8 +29,10 @@ def served(looked: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def window(served: Browser, browser: Any) -> Iterator[Opened]:
-    with opened(browser, served.address(), viewport={"width": 1400, "height": 900}) as made:
+def window(served: Browser, browser: Any, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """Its parameter, if any: what the address says behind the token."""
+    address = served.address() + getattr(request, "param", "")
+    with opened(browser, address, viewport={"width": 1400, "height": 900}) as made:
         made.page.set_default_timeout(60_000)
         made.page.wait_for_selector("#document h2")
         yield made
@@ -112,9 +114,9 @@ def test_marks_are_chosen(window: Opened, served: Browser) -> None:
     page.wait_for_selector("#document h2")
 
 
-def test_a_duplicate_leads_to_what_was_kept(window: Opened, served: Browser) -> None:
+@pytest.mark.parametrize("window", ["&verdict=duplicate:3"], indirect=True)
+def test_a_duplicate_leads_to_what_was_kept(window: Opened) -> None:
     page = window.page
-    page.goto(f"http://127.0.0.1:{served.port}/?verdict=duplicate:3")
     until(page, "document.querySelector('#document .both del, #document .both ins')")
     page.click("#document .outcome a")
     until(page, "document.querySelector('#document .outcome .kept')")
@@ -123,10 +125,11 @@ def test_a_duplicate_leads_to_what_was_kept(window: Opened, served: Browser) -> 
     until(page, "document.querySelector('#document .outcome .duplicate')")
 
 
-@pytest.mark.parametrize("view", ["curated", "input"])
-def test_hostile_text_stays_text(window: Opened, served: Browser, view: str) -> None:
+@pytest.mark.parametrize(
+    "window", [f"&q=web-51&in=id&view={view}" for view in ("curated", "input")], indirect=True
+)
+def test_hostile_text_stays_text(window: Opened) -> None:
     page = window.page
-    page.goto(f"http://127.0.0.1:{served.port}/?q=web-51&in=id&view={view}")
     until(page, "document.querySelector('#document .text .control')")
     text = page.text_content("#document .text")
     assert "<script>document.title = 'taken'</script> <img src=x onerror=alert(1)>" in text

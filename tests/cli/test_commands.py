@@ -37,6 +37,7 @@ COMMANDS = [
     "export",
     "classifier",
     "sample",
+    "stats",
     "assets",
     "tokens",
 ]

@@ -190,11 +190,25 @@ def test_what_cannot_be_a_source_is_told_and_commented_out() -> None:
     write_shard(Path("bad/a.jsonl.zst"), [{"id": "a", "content": "no text"}])
     Path("table").mkdir()
     pq.write_table(pa.table({"n": [1], "vector": [[0.5]]}), "table/t.parquet")
-    result = init("good", "bad", "table")
+    for name, ending in (("broken", "jsonl.zst"), ("torn", "parquet")):
+        Path(name).mkdir()
+        Path(f"{name}/a.{ending}").write_bytes(b"garbage")
+    result = init("good", "bad", "table", "broken", "torn")
     assert [source.name for source in read_recipe(Path("mix.yaml")).sources] == ["good"]
-    assert "bad: jsonl, 1 file, 0.00 MB; not used: no document with a text" in result.output
+    said = "not used: no document with a text in the first line: no text\n"
+    assert f"bad: jsonl, 1 file, 0.00 MB; {said}" in result.output
     assert "table: parquet, 1 file, 0.00 MB; not used: no column 'text'" in result.output
+    assert "broken: jsonl, 1 file, 0.00 MB; not used: no document with a text" in result.output
+    assert "torn: parquet, 1 file, 0.00 MB; not used: no document with a text" in result.output
     assert "  # bad: {documents: bad/a.jsonl.zst}" in Path("mix.yaml").read_text()
+
+
+@pytest.mark.parametrize("folder", ["😀 東京", "a'b: #c", "\u202eback\u2028 [x]*\n", '"q"\\'])
+def test_names_of_any_kind(folder: str) -> None:
+    write_shard(Path(folder) / "a.jsonl.zst", prose())
+    write_shard(Path(folder) / "b.jsonl.zst", prose())
+    [source] = recipe("**").sources
+    assert [shard.uri for shard in source.inputs] == [f"{folder}/{name}.jsonl.zst" for name in "ab"]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,8 @@ def _inputs(root: Path) -> None:
     said = [{"role": "user", "content": "What is 2+2?"}, {"role": "assistant", "content": "4"}]
     chat = [{"id": f"chat-{i}", "messages": [*said, *said[: i % 2 * 2]]} for i in range(4)]
     write_shard(root / "data/chat/chat.jsonl.zst", chat)
+    question = '{"id": 1, "question": "what?", "answer": "nothing"}\n'
+    (root / "tests.jsonl").write_text(question)
     (root / "configs/train").mkdir(parents=True)
     files = {
         "configs/quickstart.yaml": QUICKSTART,

@@ -122,6 +122,7 @@ def _rule(number: int, sources: tuple[str, ...], text: str) -> RulePanel:
         help=f"`column_{number}`: {text}",
         removed={name: 10 * number + i for i, name in enumerate(some)},
         would={name: 10 * number + i + 1 for i, name in enumerate(some)},
+        scored=dict.fromkeys(some, 500),
         histograms=tuple(
             SourceBins(name, 500, 1000, _bins(number * 10 + i)) for i, name in enumerate(some)
         ),

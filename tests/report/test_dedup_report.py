@@ -506,7 +506,7 @@ def test_explain_tells_notes_cuts_and_who_went_alone(root: Path, work: Work) -> 
     assert "would cut 7 bytes in 1 stretch" in shown
     assert "would go without regard to another document" in shown
     alone = others[0] | {name: None for name in others[0] if name.startswith("kept_")}
-    rows = [*others, alone | {"removed_id": "web-0", "removed_shard": "web/a"}]
+    rows = [*others, alone | {"removed_id": "web-0", "removed_shard": "web/a", "removed_row": 0}]
     pq.write_table(pa.Table.from_pylist(rows, removed.schema), work.dedup / "removed.parquet")
     [found] = explain(recipe, work, "web-0")
     assert found.cuts == []

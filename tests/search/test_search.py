@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import os
 import re
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from dolma_pipe.search.query import Query
 from dolma_pipe.search.required import Run, required
 from dolma_pipe.search.shard import Counts, Search, search
 from dolma_pipe.search.spellings import cases
+from dolma_pipe.search.table import workers_for
 from dolma_pipe.stream import ByteStream
 from tests.slow.search import naive_search
 
@@ -218,6 +221,28 @@ def test_blocks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             assert short[-1].number == 5
 
 
+def test_a_long_line_is_not_copied_for_each_of_its_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"x" * 10_000)
+    monkeypatch.setattr(blocks, "BLOCK", 1000)
+    monkeypatch.setattr(blocks, "READ", 10)
+    joined = 0
+
+    def count(_: object, event: str, called: Any) -> None:
+        nonlocal joined
+        joined += event == "c_call" and called.__name__ == "join"
+
+    sys.setprofile(count)
+    try:
+        [block] = blocks_of(ByteStream(str(path)), 1 << 20)
+    finally:
+        sys.setprofile(None)
+    assert block.lines == b"x" * 10_000
+    assert joined <= 20
+
+
 def test_a_long_line_is_bad(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     rows = [{"id": "long", "text": "needle" + "x" * 200}, {"id": "b", "text": "needle"}]
@@ -276,6 +301,16 @@ def test_url_is_where_documents_have_it(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join(map(json.dumps, rows)))
     assert [hit[1] for hit in found(path, Query(text=".org", field="url"))[0]] == ["1", "2"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux")
+def test_as_many_workers_as_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = [Input("s", f"s/{k}", f"s3://b/{k}", size=1 << 30) for k in range(4)]
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 5})
+    assert workers_for(large) == 2
+    assert workers_for(large[:1]) == 1
+    small = [Input("s", f"s/{k}", f"s3://b/{k}", size=1 << 20) for k in range(4)]
+    assert workers_for(small) == 1
 
 
 def test_what_cannot_be_read_is_the_users(tmp_path: Path) -> None:

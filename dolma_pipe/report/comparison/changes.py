@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from dolma_pipe.manifest import fingerprint
 from dolma_pipe.recipe import Source
 from dolma_pipe.report.comparison.model import Change
 from dolma_pipe.report.finished import FinishedRun
@@ -25,9 +26,11 @@ def _told(run: FinishedRun) -> Iterator[tuple[str, Any]]:
     yield "name", recipe.name
     yield "seed", recipe.seed
     for source in recipe.sources:
+        yield f"sources.{source.name}.documents", _inputs(run, source)
         yield from _of_source(source, f"sources.{source.name}")
     for number, entry in enumerate(recipe.dedup, 1):
         yield from _flat(f"dedup.{number}", entry)
+    yield "dedup_index", recipe.dedup_index
     yield from _flat("mix", recipe.mix)
     yield from _flat("tokenize", recipe.tokenize)
     yield "max_document_bytes", recipe.max_document_bytes
@@ -36,16 +39,23 @@ def _told(run: FinishedRun) -> Iterator[tuple[str, Any]]:
     yield from ((f"assets.{name}", sha256) for name, sha256 in run.manifest.assets.items())
 
 
+def _inputs(run: FinishedRun, source: Source) -> str:
+    """How many shards, and a fingerprint of their names and contents; not of where they lie."""
+    keys = [shard.key for shard in source.inputs]
+    made = [run.manifest.shards.get(key, {}).get("curate") for key in keys]
+    hashes = [told and told["counts"]["content_hash"] for told in made]
+    return f"{len(keys):,} shards, {fingerprint(keys, hashes)[:8]}"
+
+
 def _of_source(source: Source, place: str) -> Iterator[tuple[str, Any]]:
-    yield f"{place}.documents", f"{len(source.inputs):,} shards"
     yield from _flat(f"{place}.reading", msgspec.to_builtins(source.reading))
     for use in source.taggers:
-        yield f"{place}.taggers.{use.prefix}", use.settings
-        yield f"{place}.taggers.{use.prefix} (its file)", use.found.digest
+        yield f"{place}.{use.stage}.taggers.{use.prefix}", use.settings
+        yield f"{place}.{use.stage}.taggers.{use.prefix} (its file)", use.found.digest
     for rule in source.rules:
-        yield f"{place}.keep.{rule.column}", [rule.minimum, rule.maximum]
+        yield f"{place}.{rule.stage}.keep.{rule.column}", [rule.minimum, rule.maximum]
     for mask in source.masks:
-        yield f"{place}.mask.{mask.column}", mask.replacement
+        yield f"{place}.{mask.stage}.mask.{mask.column}", mask.replacement
 
 
 def _flat(place: str, told: Any) -> Iterator[tuple[str, Any]]:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I32, I64
 from dolma_pipe.report.comparison.fates import Fates, Names, fates_of, together
 from dolma_pipe.report.comparison.model import KEPT, Moved, Transition
 from dolma_pipe.report.finished import FinishedRun
+from dolma_pipe.work import address
 
 EXAMPLES = 3
 """Of each pair of fates of a source."""
@@ -131,7 +133,17 @@ def _all_pairs(a: FinishedRun, b: FinishedRun, source: str, names: Names) -> Ite
 
 
 def _keys(run: FinishedRun, source: str) -> list[str]:
-    return [key for one in run.tagged() if one.source.name == source for key in one.files]
+    """Shards that the run has read to its end. Raises WorkError where what it wrote is gone."""
+    if source not in [row.source for row in run.summary.intake]:
+        return []
+    [(told, files)] = [one for one in run.tagged() if one.source.name == source]
+    curated = {key for key, passes in run.manifest.shards.items() if "curate" in passes}
+    curated -= {*run.summary.failed}
+    wanted = [shard.key for shard in told.inputs if shard.key in curated]
+    for key in wanted:
+        if key not in files:
+            raise WorkError(f"{address(run.work.attributes(key))} is not there: run again")
+    return wanted
 
 
 def _is_same(a: FinishedRun, b: FinishedRun, key: str) -> bool:

@@ -90,7 +90,9 @@ def fates_of(run: FinishedRun, key: str, names: Names, *, ids: bool) -> Fates:
     stays = codes == 0
     curated = np.where(stays, np.cumsum(stays) - 1, -1)
     removed = run.work.removed(key)
-    if run.dedup_report is not None and exists(removed):
+    if run.dedup_report is not None:
+        if not exists(removed):
+            raise WorkError(f"{address(removed)} is not there: run again")
         entries = np.frombuffer(read_bytes(removed), np.uint8)
         if len(entries) != stays.sum():
             raise WorkError(f"{address(removed)} has not a row a survivor: run again")

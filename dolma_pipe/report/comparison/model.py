@@ -13,7 +13,7 @@ ABSENT = "not there"
 
 class Change(msgspec.Struct, frozen=True):
     """A difference between the resolved recipes, or of what they ran with. place: of the recipe,
-    "sources.web.keep.gopher.words"; before, after: None where there is nothing."""
+    "sources.web.quality.keep.gopher.words"; before, after: None where there is nothing."""
 
     place: str
     before: str | None

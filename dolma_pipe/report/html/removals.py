@@ -7,6 +7,7 @@ from typing import NamedTuple
 from dolma_pipe.report.html.charts import bars, histogram
 from dolma_pipe.report.html.drawing import Chart
 from dolma_pipe.report.html.numbers import count, number, percent
+from dolma_pipe.report.page.duplicates import NOTES
 from dolma_pipe.report.page.model import EntryPanel, Example, Page, RulePanel
 
 UNSAID = ("null", "[]", "")
@@ -23,13 +24,13 @@ class Side(NamedTuple):
 
 class Loss(NamedTuple):
     """Of one source: documents that the rule removed, of those it had at the input, and that would
-    break it in the sample of so many."""
+    break it in the sample, of so many that were scored."""
 
     source: str
     removed: int
     of: int
     would: int
-    sampled: int
+    scored: int
 
 
 class Rule(NamedTuple):
@@ -46,9 +47,8 @@ class Rule(NamedTuple):
 def rule_of(rule: RulePanel, page: Page, by_source: bool) -> Rule:
     """The rule with its histogram and its examples by the side of the border that they lie on."""
     documents = {row.source: row.documents for row in page.intake}
-    sampled = {one.source: one.shown for one in rule.histograms}
     losses = tuple(
-        Loss(name, gone, documents.get(name, 0), rule.would.get(name, 0), sampled.get(name, 0))
+        Loss(name, gone, documents.get(name, 0), rule.would.get(name, 0), rule.scored.get(name, 0))
         for name, gone in rule.removed.items()
     )
     return Rule(
@@ -114,7 +114,7 @@ def entries_of(page: Page) -> list[Entry]:
 
 
 def _named(entry: EntryPanel) -> str:
-    return f"{entry.number} {entry.method}"
+    return f"{entry.number} {entry.method}" + " (only notes)" * (entry.action == NOTES)
 
 
 def _sizes(entry: EntryPanel) -> Chart | None:
@@ -146,12 +146,12 @@ def _chart(rule: RulePanel, sources: Sequence[str], by_source: bool) -> Chart | 
     if not by_source:
         together = zip(*counts.values(), strict=False)
         counts = {"all sources": tuple(sum(column) for column in together)}
-    total = sum(sum(one.bins.counts) for one in found)
+    total = sum(rule.scored.values())
     breaking = sum(rule.would.values())
     return histogram(
         rule.column,
-        f"{percent(breaking / total)} of the {count(total)} documents sampled are outside "
-        f"{range_of(rule)}",
+        f"{percent(breaking / max(1, total))} of the {count(total)} documents sampled are outside "
+        f"{range_of(rule)}{_unshown(rule)}",
         bins.edges,
         counts,
         [name for name in sources if name in counts] if not by_source else sources,
@@ -162,6 +162,18 @@ def _chart(rule: RulePanel, sources: Sequence[str], by_source: bool) -> Chart | 
         borders=rule.borders,
         filtered=by_source,
     )
+
+
+def _unshown(rule: RulePanel) -> str:
+    """What the bars do not hold of these documents."""
+    valued = [sum(b.counts) + b.below + b.above for b in (one.bins for one in rule.histograms)]
+    told = [
+        (sum(one.bins.below for one in rule.histograms), "lower than shown"),
+        (sum(one.bins.above for one in rule.histograms), "higher than shown"),
+        (sum(rule.scored.values()) - sum(valued), "without a value"),
+    ]
+    parts = [f"{count(many)} {what}" for many, what in told if many > 0]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _sides(rule: RulePanel) -> list[Side]:

@@ -16,6 +16,8 @@ TRIM = 0.005
 FAR, FAR_WHOLE = 1000.0, 100.0
 """Between the ends of positive values: from this ratio on, an axis by powers; of whole numbers,
 which are counts, from the second on."""
+HUGE = 1e100
+"""What is farther from 0 lies beyond every axis, and a bound there stands here."""
 
 Scale = Literal["linear", "log"]
 
@@ -29,21 +31,23 @@ class Edges(NamedTuple):
 
 
 def edges_of(values: F64, bounds: Bounds = Bounds(None, None)) -> Edges:  # noqa: B008  immutable
-    """Of the values of all sources together; NaN and infinite ones are passed over.
+    """Of the values of all sources together; NaN, infinite and huge ones are passed over.
 
     The bounds lie within the edges, one of them on an edge.
     """
-    known = values[np.isfinite(values)]
+    known = values[np.abs(values) <= HUGE]
     whole = len(known) > 0 and bool((known == np.round(known)).all())
     borders = _borders(bounds, whole=whole)
     low, high = _range(known, borders)
     middle = known[(known >= low) & (known <= high)]
     if whole:
-        low, high = math.floor(low), math.floor(high) + 1
-    elif high - low <= 1e-9 * max(abs(low), abs(high)):
-        low, high = low - 0.5, high + 0.5
+        low, high = float(math.floor(low)), float(math.floor(high) + 1)
     elif 0 < low < (high - low) / BINS:
         low = 0.0
+    most = max(abs(low), abs(high))
+    if high - low <= (0 if whole else max(1e-300, 1e-9 * most)):
+        wider = max(0.5, 1e-6 * most)
+        low, high = low - wider, high + wider
     scale = _scale(middle, borders, high, FAR_WHOLE if whole else FAR)
     if scale == "log":
         low = min([float(middle[middle > 0].min()), *borders])
@@ -59,7 +63,8 @@ def _exact(edges: F64, low: float, high: float, anchor: float, *, whole: bool) -
     """Without rounding errors, from at most low to at least high, the anchor among them."""
     if whole:
         edges = np.round(edges)
-    edges = np.array([float(f"{edge:.9g}") for edge in edges.tolist()])
+    else:
+        edges = np.array([float(f"{edge:.12g}") for edge in edges.tolist()])
     edges[np.argmin(np.abs(edges - anchor))] = anchor
     return np.unique(np.r_[min(low, edges[0]), edges[1:-1], max(high, edges[-1]), anchor])
 
@@ -84,7 +89,7 @@ def bins_of(values: F64, edges: Edges, bounds: Bounds | None = None) -> Bins:
 
 
 def _borders(bounds: Bounds, *, whole: bool) -> tuple[float, ...]:
-    low, high = bounds
+    low, high = (None if end is None else min(max(end, -HUGE), HUGE) for end in bounds)
     if whole:
         low = None if low is None else math.ceil(low)
         high = None if high is None else math.floor(high) + 1
@@ -124,7 +129,7 @@ def _grid(low: float, high: float, anchor: float, *, whole: bool = False) -> F64
     next to low, from a step below it."""
     step = (high - low) / BINS
     if whole:
-        step = max(1.0, math.ceil(step))
+        step = max(1.0, float(math.ceil(step)))
         first = math.ceil((anchor - low) / step)
     else:
         first = round((anchor - low) / step)

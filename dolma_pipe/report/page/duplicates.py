@@ -28,6 +28,8 @@ READ = 64 << 20
 """Bytes of curated shards, compressed, that are read for the texts of all clusters: where it is
 not enough, the beginnings that dedup/report.json has are shown."""
 TONES: dict[Kind, Tone] = {"gone": "gone", "new": "new"}
+NOTES = "annotate"
+"""The action of an entry that takes nothing out."""
 NO_TEXT = "only the beginning of its text: the rest is not read for this page"
 
 
@@ -42,10 +44,10 @@ def entries_of(run: FinishedRun, report: dict[str, Any]) -> Iterator[EntryPanel]
     ]
     texts = _Texts(run, places)
     for entry in report["entries"]:
-        removed: Counter[str] = Counter()
-        for pair in entry["removed_by_sources"]:
-            removed[pair["removed"]] += pair["documents"]
         settings = entry["settings"]
+        removed: Counter[str] = Counter()
+        for pair in entry["removed_by_sources"] if settings["action"] != NOTES else ():
+            removed[pair["removed"]] += pair["documents"]
         yield EntryPanel(
             number=entry["entry"],
             method=entry["method"],

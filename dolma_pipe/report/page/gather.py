@@ -24,6 +24,11 @@ LISTED = 50
 """Failed shards, damaged ones, reasons: of more, the first, and how many."""
 
 
+class _Timings(msgspec.Struct):
+    seconds: float
+    tasks: list[dict[str, Any]]
+
+
 def page_of(run: FinishedRun) -> Page:
     """The page of a run, however far it came: what report.json does not speak of is left out.
 
@@ -31,9 +36,7 @@ def page_of(run: FinishedRun) -> Page:
     directory is not of this version.
     """
     summary = run.summary
-    plan = run.plan if summary.mix else None
-    deduplicated = any(flow.stage == "dedup" for flow in summary.flows)
-    report = run.dedup_report if deduplicated else None
+    plan, report = run.plan, run.dedup_report
     told = {row.source for row in summary.intake}
     tagged = [one for one in run.tagged() if one.source.name in told]
     samples = [sample_of(run, one) for one in tagged]
@@ -77,10 +80,10 @@ def _stages(summary: Summary, plan: Plan | None) -> tuple[str, ...]:
 def _times(run: FinishedRun, summary: Summary) -> tuple[tuple[PassTime, ...], float | None]:
     """Of the last run; none where it was killed before it could write them."""
     try:
-        told: dict[str, Any] = msgspec.json.decode(read_bytes(run.work.root / "timings.json"))
+        told = msgspec.json.decode(read_bytes(run.work.root / "timings.json"), type=_Timings)
     except (FileNotFoundError, msgspec.DecodeError):
         return (), None
-    return tuple(time_rows(told["tasks"], summary)), told["seconds"]
+    return tuple(time_rows(told.tasks, summary)), told.seconds
 
 
 def _bounded(row: Intake) -> Intake:

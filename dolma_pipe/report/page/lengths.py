@@ -24,6 +24,8 @@ DOCUMENTS = 200_000
 """Of a source: the first of each of these shards."""
 PACKED = 20_000
 """Documents that are packed for an estimate, evenly from the sample of all sources."""
+COPIES = 2_000_000
+"""Of a source, of all repeats together."""
 INSTANCES = (2048, 4096)
 
 
@@ -36,8 +38,12 @@ class Sampled(NamedTuple):
 
     @property
     def expanded(self) -> I64:
-        """Tokens of every copy."""
-        return np.repeat(self.tokens, self.copies)
+        """Tokens of every copy; of more than COPIES an even choice."""
+        ends = np.cumsum(self.copies)
+        total = int(ends[-1]) if len(ends) else 0
+        shown = min(total, COPIES)
+        ranks = ((np.arange(shown) + 0.5) * total / max(1, shown)).astype(np.int64)
+        return np.asarray(self.tokens[np.searchsorted(ends, ranks, "right")], np.int64)
 
 
 def sampled_lengths(run: FinishedRun, plan: Plan) -> list[Sampled]:

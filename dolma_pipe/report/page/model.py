@@ -83,7 +83,8 @@ class RulePanel(msgspec.Struct, frozen=True):
     """A rule of one or more sources, same stage and same range in each.
 
     removed: documents that it is the reason for, by source (exact); would: that break it, whoever
-    was told, in the sample. histograms share their edges. examples: nearest to the border, on both
+    was told, in the sample, of those that its tagger has scored (a score may be missing all the
+    same, which breaks it). histograms share their edges. examples: nearest to the border, on both
     sides, from the smallest value to the largest. borders: where the range ends on the axis: the
     maximum of whole numbers one above itself, so that all bars on one side of it are kept.
     """
@@ -95,6 +96,7 @@ class RulePanel(msgspec.Struct, frozen=True):
     help: str
     removed: dict[str, int]
     would: dict[str, int]
+    scored: dict[str, int]
     histograms: tuple[SourceBins, ...]
     examples: tuple[Example, ...]
     borders: tuple[float, ...] = ()
@@ -145,8 +147,9 @@ class ClusterPanel(msgspec.Struct, frozen=True):
 
 
 class EntryPanel(msgspec.Struct, frozen=True):
-    """A dedup entry. removed: documents by source; by_sources: [kept in, removed from, documents];
-    sizes: clusters by size ("2", "3-4" ...)."""
+    """A dedup entry. removed: documents by source, none where it only annotates; by_sources: [kept
+    in, removed from, documents], what an entry that annotates would remove; sizes: clusters by size
+    ("2", "3-4" ...)."""
 
     number: int
     method: str

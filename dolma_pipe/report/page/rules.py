@@ -53,10 +53,8 @@ def panel_of(draft: Draft, summary: Summary, texts: Texts) -> RulePanel:
     edges = edges_of(np.concatenate(values), bounds)
     documents = {row.source: row.documents for row in summary.intake}
     names = [sample.source.name for sample in draft.samples]
-    would = [
-        int((sample.scored(rule.column) & outside(found, bounds)).sum())
-        for sample, found in zip(draft.samples, values, strict=True)
-    ]
+    scored = [sample.scored(rule.column) for sample in draft.samples]
+    would = [(s & outside(found, bounds)).sum() for s, found in zip(scored, values, strict=True)]
     return RulePanel(
         stage=rule.stage,
         column=rule.column,
@@ -68,7 +66,8 @@ def panel_of(draft: Draft, summary: Summary, texts: Texts) -> RulePanel:
             for flow in summary.flows
             if flow.stage == rule.stage and flow.source in names
         },
-        would=dict(zip(names, would, strict=True)),
+        would=dict(zip(names, map(int, would), strict=True)),
+        scored={name: int(s.sum()) for name, s in zip(names, scored, strict=True)},
         histograms=tuple(
             SourceBins(name, len(found), documents.get(name, 0), bins_of(found, edges, bounds))
             for name, found in zip(names, values, strict=True)

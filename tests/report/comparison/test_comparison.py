@@ -1,6 +1,7 @@
 """Two runs compared: every document once, with both fates, as an obvious count by ids has them."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from dolma_pipe.report.comparison.gather import comparison_of
 from dolma_pipe.report.comparison.model import ABSENT, KEPT, Comparison, Example
 from dolma_pipe.report.finished import FinishedRun, finished_run
 from dolma_pipe.report.html.comparison_page import render_comparison
-from dolma_pipe.run import run
+from dolma_pipe.run import run, tag
 from tests.browser import browser, opened
 from tests.corpus import write_shard
 from tests.report.page.runs import HOSTILE, RECIPE, context, write_inputs
@@ -109,11 +110,14 @@ def test_bytes_are_those_of_the_inputs(told: Comparison, runs: Any) -> None:
 
 def test_changes_are_those_that_were_edited(told: Comparison) -> None:
     changes = {one.place: (one.before, one.after) for one in told.changes}
+    before, after = changes.pop("sources.web.documents")
+    assert str(before).startswith("4 shards, ")
+    assert str(after).startswith("4 shards, ")
     assert changes == {
-        "sources.web.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
-        "sources.web.keep.pii.count": ("[null,1.0]", "[null,2.0]"),
-        "sources.code.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
-        "sources.none.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
+        "sources.web.quality.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
+        "sources.web.content.keep.pii.count": ("[null,1.0]", "[null,2.0]"),
+        "sources.code.quality.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
+        "sources.none.quality.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
         "dedup.2.bands": ("30", "3"),
         "mix.shares.web": ("0.7", "0.6"),
         "mix.shares.code": ("0.3", "0.4"),
@@ -140,6 +144,29 @@ def test_a_run_is_like_itself(runs: tuple[FinishedRun, FinishedRun]) -> None:
     assert "Every document fared alike" in render_comparison(same)
 
 
+@pytest.mark.parametrize("recipe", [RECIPE, EDITED])
+def test_deduplication_of_an_earlier_run_does_not_count(
+    runs: tuple[FinishedRun, FinishedRun], recipe: str
+) -> None:
+    """It is in the directory still, and of other survivors where the rules were edited."""
+    copy = Path(f"tagged{len(recipe)}")
+    shutil.copytree("a", copy)
+    tag(context(str(copy), recipe), (), (), score_all=False)
+    told = comparison_of(finished_run(str(copy)), runs[1])
+    assert not any(one.before.startswith("dedup") for one in told.transitions)
+    assert any(one.after.startswith("dedup") for one in told.transitions)
+
+
+@pytest.mark.parametrize("gone", ["attributes/web/0.parquet", "dedup/removed/code/1.u8"])
+def test_what_is_gone_is_an_error_and_no_document_that_fared_otherwise(
+    runs: tuple[FinishedRun, FinishedRun], gone: str, tmp_path: Path
+) -> None:
+    copy = shutil.copytree("a", tmp_path / "a")
+    (copy / gone).unlink()
+    with pytest.raises(WorkError, match=f"{gone} is not there"):
+        comparison_of(finished_run(str(copy)), runs[1])
+
+
 @pytest.mark.usefixtures("runs")
 def test_the_command(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
@@ -161,7 +188,7 @@ def test_the_page_in_a_browser(browser: Any, told: Comparison, tmp_path: Path) -
         page = shown.page
         page.locator("#documents figure svg").first.wait_for()
         assert page.locator("#documents figure svg .mark-rect path").count() > 2
-        page.locator("[data-source-filter] input[value=code]").check(force=True)
+        page.locator("[data-source-filter] input[value=code]").dispatch_event("click")
         assert page.locator("#documents tbody tr[data-source=web]:visible").count() == 0
         assert page.locator("#documents tbody tr[data-source=code]:visible").count() > 1
         assert shown.complaints == []

@@ -15,11 +15,16 @@ NUMBERS = st.lists(
     st.one_of(
         st.floats(-1e9, 1e9),
         st.integers(-5, 5).map(float),
-        st.sampled_from([0.0, 1e-6, 1.0, np.nan, np.inf]),
+        st.sampled_from([0.0, 1e-6, 1.0, np.nan, np.inf, 2.0**53, 1.6e12, 5e-324, 1e30, -1.7e308]),
     ),
     max_size=60,
 )
-BORDER = st.one_of(st.none(), st.floats(-1e6, 1e6), st.integers(-9, 9).map(float))
+BORDER = st.one_of(
+    st.none(),
+    st.floats(-1e6, 1e6),
+    st.integers(-9, 9).map(float),
+    st.sampled_from([1e20, 1.7e308, -1e30]),
+)
 
 
 @given(NUMBERS, BORDER, BORDER)
@@ -72,6 +77,13 @@ def test_few_values_far_away_do_not_squeeze_the_rest() -> None:
 @pytest.mark.parametrize("values", [[], [np.nan], [np.inf, -np.inf], [3.0], [0.25] * 9])
 def test_next_to_nothing_is_a_histogram_too(values: list[float]) -> None:
     found = np.array(values, np.float64)
-    for bounds in (Bounds(None, None), Bounds(0.25, None), Bounds(3, 3)):
+    for bounds in (Bounds(None, None), Bounds(0.25, None), Bounds(3, 3), Bounds(1e20, 1e300)):
         bins = bins_of(found, edges_of(found, bounds), bounds)
         assert sum(bins.counts) == np.isfinite(found).sum()
+
+
+def test_large_whole_numbers_have_bins_of_the_same_width() -> None:
+    """Milliseconds since 1970, of a few seconds."""
+    found = bins_of(values := 1.6e12 + np.arange(4000.0), edges_of(values))
+    assert {*np.diff(found.edges)} == {100.0}
+    assert sum(found.counts) == 4000

@@ -10,7 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from dolma_pipe.browse.opened import Opened
+from dolma_pipe.errors import WorkError
 from dolma_pipe.report.finished import finished_run
+from dolma_pipe.report.html.removals import entries_of, removed_by_entry, rule_of
 from dolma_pipe.report.page import duplicates, lengths, sample
 from dolma_pipe.report.page.excerpts import CHANGED, FAR, excerpt
 from dolma_pipe.report.page.gather import page_of
@@ -151,6 +154,12 @@ def test_labels_are_counted_and_documents_without_a_score_told(page: Page) -> No
     numbers = next(panel for panel in page.rules if panel.column == "metadata.n")
     assert numbers.histograms[0].bins.without >= 27
     assert numbers.would["web"] >= 20
+    left = sum(numbers.histograms[0].bins.counts)
+    assert numbers.scored["web"] - left == numbers.would["web"]
+    shown = rule_of(numbers, page, by_source=True).chart
+    assert shown is not None
+    assert shown.finding.endswith(f"({numbers.would['web']} without a value)")
+    assert f" of the {numbers.scored['web']} documents" in shown.finding  # no share above 100 %
 
 
 def test_clusters_are_side_by_side(page: Page) -> None:
@@ -226,6 +235,28 @@ def test_inputs_that_are_gone_or_changed_cost_their_texts_only(copy: Path, page:
                 assert example.note == CHANGED
 
 
+@pytest.mark.parametrize("told", ["{", "[]", '{"seconds": 1}'])
+def test_times_that_cannot_be_read_are_none(copy: Path, told: str) -> None:
+    (copy / "work/timings.json").write_text(told)
+    assert (page_of(finished_run("work")).times, page_of(finished_run("work")).seconds) == (
+        (),
+        None,
+    )
+
+
+def test_what_an_earlier_run_left_of_a_failed_shard_is_in_no_sample(copy: Path) -> None:
+    told = json.loads((copy / "work/report.json").read_text())
+    told["failed"] = {"web/1": "disk full"}
+    (copy / "work/report.json").write_text(json.dumps(told))
+    assert page_of(finished_run("work")).rules[0].histograms[0].shown == 120
+
+
+def test_a_damaged_dedup_report_is_told(copy: Path) -> None:
+    (copy / "work/dedup/report.json").write_text("{")
+    with pytest.raises(WorkError, match=r"dedup/report.json is not of this version"):
+        page_of(finished_run("work"))
+
+
 def test_a_damaged_file_of_attributes_is_a_note(copy: Path) -> None:
     (copy / "work/attributes/web/1.parquet").write_bytes(b"no Parquet")
     found = page_of(finished_run("work"))
@@ -268,6 +299,7 @@ def test_no_stage_of_an_earlier_run_is_told(copy: Path) -> None:  # noqa: ARG001
     found = page_of(finished_run("work"))
     assert (found.mix, found.dedup, found.lengths) == (None, (), ())
     assert found.rules[0].minimum == 40
+    assert not Opened(finished_run("work")).deduplicated  # nor browsed
 
 
 def test_excerpts_mark_what_was_found() -> None:
@@ -281,3 +313,32 @@ def test_excerpts_mark_what_was_found() -> None:
     assert excerpt(b"short") == (Piece("short"),)
     assert excerpt(b"") == ()
     assert excerpt("é".encode(), [(0, 2)]) == (Piece("é", "match"),)
+
+
+def test_an_entry_that_only_annotates_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_inputs(tmp_path, 1, 20)
+    run(context(recipe=RECIPE.replace("exact: {}", "exact: {action: annotate}")), "dedup")
+    finished = finished_run("work")
+    found = page_of(finished)
+    noted, near = found.dedup
+    assert noted.removed == {}
+    assert noted.by_sources
+    lost = {flow.source: sum(flow.dropped.values()) for flow in finished.summary.flows[-3:]}
+    assert lost == near.removed | {"none": 0}
+    chart = removed_by_entry(found)
+    assert chart is not None
+    assert chart.finding.startswith(f"{sum(lost.values())} documents ")
+    assert [entry.title for entry in entries_of(found)] == ["1 exact (only notes)", "2 minhash"]
+
+
+def test_repeats_without_number_are_chosen_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, copies = np.array([3, 5, 7]), np.array([2, 0, 6])
+    sampled = lengths.Sampled(None, tokens, copies)  # type: ignore[arg-type]
+    assert sampled.expanded.tolist() == [3, 3, 7, 7, 7, 7, 7, 7]
+    monkeypatch.setattr(lengths, "COPIES", 4)
+    assert sampled.expanded.tolist() == [3, 7, 7, 7]
+    huge = sampled._replace(copies=np.array([1 << 40, 0, 3 << 40]))
+    assert huge.expanded.tolist() == [3, 7, 7, 7]
