@@ -1,6 +1,7 @@
 """What the command line names: corpora, each with its shards."""
 
 import re
+from glob import escape
 from pathlib import Path
 
 import msgspec
@@ -45,7 +46,7 @@ def _of(argument: str) -> list[tuple[str, str, str]]:
     curated = Path(argument) / "curated"
     if not is_address(argument) and curated.is_dir() and (curated.parent / "records").is_dir():
         sources = sorted(path for path in curated.iterdir() if path.is_dir())
-        return [(path.name, f"{path}/*.jsonl.zst", str(path)) for path in sources]
+        return [(path.name, f"{escape(str(path))}/*.jsonl.zst", str(path)) for path in sources]
     folder = _folder(argument)
     return [(folder.rpartition("/")[2] or "corpus", argument, folder)]
 
@@ -73,7 +74,14 @@ def _corpus(name: str, paths: list[str], reading: Reading, splits: tuple[str, ..
         inputs = find_inputs(name, paths, reading, splits)
     except RecipeError as error:
         told = str(error).replace(f"sources.{name}.documents: ", "")
-        raise UserError(told.replace(f"sources.{name}.columns", "--columns ")) from None
+        for setting, option in (
+            ("; say one as format", ": give its files as a pattern, as *.jsonl"),
+            ("say which: split: ", "say which: --split "),
+            (f"sources.{name}.split:", "--split:"),
+            (f"sources.{name}.columns", "--columns"),
+        ):
+            told = told.replace(setting, option)
+        raise UserError(told) from None
     return Corpus(name, inputs, reading)
 
 

@@ -83,7 +83,7 @@ class Summary(NamedTuple):
             return Range(n, n, n)
         found = (n - 1) / (self.limit / 2**64)
         error = NORMAL_95 * found / math.sqrt(max(n - 2, 1))
-        most = float(self.total)  # every key was counted; if each but once, it is not known for sure
+        most = float(self.total)  # as if each key came once, which is not known for sure
         least = max(float(n), min(found - error, most - 1))
         return Range(min(found, most), least, min(found + error, most))
 

@@ -58,11 +58,11 @@ def read_texts(args: dict[str, Any]) -> list[tuple[str, int, str]]:
         some = lines[first : first + AT_ONCE]
         try:
             batch = reader.take(np.array(some, np.int64))
-        except LookupError:
+            for row, line in enumerate(some):
+                one = batch.select(np.array([row]))
+                found += [(w.table, w.key, _text(one, w)) for w in by_line[line]]
+        except LookupError:  # no such line, or not this n-gram in it
             raise InputError(f"{task.uri} was changed while it was read") from None
-        for row, line in enumerate(some):
-            one = batch.select(np.array([row]))
-            found += [(w.table, w.key, _text(one, w)) for w in by_line[line]]
     return found
 
 

@@ -223,7 +223,7 @@ def test_a_name_that_cannot_be_one() -> None:
 
 def test_there_and_back_are_the_same_spans_and_numbers(folder: Path) -> None:
     export("mix.yaml", "out")
-    assert bring("out", "back") == (5, 0, 0, 0)
+    assert bring("out", "back") == Imported(5, 0, 0, 0)
     curate(Context(read_recipe(Path("back.yaml")), Work("work/back"), Inline()), (), True)
     for name in ("x", "y"):
         there = pq.read_table(folder / f"work/demo/attributes/web/{name}.parquet")
@@ -264,7 +264,7 @@ def imported(folder: Path, lines: list[Any]) -> Imported:
 
 def test_lines_are_found_by_id_and_what_is_missing_is_told(folder: Path) -> None:
     lines = dolma_lines(TEXTS)
-    assert imported(folder, lines) == (4, 0, 0, 0)
+    assert imported(folder, lines) == Imported(4, 0, 0, 0)
     whole = pq.read_table(folder / "back/web/x.parquet")
     imported(folder, lines[::-1])
     assert pq.read_table(folder / "back/web/x.parquet") == whole

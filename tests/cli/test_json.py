@@ -6,19 +6,20 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import click
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from dolma_pipe.cli.main import cli
 from dolma_pipe.cli.options import json_option, show_json
 from dolma_pipe.errors import InputError
 from dolma_pipe.run import run
 from tests.cli.json_page import PAGE, SHAPES, WITHOUT, checked, commands, page
-from tests.corpus import one_worker, write_corpus
+from tests.corpus import dolma_pipe, write_corpus
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -61,16 +62,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_corpus(root, shards=1, count=40)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setenv("DOLMA_PIPE_OFFLINE", "1")
         (root / "run.json").write_text(invoke("run", "mix.yaml", "--json").stdout)
         yield root
 
 
-def invoke(*arguments: object, code: int = 0) -> Result:
-    given = list(map(str, one_worker(arguments)))
-    done = CliRunner().invoke(cli, given, catch_exceptions=False)
-    assert done.exit_code == code, done.output
-    return done
+def invoke(*arguments: object, code: int = 0) -> CompletedProcess[str]:
+    return dolma_pipe(Path.cwd(), *arguments, code=code)
 
 
 def both(name: str, *arguments: object) -> tuple[Any, str]:
@@ -231,8 +228,6 @@ def test_mixtures(tmp_path: Path) -> None:
 
 
 def test_an_error_stays_a_line_and_no_document(tmp_path: Path) -> None:
-    from tests.corpus import dolma_pipe
-
     done = dolma_pipe(tmp_path, "status", "nowhere.yaml", "--json", code=1)
     assert done.stdout == ""
     assert done.stderr.startswith("dolma-pipe: ")

@@ -7,13 +7,25 @@ import pytest
 from dolma_pipe.errors import UserError
 from dolma_pipe.statistics.corpora import find_corpora
 from dolma_pipe.statistics.settings import PARTS, chosen_parts
+from tests.corpus import write_shard
 from tests.statistics.made import documents, write_lines
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for place in ("web/documents/a", "web/documents/b", "code/x", "more/web/y", "one=two/z"):
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "b.arrow").write_bytes(b"")
+    for place in ("train", "test"):
+        write_lines(tmp_path / "splits" / f"{place}.jsonl", documents(["text"]))
+    for place in (
+        "mixed/a",
+        "web/documents/a",
+        "web/documents/b",
+        "code/x",
+        "more/web/y",
+        "one=two/z",
+    ):
         write_lines(tmp_path / f"{place}.jsonl", documents(["text"]))
     return tmp_path
 
@@ -46,11 +58,12 @@ def test_a_folder_with_an_equals_sign_is_a_folder(root: Path) -> None:
 
 def test_the_work_directory_of_a_run_is_its_curated_sources(root: Path) -> None:
     for source in ("web", "wiki"):
-        write_lines(root / "work" / "curated" / source / "0.jsonl.zst", documents(["text"]))
-        (root / "work" / "curated" / source / "0.columns.parquet").write_bytes(b"")
-    (root / "work" / "records").mkdir()
-    with pytest.raises(UserError, match="zstd"):  # it is none here: the right file was looked at
-        named("work")
+        write_shard(root / "work[1]" / "curated" / source / "0.jsonl.zst", documents(["text"]))
+        (root / "work[1]" / "curated" / source / "0.columns.parquet").write_bytes(b"")
+    (root / "work[1]" / "records").mkdir()
+    assert named("work[1]") == {
+        source: [f"work[1]/curated/{source}/0.jsonl.zst"] for source in ("web", "wiki")
+    }
 
 
 @pytest.mark.parametrize(
@@ -62,6 +75,8 @@ def test_the_work_directory_of_a_run_is_its_curated_sources(root: Path) -> None:
         (["web", "web=web"], "both called web"),
         (["all=web", "all=web"], "is there twice"),
         (["s3//bucket/x"], "object stores are s3://"),
+        (["mixed"], "mixed has files of arrow and jsonl: give its files as a pattern"),
+        (["splits"], "say which: --split train"),
     ],
 )
 def test_what_is_not_there_is_one_line(root: Path, arguments: list[str], told: str) -> None:

@@ -13,6 +13,7 @@ from dolma_pipe.statistics.corpora import find_corpora
 from dolma_pipe.statistics.measure import measure
 from dolma_pipe.statistics.settings import Settings
 from dolma_pipe.statistics.shard import ShardTask, count_shard
+from dolma_pipe.statistics.texts import TextsTask, Wanted, read_texts
 from dolma_pipe.statistics.told import Frequencies
 from tests.inline import Inline
 from tests.slow.frequencies import counted as plainly_counted
@@ -77,6 +78,15 @@ def test_the_rarest_are_shown_with_their_texts(tmp_path: Path) -> None:
     assert [(item.text, item.lower) for item in of.top] == [("one two", 4), ("two one", 2)]
     assert [(item.text, item.lower) for item in of.bottom] == [("two three", 1), ("two one", 2)]
     assert (of.top[0].shard, of.top[0].line) == (f"{tmp_path.name}/a", 1)
+
+
+@pytest.mark.parametrize(("line", "key"), [(1, 7), (2, 7)])
+def test_a_shard_that_changes_while_it_is_read_is_told(tmp_path: Path, line: int, key: int) -> None:
+    uri = str(write_lines(tmp_path / "a.jsonl", documents(["one two"])))
+    wanted = (Wanted(line, "ngrams.1", key),)
+    task = TextsTask("web", "web/a", uri, Reading(format="jsonl"), 1000, wanted)
+    with pytest.raises(InputError, match=r"a\.jsonl was changed"):
+        read_texts(msgspec.to_builtins(task))
 
 
 def test_duplicates_of_texts_and_urls(tmp_path: Path) -> None:
