@@ -16,7 +16,7 @@ def sweep_table(sweep: Sweep) -> str:
     if any(row.unknown.documents for one in sweep.sources for row in one.thresholds):
         lines += [
             "",
-            "unknown: not scored to the end, since a rule had dropped them; dolma-pipe tag --all does",
+            "unknown: not scored to the end, a rule had dropped them; dolma-pipe tag --all does",
         ]
     if sweep.outdated:
         told = ", ".join(sweep.outdated)

@@ -59,7 +59,7 @@ def expanded(path: str) -> list[str]:
             "neither an object nor a folder with data files",
         )
     elif is_work_directory(path):
-        return expanded(f"{path}/curated")
+        return expanded(f"{glob.escape(path)}/curated/*/*.jsonl.zst")
     elif Path(path).is_dir():
         files = every_file(path)
         told = "a directory without data files (.jsonl, .parquet, .arrow, .warc, .wet)"
@@ -78,7 +78,7 @@ def expanded(path: str) -> list[str]:
 
 
 def is_work_directory(path: str) -> bool:
-    """Whether a run works here: its scores beside the texts are no documents."""
+    """Whether a run works here: its tables of scores are no documents."""
     return (Path(path) / "curated").is_dir() and (Path(path) / "records").is_dir()
 
 

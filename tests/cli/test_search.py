@@ -164,6 +164,7 @@ def test_of_a_run_what_stages_1_to_3_kept() -> None:
     for aside in ("records/web", "attributes/web"):
         Path("work/demo", aside).mkdir(parents=True)
     pq.write_table(pa.table({"id": ["a"]}), "work/demo/attributes/web/0.parquet")
+    pq.write_table(pa.table({"id": ["a"]}), "work/demo/curated/web/0.columns.parquet")
     assert told("work/demo", "--text", "needle", "--ids") == ["kept0"]
     counted = json.loads(searched("work/demo", "--text", "needle", "--count", "--json").stdout)
     assert list(counted["corpora"]) == ["web"]
