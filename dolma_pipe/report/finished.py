@@ -11,6 +11,7 @@ from dolma_pipe.inputs import Input
 from dolma_pipe.recipe import Source
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.report.summary import Summary
+from dolma_pipe.settings import read_yaml
 from dolma_pipe.stages.mix.plan import Plan, plan_path, read_plan
 from dolma_pipe.store import check_place
 from dolma_pipe.stored import AttributeFile
@@ -133,9 +134,16 @@ def finished_run(told: str) -> FinishedRun:
     root = Path(told)
     if not is_remote(root) and root.is_file():
         try:
-            root = Path("work") / read_recipe(root).name
+            root = Path("work") / _name_in(root)
         except UserError as error:
             raise WorkError(f"{told} is no work directory, and no recipe either: {error}") from None
     if not exists(root / "manifest.json"):
         raise WorkError(f"{address(root)} is no work directory of a run that has ended")
     return FinishedRun(root)
+
+
+def _name_in(recipe: Path) -> str:
+    """The name of a recipe, whose inputs may be gone. Raises RecipeError."""
+    told = read_yaml(recipe)
+    name = told.get("name") if isinstance(told, dict) else None
+    return name if isinstance(name, str) else read_recipe(recipe).name

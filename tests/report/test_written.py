@@ -90,6 +90,10 @@ def test_the_page_is_one_file(copy: Path) -> None:
     assert (copy / "else/page.html").read_text() == made
     assert "no work directory" in str(asked("report", "nowhere").exception)
     assert "no work directory" in str(asked("report", "mix.yaml").exception)  # work/demo
+    Path("work").rename("run")
+    shutil.copytree("run", "work/demo")
+    shutil.rmtree("data")
+    assert told_by("report", "mix.yaml") == "work/demo/report.html\n"
 
 
 def test_it_holds_until_the_run_or_the_code_has_changed(

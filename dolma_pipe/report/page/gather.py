@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from dolma_pipe.report.finished import FinishedRun
+from dolma_pipe.report.layout import counted
 from dolma_pipe.report.page import lengths, rules, sample, spans
 from dolma_pipe.report.page.duplicates import entries_of
 from dolma_pipe.report.page.excerpts import texts_of
@@ -104,7 +105,7 @@ def _told(samples: list[Sample]) -> str:
     shards = sum(len(one.parts) for one in samples)
     return (
         f"Histograms, languages, spans and examples come from {documents:,} documents of"
-        f" {shards:,} shards: of each source some {sample.DOCUMENTS:,} at most, whole blocks from"
-        f" up to {sample.SHARDS} evenly spread shards ({sample.SHARDS_ON_A_STORE} of a work"
+        f" {counted(shards, 'shard', 'shards')}: of each source some {sample.DOCUMENTS:,} at most,"
+        f" whole blocks from up to {sample.SHARDS} evenly spread shards ({sample.SHARDS_ON_A_STORE} of a work"
         " directory on an object store), the same ones each time. All other counts are exact."
     )
