@@ -106,6 +106,7 @@ def _told(samples: list[Sample]) -> str:
     return (
         f"Histograms, languages, spans and examples come from {documents:,} documents of"
         f" {counted(shards, 'shard', 'shards')}: of each source some {sample.DOCUMENTS:,} at most,"
-        f" whole blocks from up to {sample.SHARDS} evenly spread shards ({sample.SHARDS_ON_A_STORE} of a work"
-        " directory on an object store), the same ones each time. All other counts are exact."
+        f" whole blocks from up to {sample.SHARDS} evenly spread shards ({sample.SHARDS_ON_A_STORE}"
+        " of a work directory on an object store), the same ones each time. All other counts are"
+        " exact."
     )
