@@ -28,14 +28,14 @@ def command(run: str, port: int, no_open: bool) -> None:
 
     api = Api(run)
     with Browser(api, page_of(api.name, api.place), port) as browser:
-        click.echo(f"{api.place}: {browser.address()}")
-        click.echo("Ctrl-C ends it")
-        sys.stdout.flush()
-        if not no_open and _has_display():
-            import webbrowser
-
-            webbrowser.open(browser.address())
         try:
+            click.echo(f"{api.place}: {browser.address()}")
+            click.echo("Ctrl-C ends it")
+            sys.stdout.flush()
+            if not no_open and _has_display():
+                import webbrowser
+
+                webbrowser.open(browser.address())
             browser.serve_forever()
         except KeyboardInterrupt:  # how it ends: nothing of it goes on
             sys.exit(130)

@@ -24,6 +24,7 @@ def leaves(command: click.Command, context: click.Context) -> Iterator[click.Con
 
 def help_of(context: click.Context) -> str:
     """The command's --help, of one width on every machine."""
+    context.command._help_option = None  # click remembers who asked first, maybe a bare command
     context.max_content_width = context.terminal_width = WIDTH
     return context.get_help().strip()
 

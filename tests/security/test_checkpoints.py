@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING
 
 from dolma_pipe.errors import TrainError
 from dolma_pipe.train.checkpoint import load_optimizer, save_optimizer
@@ -62,6 +63,27 @@ def test_an_index_that_names_anything_else_is_refused(
         load_optimizer(state.parent, *training())
     assert not (tmp_path / "harmed").exists()
     assert capfd.readouterr().err == ""
+
+
+class Asked:
+    """Pickled as getattr(kind, name)."""
+
+    def __init__(self, kind: object, name: str) -> None:
+        self.asked = kind, name
+
+    def __reduce__(self) -> Any:
+        return getattr, self.asked
+
+
+def test_a_member_of_an_enumeration_is_read_as_early_python_3_11_writes_it(state: Path) -> None:
+    kind, name = _MEM_FORMAT_ENCODING, "TORCH_CHANNELS_LAST"
+    (state / ".metadata").write_bytes(pickle.dumps(Asked(kind, name)))
+    with pytest.raises(TrainError, match=r"it is no index of torch"):  # but a member
+        load_optimizer(state.parent, *training())
+    for harm in (Asked(kind, "__class__"), Asked(Path("x"), "touch"), Asked(kind, "mro")):
+        (state / ".metadata").write_bytes(pickle.dumps(harm))
+        with pytest.raises(TrainError, match=r"which no index has"):
+            load_optimizer(state.parent, *training())
 
 
 @pytest.mark.parametrize("place", ["../other", "/etc/passwd"])
