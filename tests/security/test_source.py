@@ -34,9 +34,11 @@ ALLOWED = {
     "dolma_pipe/formats/html.py": {"extract"},  # of trafilatura: text out of a page
     "dolma_pipe/stages/mapped.py": {"ctypes"},  # madvise on pages of our own
     "dolma_pipe/mixture/recipes.py": {"YAML"},  # writes
-    "dolma_pipe/report/shelves.py": {"literal_eval"},  # of our own taggers' source: literals alone
+    "dolma_pipe/report/page/recipe_text.py": {"YAML"},  # writes
+    "dolma_pipe/report/shelves_data.py": {"literal_eval"},  # of our own taggers' source
     "dolma_pipe/train/state_reader.py": {"pickle"},  # a list of classes, tested below
     "dolma_pipe/cli/dedup.py": {"unguarded"},  # colours, around words that are escaped
+    "dolma_pipe/cli/search.py": {"unguarded"},  # as above
     "dolma_pipe/cli/tokens_read.py": {"unguarded"},  # text that goes into a file as it is
 }
 """File -> what it may do, and why."""
