@@ -1,5 +1,6 @@
 """Places in a text counted in bytes, as ours are, and in code points, as dolma's are."""
 
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -48,3 +49,12 @@ class CodePoints:
         """Where each code point begins, and where the last one ends."""
         heads = np.flatnonzero((self._text & 0xC0) != 0x80)
         return np.append(heads, len(self._text))
+
+
+def spans_in_bytes(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Spans of code points of one text, ascending and apart, in bytes."""
+    last = at = 0
+    for start, end in spans:
+        first = at + len(text[last:start].encode())
+        at, last = first + len(text[start:end].encode()), end
+        yield first, at

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dolma_pipe.batch import text_in
 from dolma_pipe.conversations import around_marks
@@ -37,6 +38,14 @@ class _Text(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Text).decode
+
+
+def read_survivor_lines(columns: Path) -> I64:
+    """int64[rows], ascending: the line of the input that each row of a curated shard was. columns:
+    its table of columns, see Work.columns."""
+    with held(columns) as file:
+        lines = pq.read_table(file, columns=["line"]).column("line").to_numpy()
+    return np.asarray(lines, np.int64)
 
 
 def read_curated_lines(path: Path | str) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ out, and of one split where there are several."""
 import os
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.formats.detect import named_format
@@ -63,6 +63,11 @@ def every_file(folder: str, listed: Iterable[str] | None = None) -> list[str]:
     """All data files below a folder, sorted, of whatever formats and splits. listed: as above."""
     paths = _walk(folder) if listed is None else _chosen(folder, listed)
     return sorted(path for path in paths if named_format(PurePath(path).name or ""))
+
+
+def is_work_directory(path: str) -> bool:
+    """Whether a run works in this folder, here: its tables of scores are no documents."""
+    return (Path(path) / "curated").is_dir() and (Path(path) / "records").is_dir()
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -55,6 +55,16 @@ class Input(msgspec.Struct, frozen=True):
     stamp: str | None = None
     size: int | None = None
 
+    @property
+    def stored_bytes(self) -> int | None:
+        """Bytes of the file: as listed, or of one on this machine; None where neither tells."""
+        if self.size is not None or is_address(self.uri):
+            return self.size
+        try:
+            return Path(self.uri).stat().st_size
+        except OSError:
+            return None
+
 
 def find_inputs(
     source: str,

@@ -145,6 +145,15 @@ class AttributeFile:
                 rows = file.read_row_group(number, columns=wanted, use_threads=False)
                 yield Group(self.path, rows, self._places)
 
+    def row(self, line: int, columns: Sequence[str] | None = None) -> Group | None:
+        """The document of a line with these columns, or all; None where it has none. Raises
+        Unusable."""
+        for group in self.groups(columns, within={"line": Bounds(line, line)}):
+            at = int(group.lines.searchsorted(line))
+            if at < len(group) and group.lines[at] == line:
+                return group.row(at)
+        return None
+
     @contextmanager
     def _open(self) -> Iterator[pq.ParquetFile]:
         with ExitStack() as stack:

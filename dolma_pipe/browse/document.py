@@ -12,6 +12,7 @@ from dolma_pipe.browse.question import Refused
 from dolma_pipe.browse.searching import pattern
 from dolma_pipe.browse.shifted import Shifted
 from dolma_pipe.browse.texts import Document, one
+from dolma_pipe.codepoints import spans_in_bytes
 from dolma_pipe.cuts import read_cuts
 from dolma_pipe.errors import UserError
 from dolma_pipe.report.explain import Explained, Score, score_of, verdicts_of
@@ -114,7 +115,7 @@ def shown(opened: Opened, wanted: Wanted) -> Shown:
     place = opened.place(wanted.key)
     if place is None:
         raise Refused(404, f"no shard {wanted.key[:80]!a} in this run")
-    stored = opened.row(wanted.key, wanted.line)
+    stored = opened.attributes(wanted.key).row(wanted.line)
     if stored is None:
         raise Refused(404, f"no document in line {wanted.line} of {wanted.key}")
     shard = opened.shards[place]
@@ -253,13 +254,8 @@ def _cuts(opened: Opened, key: str, row: int) -> Stretches:
 
 def _found(text: str, wanted: str) -> Stretches:
     """In bytes."""
-    stretches, at, chars = [], 0, 0
-    for match in pattern(wanted).finditer(text):
-        at += len(text[chars : match.start()].encode())
-        size = len(match[0].encode())
-        stretches.append((at, at + size))
-        at, chars = at + size, match.end()
-    return stretches
+    found = pattern(wanted).finditer(text)
+    return list(spans_in_bytes(text, (match.span() for match in found)))
 
 
 def _metadata(raw: bytes) -> list[Piece]:

@@ -1,7 +1,7 @@
 """Lists of documents, a bounded stretch of the run a request: chosen by verdict, column and id, in
 the order of the input or of a column."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -156,6 +156,14 @@ def hopeless(shard: Shard, asked: Question) -> bool:
     return asked.verdict in ("kept", "cut") and not counts.kept
 
 
+def shards_from(opened: Opened, asked: Question, at: Cursor) -> Iterator[tuple[int, int]]:
+    """Places of the shards that may have something behind a cursor, each with the line behind
+    which it is there."""
+    for place in opened.chosen(asked.source):
+        if place >= at.shard and not hopeless(opened.shards[place], asked):
+            yield place, at.line if place == at.shard else 0
+
+
 def progress(opened: Opened, asked: Question, at: Cursor) -> tuple[int, int]:
     """Lines of the shards that are asked for up to a cursor, and in all."""
     chosen = opened.chosen(asked.source)
@@ -168,10 +176,7 @@ def list_in_order(opened: Opened, asked: Question) -> Listing:
     """In the order of the input."""
     rows: list[Row] = []
     looked, at = 0, asked.after
-    for place in opened.chosen(asked.source):
-        if place < at.shard or hopeless(opened.shards[place], asked):
-            continue
-        after = at.line if place == at.shard else 0
+    for place, after in shards_from(opened, asked, asked.after):
         for group, chosen in groups(opened, place, asked, after):
             for row in chosen.rows.tolist():
                 if len(rows) == asked.limit:
@@ -186,9 +191,15 @@ def list_in_order(opened: Opened, asked: Question) -> Listing:
 
 
 def told(
-    opened: Opened, asked: Question, rows: list[Row], at: Cursor | None, *, full: bool = True
+    opened: Opened,
+    asked: Question,
+    rows: list[Row],
+    at: Cursor | None,
+    *,
+    full: bool = True,
+    notes: Sequence[str] = (),
 ) -> Listing:
     """The answer; at: where it goes on."""
     end = Cursor(len(opened.shards), 0)
     lines, of = progress(opened, asked, at or end)
-    return Listing(rows, str(at) if at else None, full, lines, of)
+    return Listing(rows, str(at) if at else None, full, lines, of, notes=list(notes))

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-import pyarrow.parquet as pq
 
 from dolma_pipe.browse.texts import Texts
-from dolma_pipe.columns import Bounds
+from dolma_pipe.curated import read_survivor_lines
 from dolma_pipe.cuts import read_cuts
 from dolma_pipe.errors import WorkError
 from dolma_pipe.inputs import Input
@@ -20,7 +19,7 @@ from dolma_pipe.recipe import Source
 from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.stages.outputs import Curated
 from dolma_pipe.stages.survivors import Left, left_path
-from dolma_pipe.stored import AttributeFile, Group
+from dolma_pipe.stored import AttributeFile
 from dolma_pipe.tagger import Kind
 from dolma_pipe.work import address, exists, here, read_json
 
@@ -109,14 +108,6 @@ class Opened:
         """What is stored of a shard's documents. Raises Unusable."""
         return self.run.attributes(key)
 
-    def row(self, key: str, line: int) -> Group | None:
-        """What is stored of the document in a line."""
-        for group in self.attributes(key).groups(within={"line": Bounds(line, line)}):
-            hits = np.flatnonzero(group.lines == line)
-            if len(hits):
-                return group.row(int(hits[0]))
-        return None
-
     def later(self, key: str) -> Later | None:
         """What stage 4 did to a shard, None where it was not run."""
         if not self.deduplicated:
@@ -131,16 +122,10 @@ class Opened:
     def survivors(self, key: str) -> I64:
         """int64[survivors of curation]: their lines in the input."""
         later = self.later(key)
-        if later is not None:
-            return later.lines
-        return self._lines(key)
-
-    def _lines(self, key: str) -> I64:
-        columns = pq.read_table(here(self.work.columns(key)), columns=["line"])
-        return np.asarray(columns.column("line").to_numpy(), np.int64)
+        return read_survivor_lines(self.work.columns(key)) if later is None else later.lines
 
     def _read_later(self, key: str) -> Later:
-        lines = self._lines(key)
+        lines = read_survivor_lines(self.work.columns(key))
         entry: U8 = np.fromfile(here(self.work.removed(key)), np.uint8)
         if len(entry) != len(lines):
             raise WorkError(f"{address(self.work.root)} is being made anew: ask again when it is")
@@ -160,7 +145,7 @@ def _shards(run: FinishedRun, deduplicated: bool) -> list[Shard]:
     if deduplicated:
         left = msgspec.convert(read_json(left_path(run.work)), dict[str, Left])
     found = []
-    for tagged in run.tagged():
+    for tagged in run.tagged:
         for shard in tagged.source.inputs:
             told = run.manifest.shards.get(shard.key, {}).get("curate")
             if shard.key in tagged.files and told is not None:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from dolma_pipe.report.terminal import is_harmless
+from dolma_pipe.report.terminal import code_of, is_shown
 
-_SEEN = "\n\t"
 _ODD = re.compile(r"[^\n\t -~]")
 
 
@@ -55,11 +54,11 @@ def visible(text: str, marks: tuple[int, ...] = ()) -> Iterator[Piece]:
     """The text with a piece of its own for each control, direction mark and the like."""
     done = 0
     for match in _ODD.finditer(text):
-        if is_harmless(match[0]):
+        if is_shown(match[0]):
             continue
         if done < match.start():
             yield Piece(text[done : match.start()], marks)
-        yield Piece(told(match[0]), marks, True)
+        yield Piece(code_of(match[0]), marks, True)
         done = match.end()
     if done < len(text):
         yield Piece(text[done:], marks)
@@ -68,11 +67,6 @@ def visible(text: str, marks: tuple[int, ...] = ()) -> Iterator[Piece]:
 def plain(text: str) -> str:
     """The text as one string, for a place where it has one line."""
     return "".join(piece.text for piece in visible(text.replace("\n", " ")))
-
-
-def told(char: str) -> str:
-    """What stands for a character that is not seen."""
-    return f"U+{ord(char):04X}"
 
 
 def border(text: bytes, at: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dolma_pipe.browse.listing import Listing, Row, hopeless, told
+from dolma_pipe.browse.listing import Listing, Row, shards_from, told
 from dolma_pipe.browse.opened import Opened
 from dolma_pipe.browse.pieces import visible
 from dolma_pipe.browse.question import Cursor, Question
@@ -24,10 +24,7 @@ def list_of_quarantined(opened: Opened, asked: Question) -> Listing:
     of the input."""
     rows: list[Row] = []
     at = asked.after
-    for place in opened.chosen(asked.source):
-        if place < at.shard or hopeless(opened.shards[place], asked):
-            continue
-        after = at.line if place == at.shard else 0
+    for place, after in shards_from(opened, asked, asked.after):
         for number, bad in enumerate(quarantined(opened, opened.shards[place].key), 1):
             if number <= after:
                 continue

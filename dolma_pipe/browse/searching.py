@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dolma_pipe.browse.listing import LOOKED, Chosen, Listing, Row, groups, hopeless, told
+from dolma_pipe.browse.listing import LOOKED, Chosen, Listing, Row, groups, shards_from, told
 from dolma_pipe.browse.opened import Opened
 from dolma_pipe.browse.pieces import Piece, visible
 from dolma_pipe.browse.question import Cursor, Question
@@ -32,15 +32,13 @@ def list_with_text(opened: Opened, asked: Question) -> Listing:
     wanted, notes = pattern(asked.text), list[str]()
     rows: list[Row] = []
     looked, read, at = 0, 0, asked.after
-    for place in opened.chosen(asked.source):
-        if place < at.shard or hopeless(opened.shards[place], asked):
-            continue
-        for group, chosen in groups(opened, place, asked, at.line if place == at.shard else 0):
+    for place, after in shards_from(opened, asked, asked.after):
+        for group, chosen in groups(opened, place, asked, after):
             for some in _portions(chosen):
                 for row, text in _texts(opened, place, chosen, some, notes):
                     match = wanted.search(text)
                     if match and len(rows) == asked.limit:
-                        return _told(opened, asked, rows, at, notes, full=True)
+                        return told(opened, asked, rows, at, notes=notes)
                     if match:
                         found = chosen.row(row)
                         found.excerpt = excerpt(text, *match.span())
@@ -49,26 +47,14 @@ def list_with_text(opened: Opened, asked: Question) -> Listing:
                 read += int(chosen.sizes[some].sum())
                 if read >= SEARCHED_BYTES:
                     at = Cursor(place, int(chosen.lines[some[-1]]))
-                    return _told(opened, asked, rows, at, notes, full=len(rows) == asked.limit)
+                    full = len(rows) == asked.limit
+                    return told(opened, asked, rows, at, full=full, notes=notes)
             looked += len(group)
             if looked >= LOOKED:
                 at = Cursor(place, int(chosen.lines[-1]))
-                return _told(opened, asked, rows, at, notes, full=len(rows) == asked.limit)
-    return _told(opened, asked, rows, None, notes, full=True)
-
-
-def _told(
-    opened: Opened,
-    asked: Question,
-    rows: list[Row],
-    at: Cursor | None,
-    notes: list[str],
-    *,
-    full: bool,
-) -> Listing:
-    listing = told(opened, asked, rows, at, full=full)
-    listing.notes = notes
-    return listing
+                full = len(rows) == asked.limit
+                return told(opened, asked, rows, at, full=full, notes=notes)
+    return told(opened, asked, rows, None, notes=notes)
 
 
 def _portions(chosen: Chosen) -> Iterator[I64]:
@@ -95,9 +81,9 @@ def _texts(
             documents = opened.texts.of_input(source, shard, chosen.lines[others])
             texts |= {row: d.text for row, d in zip(others.tolist(), documents, strict=True)}
         except InputError as error:
-            told = f"dropped documents of {shard.key} are not searched: {error}"
-            if told not in notes:
-                notes.append(told)
+            note = f"dropped documents of {shard.key} are not searched: {error}"
+            if note not in notes:
+                notes.append(note)
     yield from sorted(texts.items())
 
 

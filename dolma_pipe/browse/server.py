@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from dolma_pipe import __version__
 from dolma_pipe.browse.api import Api
-from dolma_pipe.browse.page import Page
 from dolma_pipe.errors import UserError
+from dolma_pipe.report.html.render import Page
 
 ADDRESS = "127.0.0.1"
 NAMES = (ADDRESS, "localhost")
@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
             kept = f"{self.server.cookie}={self.server.token}; Path=/; HttpOnly; SameSite=Strict"
             policy = f"{self.server.page.policy}; frame-ancestors 'none'"
             more = {"Set-Cookie": kept, "Content-Security-Policy": policy}
-            return self._send(200, "text/html", self.server.page.content, more)
+            return self._send(200, "text/html", self.server.page.content.encode(), more)
         answer = self.server.api.answer(asked.path, query)
         return self._send(answer.status, "application/json", answer.body, {})
 

@@ -5,7 +5,7 @@ import io
 import sys
 from typing import Any, TextIO, cast
 
-from dolma_pipe.report.terminal import is_harmless
+from dolma_pipe.report.terminal import is_shown
 
 
 class Guarded:
@@ -52,7 +52,7 @@ class _Escaped(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
-        self[code] = char if char in "\n\t" or is_harmless(char) else _escape(char)
+        self[code] = char if is_shown(char) else _escape(char)
         return self[code]
 
 

@@ -93,7 +93,7 @@ def _group(folder: str, kind: FormatName, shards: list[Input], taken: set[str]) 
     wanted = files
     if held and (trained := [file for file in files if splits[file] not in held]):
         wanted = trained
-    sizes = [s.size if s.size is not None else _size(s.uri) for s in shards if s.uri in wanted]
+    sizes = [shard.stored_bytes for shard in shards if shard.uri in wanted]
     known = [size for size in sizes if size is not None]
     return Group(
         _name(folder, kind, files, taken),
@@ -108,10 +108,6 @@ def _group(folder: str, kind: FormatName, shards: list[Input], taken: set[str]) 
 
 def _below(folder: str, file: str) -> str:
     return file.removeprefix(folder).lstrip("/")
-
-
-def _size(uri: str) -> int | None:
-    return None if is_address(uri) else Path(uri).stat().st_size
 
 
 def _documents(folder: str, files: list[str]) -> str | list[str]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dolma_pipe.curated import read_texts
+from dolma_pipe.curated import read_survivor_lines, read_texts
 from dolma_pipe.cuts import read_cuts
 from dolma_pipe.dedup_index import IndexFiles, read_index
 from dolma_pipe.inputs import Input
@@ -152,8 +152,7 @@ def _row(work: Work, key: str, line: int) -> int | None:
     """Its row in the curated shard, if it came so far."""
     if not exists(work.columns(key)):
         return None
-    lines = pq.read_table(here(work.columns(key)), columns=["line"]).column("line").to_numpy()
-    hits = np.flatnonzero(lines == line)
+    hits = np.flatnonzero(read_survivor_lines(work.columns(key)) == line)
     return int(hits[0]) if len(hits) else None
 
 

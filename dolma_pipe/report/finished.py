@@ -95,6 +95,7 @@ class FinishedRun:
     def recipe(self) -> StoredRecipe:
         return self.manifest.recipe
 
+    @cached_property
     def tagged(self) -> list[TaggedSource]:
         """Sources with the places of their attributes."""
         there = files_below(self.work.root / "attributes")

@@ -27,5 +27,15 @@ def is_harmless(char: str) -> bool:
     return char in JOINERS or not (kind.startswith("C") or kind in ("Zl", "Zp"))
 
 
+def is_shown(char: str) -> bool:
+    """The same where lines end and tabs stay."""
+    return char in "\n\t" or is_harmless(char)
+
+
+def code_of(char: str) -> str:
+    """What stands for a character on a page: U+202E."""
+    return f"U+{ord(char):04X}"
+
+
 def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")

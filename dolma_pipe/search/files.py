@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from dolma_pipe.errors import InputError, RecipeError, StoreError
-from dolma_pipe.folders import every_file
+from dolma_pipe.folders import every_file, is_work_directory
 from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import Input, find_inputs
 from dolma_pipe.remote import is_address, is_s3
@@ -75,11 +75,6 @@ def expanded(path: str) -> list[str]:
     if not files:
         raise InputError(f"{path} is {told}")
     return files
-
-
-def is_work_directory(path: str) -> bool:
-    """Whether a run works here: its tables of scores are no documents."""
-    return (Path(path) / "curated").is_dir() and (Path(path) / "records").is_dir()
 
 
 def corpus_of(uri: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from dolma_pipe.codepoints import spans_in_bytes
 from dolma_pipe.report.terminal import harmless
 from dolma_pipe.search.shard import Found
 
@@ -60,11 +61,9 @@ def _coloured(text: str, colour: str, how: Printing) -> str:
 
 
 def _object(uri: str, found: Found) -> dict[str, Any]:
-    spans = []
-    last = at = 0
-    for start, end in found.spans:
-        first = at + len(found.value[last:start].encode())
-        at, last = first + len(found.value[start:end].encode()), end
-        match = found.value[start:end]
-        spans.append({"characters": [start, end], "bytes": [first, at], "match": match})
+    in_bytes = spans_in_bytes(found.value, found.spans)
+    spans = [
+        {"characters": [start, end], "bytes": list(of), "match": found.value[start:end]}
+        for (start, end), of in zip(found.spans, in_bytes, strict=True)
+    ]
     return {"shard": uri, "line": found.line, "id": found.id, "spans": spans}

@@ -1,7 +1,6 @@
 """The counts of a search as a table: a line a file, below each corpus, and a line for all."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from dolma_pipe.engine.choice import cores
@@ -15,14 +14,9 @@ ENOUGH = 32 << 20
 
 def workers_for(shards: Sequence[Input]) -> int:
     """As many processes as this one may have cores, but none for small files."""
-    size = sum(_size(shard) for shard in shards)
+    sizes = [shard.stored_bytes for shard in shards]
+    size = sum(ENOUGH if one is None else one for one in sizes)
     return max(1, min(cores(), len(shards), size // ENOUGH))
-
-
-def _size(shard: Input) -> int:
-    if shard.size is not None:
-        return shard.size
-    return ENOUGH if "://" in shard.uri else Path(shard.uri).stat().st_size
 
 
 def by_corpus(counted: Counted) -> dict[str, list[tuple[Input, Counts]]]:

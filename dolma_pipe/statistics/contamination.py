@@ -1,6 +1,5 @@
 """Evaluation items in documents: the index and the scoring are those of `decontaminate`."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from dolma_pipe.kernels.contamination import Rule, find_matches
 from dolma_pipe.kernels.jit import I64
 from dolma_pipe.stages.dedup.evaluation_index import load_index, make_index, read_array
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load, save
+from dolma_pipe.statistics.corpora import name_and_path
 
 ITEMS, DOCUMENTS = "evaluation.items", "evaluation.documents"
 """Arrays of a shard: items that were found, and documents with any item of each set."""
-_NAMED = re.compile(r"([\w.-]+)=(.+)", re.DOTALL)
 
 
 def evaluation_sets(given: tuple[str, ...]) -> Decontaminate | None:
@@ -29,11 +28,8 @@ def evaluation_sets(given: tuple[str, ...]) -> Decontaminate | None:
     """
     named: dict[str, str] = {}
     for argument in given:
-        match = _NAMED.fullmatch(argument)
-        if match and not Path(argument).exists():
-            name, path = match[1], match[2]
-        else:
-            name, path = Path(argument).name.partition(".")[0] or "evaluation", argument
+        given_name, path = name_and_path(argument)
+        name = given_name or Path(path).name.partition(".")[0] or "evaluation"
         if name in named:
             raise UserError(f"--evaluation: two sets are called {name}: give names, {name}2={path}")
         named[name] = path

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from dolma_pipe.errors import RecipeError, UserError
+from dolma_pipe.folders import is_work_directory
 from dolma_pipe.formats.reading import ColumnNames, Reading
 from dolma_pipe.inputs import find_inputs
 from dolma_pipe.remote import is_address
@@ -38,14 +39,19 @@ def find_corpora(
     return tuple(_corpus(name, paths, reading, splits) for name, paths in named.items())
 
 
+def name_and_path(argument: str) -> tuple[str | None, str]:
+    """What NAME=PATH says, no name where it is a path."""
+    match = _NAMED.fullmatch(argument)
+    return (match[1], match[2]) if match and not Path(argument).exists() else (None, argument)
+
+
 def _of(argument: str) -> list[tuple[str, str, str]]:
     """Name, path, and what the name comes from."""
-    match = _NAMED.fullmatch(argument)
-    if match and not Path(argument).exists():
-        return [(match[1], match[2], "")]
-    curated = Path(argument) / "curated"
-    if not is_address(argument) and curated.is_dir() and (curated.parent / "records").is_dir():
-        sources = sorted(path for path in curated.iterdir() if path.is_dir())
+    name, path = name_and_path(argument)
+    if name is not None:
+        return [(name, path, "")]
+    if is_work_directory(argument):
+        sources = sorted(path for path in (Path(argument) / "curated").iterdir() if path.is_dir())
         return [(path.name, f"{escape(str(path))}/*.jsonl.zst", str(path)) for path in sources]
     folder = _folder(argument)
     return [(folder.rpartition("/")[2] or "corpus", argument, folder)]

@@ -147,7 +147,7 @@ class _Measurement:
                 path, value = next(outcomes)
                 if value is not None:
                     self._merge_shard(group, path, value, plan)
-                    group.counts.stored += shard.size or _size(shard.uri)
+                    group.counts.stored += shard.stored_bytes or 0
             self._found.append(group.findings(self._settings.top))
             self._close(group)
 
@@ -261,11 +261,3 @@ class _Measurement:
                 found.append(EvaluationFound(name, held, share, number))
             searched = one["items"] - one["items_without_question"] - one["items_too_short"]
             yield Evaluation(one["evaluation"], one["items"], searched, tuple(found))
-
-
-def _size(uri: str) -> int:
-    """Bytes of a local file, 0 where it is none."""
-    try:
-        return Path(uri).stat().st_size
-    except OSError:
-        return 0

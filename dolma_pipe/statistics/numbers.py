@@ -26,15 +26,5 @@ def count(found: Frequent) -> str:
     return f"{found.lower:,}..{found.upper:,}"
 
 
-def size(number_of_bytes: int) -> str:
-    """1,234 bytes as 1.2 kB."""
-    amount = float(number_of_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.3g} {unit}" if unit != "B" else f"{number_of_bytes} B"
-        amount /= 1000
-    return f"{amount:,.1f} TB"
-
-
 def _off(found: Bounded) -> float:
     return max(found.upper - found.value, found.value - found.lower)

@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Corpus(msgspec.Struct, frozen=True):
-    """Shards under one name. weight: bytes of their files, where they are known."""
+    """Shards under one name."""
 
     name: str
     inputs: tuple[Input, ...]

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from dolma_pipe.report.html.numbers import size
 from dolma_pipe.report.layout import BAR, beside, counted, padded, shortened, table
 from dolma_pipe.report.terminal import harmless
-from dolma_pipe.statistics.numbers import count, number, share, size
+from dolma_pipe.statistics.numbers import count, number, share
 from dolma_pipe.statistics.told import (
     Addresses,
     Bounded,

@@ -9,7 +9,7 @@ import numpy as np
 
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I32, I64
-from dolma_pipe.report.comparison.fates import Fates, Names, fates_of, together
+from dolma_pipe.report.comparison.fates import ABSENT_CODE, Fates, Names, fates_of, together
 from dolma_pipe.report.comparison.model import KEPT, Moved, Transition
 from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.work import address
@@ -19,7 +19,6 @@ EXAMPLES = 3
 JOINED = 1 << 24
 """Documents of shards that differ which are compared at a time, some 50 bytes each; where there
 are more, the shards are read again for each part of the ids."""
-ABSENT_CODE = 1
 
 
 class Place(NamedTuple):
@@ -136,7 +135,7 @@ def _keys(run: FinishedRun, source: str) -> list[str]:
     """Shards that the run has read to its end. Raises WorkError where what it wrote is gone."""
     if source not in [row.source for row in run.summary.intake]:
         return []
-    [(told, files)] = [one for one in run.tagged() if one.source.name == source]
+    [(told, files)] = [one for one in run.tagged if one.source.name == source]
     curated = {key for key, passes in run.manifest.shards.items() if "curate" in passes}
     curated -= {*run.summary.failed}
     wanted = [shard.key for shard in told.inputs if shard.key in curated]

@@ -8,7 +8,7 @@ from dolma_pipe.report.comparison.model import KEPT, MovedExample
 from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.report.page.excerpts import NAME, excerpt, shortened
 from dolma_pipe.report.page.model import Example
-from dolma_pipe.stored import Group
+from dolma_pipe.stored import AttributeFile, Group
 
 
 def examples_of(
@@ -28,7 +28,7 @@ def examples_of(
             reason = (one.before, one.after)[1 - run]
             value = _value(runs[1 - run], other, reason) if other else None
             text = texts.get((place.key, place.row), b"")
-            row = _row(runs[run], place, [])
+            row = _row(runs[run].attributes(place.key), place, [])
             document = Example(
                 id=shortened(row.array("id")[0].as_py(), NAME),
                 source=source,
@@ -44,19 +44,19 @@ def examples_of(
     return made
 
 
-def _row(run: FinishedRun, place: Place, columns: list[str]) -> Group:
+def _row(stored: AttributeFile, place: Place, columns: list[str]) -> Group:
     """What is stored of it."""
-    for group in run.attributes(place.key).groups(columns):
-        at = group.lines.searchsorted(place.line)
-        if at < len(group) and group.lines[at] == place.line:
-            return group.row(int(at))
-    raise LookupError(place)
+    row = stored.row(place.line, columns)
+    if row is None:
+        raise LookupError(place)
+    return row
 
 
 def _value(run: FinishedRun, place: Place, reason: str) -> float | None:
     """Of the column of the rule that dropped it; none where deduplication did, or no score was
     the reason."""
-    if reason not in run.attributes(place.key).columns:
+    stored = run.attributes(place.key)
+    if reason not in stored.columns:
         return None
-    number = float(_row(run, place, [reason]).numbers(reason)[0])
+    number = float(_row(stored, place, [reason]).numbers(reason)[0])
     return None if number != number else number

@@ -15,12 +15,14 @@ from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.stored import Group
 from dolma_pipe.work import address, exists, read_bytes
 
+KEPT_CODE, ABSENT_CODE = 0, 1
+
 
 class Names:
-    """Fates as small numbers: 0 is kept, 1 not there, then reasons as they come."""
+    """Fates as small numbers: those two, then reasons as they come."""
 
     def __init__(self) -> None:
-        self._codes = {KEPT: 0, ABSENT: 1}
+        self._codes = {KEPT: KEPT_CODE, ABSENT: ABSENT_CODE}
 
     def code(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
@@ -87,7 +89,7 @@ def fates_of(run: FinishedRun, key: str, names: Names, *, ids: bool) -> Fates:
     """
     groups = list(run.attributes(key).groups([]))
     codes = np.concatenate([_rule_codes(group, names) for group in groups])
-    stays = codes == 0
+    stays = codes == KEPT_CODE
     curated = np.where(stays, np.cumsum(stays) - 1, -1)
     removed = run.work.removed(key)
     if run.dedup_report is not None:
@@ -118,10 +120,10 @@ def _rule_codes(group: Group, names: Names) -> I32:
     reasons = group.array("dropped_by").dictionary_encode()
     told = [names.code(name) for name in reasons.dictionary.to_pylist()]
     places = reasons.indices.fill_null(len(told)).to_numpy(zero_copy_only=False)
-    return np.asarray(np.array([*told, 0], np.int32)[places], np.int32)
+    return np.asarray(np.array([*told, KEPT_CODE], np.int32)[places], np.int32)
 
 
 def _dedup_codes(run: FinishedRun, names: Names) -> I32:
-    """By number of the entry, 0 for kept."""
-    entries = enumerate(run.recipe.dedup, 1)
-    return np.array([0, *(names.code(f"dedup {n} {e['method']}") for n, e in entries)], np.int32)
+    """By number of the entry, from 1; 0 is none."""
+    told = [names.code(f"dedup {n} {e['method']}") for n, e in enumerate(run.recipe.dedup, 1)]
+    return np.array([KEPT_CODE, *told], np.int32)

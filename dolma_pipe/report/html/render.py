@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,7 @@ from dolma_pipe.errors import MissingExtra, WorkError
 from dolma_pipe.kernels.jit import user_cache
 from dolma_pipe.report.html import numbers
 from dolma_pipe.report.html.drawing import CONFIG, Chart
-from dolma_pipe.report.terminal import is_harmless
+from dolma_pipe.report.terminal import code_of, is_shown
 from dolma_pipe.work import atomic_write
 
 if TYPE_CHECKING:
@@ -26,31 +26,47 @@ TEMPLATES = "dolma_pipe.report.html"
 NEVER_IN_SCRIPT = {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026", "\u2028": r"\u2028"}
 
 
-def rendered(
-    template: str,
-    *,
-    charts: bool = True,
-    served: bool = False,
-    also: tuple[str, ...] = (),
-    **values: Any,
-) -> str:
-    """A page by one of templates/. charts: it has some, so Vega comes with it (0.9 MB); served: by
-    dolma-pipe itself, so that its forms and its script may ask that server; also: style and script
-    of this page alone, files of templates/.
+class Page(NamedTuple):
+    """policy: what a browser may do with it; it stands in the page, too."""
+
+    content: str
+    policy: str
+
+
+def rendered(template: str, **values: Any) -> str:
+    """A page with charts by one of templates/: Vega comes with it (0.9 MB).
 
     Raises MissingExtra where the extra `report` is not installed.
     """
-    scripts = {"page_script": _file("page.js"), "vega": _vega() if charts else ""}
-    scripts["own_script"] = "".join(_file(name) for name in also if name.endswith(".js"))
-    styles = [_file(name) for name in ("style.css", *also) if name.endswith(".css")]
-    markup = _environment()
-    made = markup.get_template(template).render(
-        **{name: _trusted(text) for name, text in scripts.items()},
-        style=_trusted("".join(styles)),
-        policy=_policy(tuple(filter(None, scripts.values())), served),
-        **values,
+    return _page(template, values, {"vega": _vega()}).content
+
+
+def served_page(template: str, style: str, script: str, **values: Any) -> Page:
+    """A page without charts that dolma-pipe itself serves: its forms and its script may ask that
+    server. style, script: of this page alone, files of templates/. Raises MissingExtra."""
+    return _page(template, values, {"own_script": _file(script)}, _file(style), served=True)
+
+
+def _page(
+    template: str,
+    values: dict[str, Any],
+    more: dict[str, str],
+    style: str = "",
+    served: bool = False,
+) -> Page:
+    scripts = {"vega": "", "own_script": "", "page_script": _file("page.js"), **more}
+    policy = _policy(tuple(filter(None, scripts.values())), served)
+    made = (
+        _environment()
+        .get_template(template)
+        .render(
+            **{name: _trusted(text) for name, text in scripts.items()},
+            style=_trusted(_file("style.css") + style),
+            policy=policy,
+            **values,
+        )
     )
-    return made.encode("utf-8", "replace").decode()
+    return Page(made.encode("utf-8", "replace").decode(), policy)
 
 
 def in_script(value: object) -> Any:
@@ -86,7 +102,7 @@ def legible(value: Any) -> Any:
     """
     if not isinstance(value, str) or hasattr(value, "__html__") or value.isprintable():
         return value
-    return "".join(c if c in "\n\t" or is_harmless(c) else f"⟨{_code(c)}⟩" for c in value)
+    return "".join(c if is_shown(c) else f"⟨{code_of(c)}⟩" for c in value)
 
 
 def visible(text: str) -> Any:
@@ -95,7 +111,7 @@ def visible(text: str) -> Any:
 
     made, plain = [], []
     for char in text:
-        if char in "\n\t" or is_harmless(char):
+        if is_shown(char):
             plain.append(char)
             continue
         made += [str(escape("".join(plain))), _marker(char)]
@@ -113,11 +129,7 @@ def ticked(text: str) -> Any:
 
 def _marker(char: str) -> str:
     name = unicodedata.name(char, "control character").lower()
-    return f'<span class="control" title="{name}">{_code(char)}</span>'
-
-
-def _code(char: str) -> str:
-    return f"U+{ord(char):04X}"
+    return f'<span class="control" title="{name}">{code_of(char)}</span>'
 
 
 @cache

@@ -3,11 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
+from dolma_pipe.curated import read_survivor_lines
 from dolma_pipe.errors import UserError
 from dolma_pipe.report.clusters import Place, texts_at
 from dolma_pipe.report.difference import Kind, changed, differences, joined, short, words_of
@@ -16,7 +14,7 @@ from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.report.page.excerpts import NAME, excerpt, shortened
 from dolma_pipe.report.page.model import ClusterPanel, Copy, EntryPanel, Example, Piece, Tone
 from dolma_pipe.report.settings import value_told
-from dolma_pipe.work import held, size_of
+from dolma_pipe.work import size_of
 
 CLUSTERS = 5
 """Of an entry, the largest."""
@@ -88,7 +86,8 @@ class _Texts:
                 if size <= left:
                     left -= size
                     self._texts |= texts_at(run.work, wanted)
-                    self._lines |= _lines(run.work.columns(key), wanted)
+                    lines = read_survivor_lines(run.work.columns(key))
+                    self._lines |= {place: int(lines[place[1]]) for place in wanted}
 
     def example(self, member: dict[str, Any], reason: str | None) -> Example:
         place = member["shard"], member["row"]
@@ -109,12 +108,6 @@ class _Texts:
     def of(self, member: dict[str, Any]) -> str | None:
         text = self._texts.get((member["shard"], member["row"]))
         return None if text is None else text.decode(errors="replace")
-
-
-def _lines(path: Path, wanted: Sequence[Place]) -> dict[Place, int]:
-    with held(path) as file:
-        lines = pq.read_table(file, columns=["line"]).column("line")
-    return {place: lines[place[1]].as_py() for place in wanted}
 
 
 def _panel(cluster: dict[str, Any], texts: _Texts) -> ClusterPanel:

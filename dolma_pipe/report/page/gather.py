@@ -39,7 +39,7 @@ def page_of(run: FinishedRun) -> Page:
     summary = run.summary
     plan, report = run.plan, run.dedup_report
     told = {row.source for row in summary.intake}
-    tagged = [one for one in run.tagged() if one.source.name in told]
+    tagged = [one for one in run.tagged if one.source.name in told]
     samples = [sample_of(run, one) for one in tagged]
     panels = rules.drafts_of(samples)
     counts = [draft for one in samples for draft in spans.drafts_of(one)]
