@@ -120,9 +120,7 @@ def test_examples_stand_on_both_sides_nearest_to_each_border(page: Page) -> None
             assert [sum(v < 30 for v in values), sum(v > 100 for v in values)] == [3, 3]
             kept = [v for v in values if 30 <= v <= 100]
             assert [sum(v < 65 for v in kept), sum(v > 65 for v in kept)] == [3, 3]
-            samples = [
-                sample_of(finished_run("work"), one) for one in finished_run("work").tagged
-            ]
+            samples = [sample_of(finished_run("work"), one) for one in finished_run("work").tagged]
             every = np.concatenate([one.numbers("gopher.words") for one in samples])
             assert [v for v in values if v < 30] == sorted(every[every < 30])[-3:]
             assert [v for v in values if v > 100] == sorted(every[every > 100])[:3]
