@@ -54,7 +54,8 @@ class Workers:
     def end(self) -> None:
         """At once, whatever they do: every output is atomic."""
         for process in self._context.processes:
-            process.kill()
+            if process.pid is not None:  # it was started
+                process.kill()
         self._gate.close()
         self._lifeline.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -62,12 +63,20 @@ class Workers:
 
 @contextmanager
 def _blocked() -> Iterator[None]:
-    """A process that is started here inherits it, until it has its own way with signals."""
+    """A process that is started here inherits it, until it has its own way with signals. What comes
+    meanwhile, which another thread may be handed, is handled after it: half a start is none."""
+    came: list[int] = []
+    here = threading.current_thread() is threading.main_thread()
+    handlers = {n: signal.signal(n, lambda n, _: came.append(n)) for n in _SIGNALS if here}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 _gate: Connection

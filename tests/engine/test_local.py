@@ -1,11 +1,13 @@
 """The local engine: results, errors, killed workers, poison, and workers that end with their
 driver."""
 
+import _thread
 import os
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from dolma_pipe.engine import peak, stopping
 from dolma_pipe.engine.base import Task, TaskBug, succeed
 from dolma_pipe.engine.local import LocalEngine
+from dolma_pipe.engine.workers import Workers
 from dolma_pipe.errors import UserError
 
 HERE = __name__
@@ -192,3 +195,33 @@ def test_without_a_reset_the_peak_is_that_of_the_worker(
     monkeypatch.setattr(peak, "_CLEAR_REFS", tmp_path / "none" / "clear_refs")
     assert peak.reset_peak() == "worker"
     assert peak.peak_bytes("worker") > 10 << 20
+
+
+def test_an_interrupt_waits_until_a_worker_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it comes: the system may hand it to a thread that does not block it."""
+    workers, started = Workers(1), SpawnProcess.start
+
+    def interrupted(process: SpawnProcess) -> None:
+        _thread.interrupt_main()
+        started(process)
+
+    monkeypatch.setattr(SpawnProcess, "start", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            workers.submit(f"{HERE}:double", Task("t", {"n": 1}), 1)
+        [process] = workers._context.processes
+        assert process.is_alive()
+    finally:
+        workers.end()
+
+
+def test_workers_end_where_one_could_not_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = Workers(1)
+
+    def refused(process: SpawnProcess) -> None:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(SpawnProcess, "start", refused)
+    with pytest.raises(BlockingIOError):
+        workers.submit(f"{HERE}:double", Task("t", {"n": 1}), 1)
+    workers.end()
