@@ -136,6 +136,7 @@ class _Measurement:
             overlaps=tuple(shared),
             evaluations=tuple(self._evaluations(plan, sets)),
             failed=dict(sorted(self._failed.items())),
+            runs={path: stage for one in self._corpora for path, stage in one.runs.items()},
         )
 
     def _merge_all(self, plan: str | None) -> None:
@@ -193,6 +194,7 @@ class _Measurement:
                 settings=self._settings,
                 out=str(self._folder / "shards" / str(number)),
                 evaluations=plan,
+                of_run=corpus.of_run.get(shard.uri),
             )
             yield Task(shard.key, dict(msgspec.to_builtins(task)))
 
@@ -242,6 +244,7 @@ class _Measurement:
             reading=msgspec.structs.replace(corpus.reading, format=shard.format),
             max_document_bytes=self._settings.max_document_bytes,
             wanted=tuple(wanted),
+            of_run=corpus.of_run.get(shard.uri),
         )
         return Task(shard.key, dict(msgspec.to_builtins(task)))
 

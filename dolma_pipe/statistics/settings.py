@@ -11,6 +11,8 @@ from dolma_pipe.kernels.frequencies import SLACK
 from dolma_pipe.settings import nearest
 from dolma_pipe.shard import MAX_DOCUMENT_BYTES
 from dolma_pipe.statistics.frequencies import Size
+from dolma_pipe.statistics.opened import OfRun
+from dolma_pipe.statistics.runs import Stage
 
 Part = Literal["tokens", "ngrams", "urls", "duplicates", "language", "pii", "toxicity", "overlap"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -44,11 +46,14 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Corpus(msgspec.Struct, frozen=True):
-    """Shards under one name."""
+    """Shards under one name. of_run: by address, those that a run curated; runs: work directories,
+    with the last stage of each that counts."""
 
     name: str
     inputs: tuple[Input, ...]
     reading: Reading
+    of_run: dict[str, OfRun] = {}
+    runs: dict[str, Stage] = {}
 
 
 def gram_table(size: int) -> str:

@@ -280,6 +280,15 @@ def _evaluations(found: Statistics) -> list[str]:
     return table(head, lines) if lines else []
 
 
+def told_of_runs(found: Statistics) -> Iterator[str]:
+    """A line a work directory: after which stage its documents were counted."""
+    for path, stage in found.runs.items():
+        if stage == "dedup":
+            yield f"{path}: after deduplication ({path}/curated: before it)"
+        else:
+            yield f"{path}: before deduplication, as stages 1 to 3 left it"
+
+
 def _notes(found: Statistics, rows: Sequence[CorpusStatistics]) -> list[str]:
     lines = []
     whole = rows[-1]
@@ -288,4 +297,5 @@ def _notes(found: Statistics, rows: Sequence[CorpusStatistics]) -> list[str]:
         bad = counted(whole.quarantined, "line is no document", "lines are no documents")
         lines.append(f"{bad}: {reasons}")
     lines += [f"not counted: {key}: {why}" for key, why in found.failed.items()]
+    lines += list(told_of_runs(found))
     return [*map(harmless, lines), *LEGEND]

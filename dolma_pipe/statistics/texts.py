@@ -9,8 +9,9 @@ import numpy as np
 from dolma_pipe.batch import Batch
 from dolma_pipe.errors import InputError
 from dolma_pipe.formats.reading import Reading
-from dolma_pipe.shard import Quarantined, ShardReader
+from dolma_pipe.shard import Quarantined
 from dolma_pipe.statistics import keys
+from dolma_pipe.statistics.opened import OfRun, opened
 from dolma_pipe.statistics.settings import DOCUMENTS, URLS
 from dolma_pipe.urls import host_of, key_of
 
@@ -37,12 +38,14 @@ class TextsTask(msgspec.Struct, frozen=True):
     reading: Reading
     max_document_bytes: int
     wanted: tuple[Wanted, ...]
+    of_run: OfRun | None = None
 
 
 def read_texts(args: dict[str, Any]) -> list[tuple[str, int, str]]:
     """Task function: table, key and text. Raises InputError where the shard was changed."""
     task = msgspec.convert(args, TextsTask)
-    reader = ShardReader(
+    reader = opened(
+        task.of_run,
         task.uri,
         source=task.corpus,
         shard=task.shard,
