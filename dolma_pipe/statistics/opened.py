@@ -2,7 +2,7 @@
 deduplication took out."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -12,8 +12,9 @@ from dolma_pipe.batch import Batch
 from dolma_pipe.conversations import around_marks
 from dolma_pipe.cuts import no_cuts, read_cuts
 from dolma_pipe.errors import WorkError
+from dolma_pipe.formats.reading import Reading
 from dolma_pipe.kernels.jit import I64
-from dolma_pipe.shard import ShardReader
+from dolma_pipe.shard import MAX_DOCUMENT_BYTES, Quarantined, ShardReader
 from dolma_pipe.work import held
 
 
@@ -26,12 +27,28 @@ class OfRun(msgspec.Struct, frozen=True):
     messages: bool = False
 
 
-def opened(of_run: OfRun | None, uri: str, **how: Any) -> ShardReader:
-    """The reader of a shard. how: as of ShardReader; nothing is too long for it that a run kept."""
-    if of_run is None:
-        return ShardReader(uri, **how)
-    how["max_document_bytes"] = sys.maxsize
-    return _Left(of_run, uri, how) if of_run.removed else ShardReader(uri, **how)
+class CorpusShard(msgspec.Struct, frozen=True):
+    """A shard of a corpus, as tasks are told of it. of_run: where a run curated it."""
+
+    corpus: str
+    key: str
+    uri: str
+    reading: Reading
+    max_document_bytes: int = MAX_DOCUMENT_BYTES
+    of_run: OfRun | None = None
+
+    def opened(self, quarantine: Callable[[Quarantined], None]) -> ShardReader:
+        """Its reader; for that nothing is too long that a run has kept. Raises InputError."""
+        how: dict[str, Any] = {
+            "source": self.corpus,
+            "shard": self.key,
+            "reading": self.reading,
+            "max_document_bytes": sys.maxsize if self.of_run else self.max_document_bytes,
+            "quarantine": quarantine,
+        }
+        if self.of_run and self.of_run.removed:
+            return _Left(self.of_run, self.uri, how)
+        return ShardReader(self.uri, **how)
 
 
 class _Left(ShardReader):
@@ -69,3 +86,7 @@ class _Left(ShardReader):
 
     def _mixed(self) -> WorkError:
         return WorkError(f"{self._uri} is damaged or being made anew: count when its run has ended")
+
+
+def counted_before(bad: Quarantined) -> None:
+    """For who reads a shard once more: its bad lines are counted once."""

@@ -289,6 +289,14 @@ def told_of_runs(found: Statistics) -> Iterator[str]:
             yield f"{path}: before deduplication, as stages 1 to 3 left it"
 
 
+def told_of_boilerplate(found: Statistics) -> Iterator[str]:
+    """A line a set of which items are not searched, since the corpora are full of their words."""
+    for one in found.evaluations:
+        if one.boilerplate:
+            items = counted(one.boilerplate, "item is", "items are")
+            yield f"{one.name}: {items} boilerplate, see docs/statistics.md, and not searched"
+
+
 def _notes(found: Statistics, rows: Sequence[CorpusStatistics]) -> list[str]:
     lines = []
     whole = rows[-1]
@@ -298,4 +306,5 @@ def _notes(found: Statistics, rows: Sequence[CorpusStatistics]) -> list[str]:
         lines.append(f"{bad}: {reasons}")
     lines += [f"not counted: {key}: {why}" for key, why in found.failed.items()]
     lines += list(told_of_runs(found))
+    lines += list(told_of_boilerplate(found))
     return [*map(harmless, lines), *LEGEND]

@@ -170,11 +170,13 @@ class EvaluationFound(msgspec.Struct, frozen=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """items: of the set; searched: those that have a question long enough to be looked for."""
+    """items: of the set; searched: those that have a question long enough to be looked for, but for
+    those of nothing but boilerplate of the corpora."""
 
     name: str
     items: int
     searched: int
+    boilerplate: int
     found: tuple[EvaluationFound, ...]
 
 
