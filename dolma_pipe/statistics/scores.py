@@ -61,6 +61,9 @@ def fetch(asset: str, part: str) -> None:
 def _languages(tagger: Tagger, batch: Batch) -> dict[str, tuple[int, int]]:
     labels = tagger.tag(batch)["top"]
     assert isinstance(labels, Labels)
+    # a model has an answer for a text without words, too
+    codes = np.where(np.diff(batch.words.offsets) > 0, labels.codes, -1)
+    labels = labels._replace(codes=codes)
     return {name or "": of for name, of in label_sums(labels, np.diff(batch.offsets)).items()}
 
 

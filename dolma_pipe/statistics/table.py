@@ -128,6 +128,8 @@ def _grams(rows: Sequence[CorpusStatistics]) -> list[str]:
 def _gram_lists(whole: CorpusStatistics) -> Iterator[list[str]]:
     for one in whole.ngrams:
         of = one.frequencies
+        if not of.top:
+            continue
         rare = "rarest" if of.exact else f"rare, of a sample of {of.sampled:,}"
         name = "word" if one.words == 1 else f"{one.words}-gram"
         blocks = [_block(f"{name}, most frequent", of.top), _block(f"{name}, {rare}", of.bottom)]

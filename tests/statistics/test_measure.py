@@ -4,13 +4,17 @@ import random
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
+from dolma_pipe.batch import Batch, batch_of
 from dolma_pipe.errors import InputError, UserError
 from dolma_pipe.formats.reading import Reading
 from dolma_pipe.passes.context import Nobody
+from dolma_pipe.statistics import scores
 from dolma_pipe.statistics.contamination import evaluation_sets
 from dolma_pipe.statistics.corpora import find_corpora
+from dolma_pipe.statistics.counts import Counts
 from dolma_pipe.statistics.measure import measure
 from dolma_pipe.statistics.opened import CorpusShard
 from dolma_pipe.statistics.settings import Settings
@@ -18,6 +22,7 @@ from dolma_pipe.statistics.shard import ShardTask, count_shard
 from dolma_pipe.statistics.table import statistics_table
 from dolma_pipe.statistics.texts import TextsTask, Wanted, read_texts
 from dolma_pipe.statistics.told import Frequencies
+from dolma_pipe.tagger import Labels
 from tests.inline import Inline
 from tests.slow.frequencies import counted as plainly_counted
 from tests.statistics.made import CHEAP, counted, documents, write_lines
@@ -130,6 +135,20 @@ def test_domains_of_documents_without_text_have_no_bytes(tmp_path: Path) -> None
     assert shown(of.domains) == {"h.example": 2, "e.example": 1, "f.example": 1, "g.example": 1}
     assert [(one.text, one.lower) for one in of.domain_bytes.top] == [("h.example", 13)]
     assert (of.domain_bytes.distinct.value, of.domain_bytes.total) == (1, 13)
+
+
+def test_documents_without_a_word_have_no_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class English:
+        def tag(self, batch: Batch) -> dict[str, Labels]:
+            return {"top": Labels(np.zeros(len(batch), np.int32), ("en",))}
+
+    monkeypatch.setattr(scores, "built_in", lambda *_, **__: English())
+    counts = Counts()
+    batch = batch_of(["one", "", " \n"])
+    scores.Scores(Settings(parts=("language",))).add(batch, counts)
+    assert counts.languages == {"en": (1, 3), "": (2, 2)}
 
 
 def test_the_url_of_other_layouts(tmp_path: Path) -> None:
