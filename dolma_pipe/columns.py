@@ -38,6 +38,15 @@ def rows_of(column: Settled) -> int:
     return len(column.codes if isinstance(column, Labels) else column)
 
 
+def label_sums(labels: Labels, sizes: I64) -> dict[str | None, tuple[int, int]]:
+    """Of each label, and of none (None), how many documents have it and the sum of their sizes."""
+    n = len(labels.names) + 1
+    documents = np.bincount(labels.codes + 1, minlength=n).tolist()
+    sums = np.bincount(labels.codes + 1, sizes, n).astype(np.int64).tolist()
+    told = zip((None, *labels.names), documents, sums, strict=True)
+    return {name: (number, size) for name, number, size in told if number}
+
+
 def scatter(column: Settled, rows: I64, total: int) -> Settled:
     """Put the values of some rows into a column of `total` rows; the others have no value."""
     if len(rows) == total:

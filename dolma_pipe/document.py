@@ -10,6 +10,9 @@ import msgspec
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
+URL_FIELDS = ("metadata.url", "url", "metadata.source_url", "metadata.warc_url", "meta.url")
+"""Where a document may have its address."""
+
 
 class BadLine(Exception):
     """A line that is no document; the text is the reason, short enough to count by."""

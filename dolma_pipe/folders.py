@@ -9,7 +9,11 @@ from pathlib import Path, PurePath
 from dolma_pipe.errors import RecipeError
 from dolma_pipe.formats.detect import named_format
 from dolma_pipe.formats.reading import FormatName
+from dolma_pipe.remote import is_s3
+from dolma_pipe.remote.listing import has_pattern
 from dolma_pipe.settings import nearest
+from dolma_pipe.store import refuse_credentials
+from dolma_pipe.store.bucket import Bucket
 
 NOT_DATA = {
     "dataset_info.json",
@@ -66,8 +70,17 @@ def every_file(folder: str, listed: Iterable[str] | None = None) -> list[str]:
 
 
 def is_work_directory(path: str) -> bool:
-    """Whether a run works in this folder, here: its tables of scores are no documents."""
-    return (Path(path) / "curated").is_dir() and (Path(path) / "records").is_dir()
+    """Whether a run works in this folder, here or on s3://: its tables of scores are no documents.
+
+    Raises RecipeError for an address that holds a secret, StoreError.
+    """
+    folders = ("curated", "records")
+    if not is_s3(path):
+        return all((Path(path) / name).is_dir() for name in folders)
+    if has_pattern(path) or named_format(PurePath(path).name):
+        return False
+    refuse_credentials(path)
+    return not any(Bucket(f"{path.rstrip('/')}/{name}").is_empty() for name in folders)
 
 
 def _walk(folder: str) -> Iterator[str]:

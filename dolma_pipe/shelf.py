@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from dolma_pipe.errors import RecipeError, UserError
-from dolma_pipe.settings import nearest, one_line
+from dolma_pipe.settings import nearest, one_line, settle
+from dolma_pipe.tagger import Tagger
 
 T = TypeVar("T")
 
@@ -125,6 +126,14 @@ def load(found: Found, base: type[T]) -> type[T]:
             f"{found.name} defines {len(classes)} subclasses of {base.__name__}, one is needed"
         )
     return classes[0]
+
+
+@lru_cache(maxsize=16)
+def built_in(name: str, **settings: Any) -> Tagger:
+    """The tagger of the shelf with these settings, the others as they are by default. Lists are
+    tuples here. Raises RecipeError."""
+    built: Tagger = settle(settings, load(find("taggers", name), Tagger), name)
+    return built
 
 
 def _imported(found: Found) -> ModuleType:

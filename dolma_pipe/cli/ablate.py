@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dolma_pipe.cli.options import json_option, show_json
+from dolma_pipe.cli.options import GoesOn, json_option, show_json
 
 
 def _tokens(_context: click.Context, _option: click.Parameter, given: str) -> int:
@@ -17,7 +17,7 @@ def _tokens(_context: click.Context, _option: click.Parameter, given: str) -> in
     return value
 
 
-@click.command("ablate")
+@click.command("ablate", cls=GoesOn)
 @click.argument("recipe_a", type=click.Path(path_type=Path))
 @click.argument("recipe_b", type=click.Path(path_type=Path))
 @click.option(

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from dolma_pipe.cli.options import json_option, show_json
+from dolma_pipe.cli.options import GoesOn, json_option, show_json
 
 
 class Distilled(msgspec.Struct):
@@ -34,7 +34,7 @@ def list_assets(as_json: bool) -> None:
         click.echo(assets_table(rows))
 
 
-@command.command("fetch")
+@command.command("fetch", cls=GoesOn)
 @click.argument("names", nargs=-1)
 def fetch_assets(names: tuple[str, ...]) -> None:
     """Fetch the NAMES given, or all assets, into the cache."""

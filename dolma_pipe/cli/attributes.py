@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
+    GoesOn,
     engine_options,
     force_option,
     json_option,
@@ -30,7 +31,7 @@ def command() -> None:
     """Exchange attributes with dolma: its mixer reads ours, we read its taggers'."""
 
 
-@command.command("export")
+@command.command("export", cls=GoesOn)
 @recipe_argument
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--name", help="dolma's name of the experiment [default: of the recipe]")

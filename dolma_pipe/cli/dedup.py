@@ -12,6 +12,7 @@ import click
 from dolma_pipe.cli import dedup_index
 from dolma_pipe.cli.guarded import unguarded
 from dolma_pipe.cli.options import (
+    GoesOn,
     engine_options,
     force_option,
     json_option,
@@ -58,7 +59,7 @@ def command() -> None:
 command.add_command(dedup_index.command)
 
 
-@command.command("run", short_help="Deduplicate; the word `run` may be left out.")
+@command.command("run", cls=GoesOn, short_help="Deduplicate; the word `run` may be left out.")
 @recipe_argument
 @click.option("--method", help="Only the entries of this method: exact, minhash, ...")
 @work_option

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
+    GoesOn,
     engine_options,
     force_option,
     json_option,
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from dolma_pipe.engine.choice import EngineChoice
 
 
-@click.command("index", short_help="Keep what later runs need to deduplicate against this one.")
+@click.command(
+    "index", cls=GoesOn, short_help="Keep what later runs need to deduplicate against this one."
+)
 @recipe_argument
 @click.option(
     "--out",

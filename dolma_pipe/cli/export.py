@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
+    GoesOn,
     engine_options,
     force_option,
     json_option,
@@ -26,7 +27,7 @@ def command() -> None:
     """Write what a run made in the layouts of other tools."""
 
 
-@command.command("documents")
+@command.command("documents", cls=GoesOn)
 @recipe_argument
 @click.argument("folder", metavar="DIR", type=place)
 @work_option

@@ -38,20 +38,22 @@ from dolma_pipe.cli import (
 from dolma_pipe.cli import (
     list as list_command,
 )
-from dolma_pipe.cli.guarded import guard
+from dolma_pipe.cli.guarded import ReaderGone, guard
 from dolma_pipe.engine import stopping
 from dolma_pipe.errors import ClusterLost, UserError
 
-USER_ERROR, WRONG_USAGE, BUG, CLUSTER_LOST, INTERRUPTED, TERMINATED = 1, 2, 3, 75, 130, 143
-"""75 is EX_TEMPFAIL of sysexits.h."""
+USER_ERROR, WRONG_USAGE, BUG, CLUSTER_LOST = 1, 2, 3, 75
+INTERRUPTED, READER_GONE, TERMINATED = 130, 141, 143
+"""75 is EX_TEMPFAIL of sysexits.h; 128 and more are signals, as shells tell them."""
 EXIT_CODES = {
     0: "done",
     USER_ERROR: "something that you can mend, told in one line",
     WRONG_USAGE: "wrong usage",
     BUG: "a bug, with its traceback",
     CLUSTER_LOST: "a cluster went away: run again to go on",
-    INTERRUPTED: "interrupted (Ctrl-C): run again to go on",
-    TERMINATED: "terminated (SIGTERM, as spot instances and schedulers send it): the same",
+    INTERRUPTED: "interrupted (Ctrl-C); it says so if the same command goes on",
+    READER_GONE: "the reader of its output has gone, as with | head",
+    TERMINATED: "terminated (SIGTERM, as spot instances and schedulers send it); as 130",
 }
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<5}{told}" for code, told in EXIT_CODES.items())
 
@@ -105,7 +107,9 @@ def main() -> None:
     guard()
     try:
         with stopping.obeyed():
-            sys.exit(cli.main(standalone_mode=False))
+            code = cli.main(standalone_mode=False)
+            sys.stdout.flush()
+        sys.exit(code)
     except click.UsageError as error:
         error.show()
         sys.exit(WRONG_USAGE)
@@ -113,17 +117,21 @@ def main() -> None:
         told = error.format_message() if isinstance(error, click.ClickException) else str(error)
         print(f"dolma-pipe: {' '.join(told.split())}", file=sys.stderr)
         sys.exit(CLUSTER_LOST if isinstance(error, ClusterLost) else USER_ERROR)
-    except (KeyboardInterrupt, click.Abort):
-        print("dolma-pipe: interrupted; run again to go on", file=sys.stderr)
+    except (KeyboardInterrupt, click.Abort) as error:
+        _say_ended("interrupted", error.__cause__ or error)  # click makes an Abort of Ctrl-C
         sys.exit(INTERRUPTED)
-    except stopping.Terminated:
-        print("dolma-pipe: terminated; run again to go on", file=sys.stderr)
+    except stopping.Terminated as error:
+        _say_ended("terminated", error)
         sys.exit(TERMINATED)
-    except BrokenPipeError:  # the reader of our output has gone, as with | head
-        sys.stderr.close()
-        sys.exit(USER_ERROR)
+    except ReaderGone:
+        sys.exit(READER_GONE)
     except Exception:  # a bug keeps its traceback
         traceback.print_exc()
         told = "a bug, in the last file named above: if that is not yours, please report it"
         print(f"dolma-pipe: {told}", file=sys.stderr)
         sys.exit(BUG)
+
+
+def _say_ended(how: str, error: BaseException) -> None:
+    """With what GoesOn has to add."""
+    print("dolma-pipe: " + "; ".join((how, *error.args)), file=sys.stderr)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from dolma_pipe.engine.stopping import Terminated
+
 if TYPE_CHECKING:
     from dolma_pipe.engine.choice import EngineChoice
     from dolma_pipe.passes.context import Context
@@ -17,6 +19,18 @@ if TYPE_CHECKING:
 
 TOKEN_BYTES = "token_bytes.u16"
 """In each folder of token arrays."""
+
+
+class GoesOn(click.Command):
+    """A command that keeps what it has done and, run again, does the rest: then it says so."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, Terminated) as error:
+            error.args = ("run again to go on",)
+            raise
+
 
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
 

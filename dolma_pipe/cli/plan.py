@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
+    GoesOn,
     engine_options,
     force_option,
     json_option,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dolma_pipe.engine.choice import EngineChoice
 
 
-@click.command("plan")
+@click.command("plan", cls=GoesOn)
 @recipe_argument
 @work_option
 @engine_options

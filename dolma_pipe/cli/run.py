@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
+    GoesOn,
     engine_options,
     force_option,
     json_option,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 STAGES = ("language", "quality", "content", "dedup", "mix", "tokenize")
 
 
-@click.command("run")
+@click.command("run", cls=GoesOn)
 @recipe_argument
 @work_option
 @engine_options

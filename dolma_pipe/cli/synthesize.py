@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dolma_pipe.cli.options import (
+    GoesOn,
     engine_options,
     force_option,
     json_option,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from dolma_pipe.engine.choice import EngineChoice
 
 
-@click.command("synthesize")
+@click.command("synthesize", cls=GoesOn)
 @recipe_argument
 @click.argument("out", type=place)
 @click.option("--source", "sources", multiple=True, help="Only this source; may be given again.")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from dolma_pipe.cli import train_plot
-from dolma_pipe.cli.options import json_option, show_json
+from dolma_pipe.cli.options import GoesOn, json_option, show_json
 
 
 class _TrainOrSubcommand(click.Group):
@@ -35,7 +35,7 @@ def command() -> None:
     """
 
 
-@command.command("run")
+@command.command("run", cls=GoesOn)
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(), help="Folder of the run [default: runs/NAME].")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where it trains.")

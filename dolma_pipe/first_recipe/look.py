@@ -15,11 +15,11 @@ from dolma_pipe.first_recipe.groups import Group
 from dolma_pipe.first_recipe.tables import NoText, columns_of
 from dolma_pipe.formats.reading import ColumnNames, Reading
 from dolma_pipe.programming_languages import language_from
-from dolma_pipe.settings import one_line, settle
+from dolma_pipe.settings import one_line
 from dolma_pipe.shard import Quarantined, ShardReader
-from dolma_pipe.shelf import find, load
+from dolma_pipe.shelf import built_in
 from dolma_pipe.syntax import LANGUAGE_FIELDS
-from dolma_pipe.tagger import Labels, Tagger
+from dolma_pipe.tagger import Labels
 
 FILES, BYTES, DOCUMENTS = 3, 1 << 20, 300
 """Files that are looked into, bytes of each, and documents at most."""
@@ -143,7 +143,7 @@ def _languages(batches: list[Batch]) -> dict[str, float]:
     """Shares of the likeliest language, the largest first; empty where the model is not fetched."""
     if cached_path(LANGUAGE_MODEL) is None:
         return {}
-    tagger: Tagger = settle({}, load(find("taggers", "lid"), Tagger), "lid")
+    tagger = built_in("lid")
     counted: Counter[str] = Counter()
     for batch in batches:
         top = tagger.tag(batch)["top"]

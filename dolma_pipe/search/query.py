@@ -9,15 +9,13 @@ from typing import Any
 
 import msgspec
 
-from dolma_pipe.document import Document, field_of
+from dolma_pipe.document import URL_FIELDS, Document, field_of
 from dolma_pipe.errors import UserError
 
 SECONDS = 10.0
 """CPU seconds that a regular expression may take in one document."""
 
 TEXT, ID, URL = "text", "id", "url"
-URL_FIELDS = ("url", "metadata.url", "metadata.warc_url")
-"""Where documents have their address, the first that is there."""
 
 
 class GaveUp(Exception):

@@ -1,7 +1,8 @@
 """Corpus statistics: what WIMBD tells (Elazar et al. 2024), in one pass and bounded memory.
 
 settings.py     what is counted, and how memory is divided
-corpora.py      what the command line names: corpora and their shards
+corpora.py      what the command line names: corpora and their shards, with runs.py
+opened.py       a shard as it is stored, or as the deduplication of a run left it
 frequencies.py  how often keys occur: exact while they fit, told with bounds after
 lengths.py      histograms of lengths
 shard.py        the task of one shard, with keys.py and scores.py

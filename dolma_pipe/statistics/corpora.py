@@ -3,19 +3,34 @@
 import re
 from glob import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from dolma_pipe.errors import RecipeError, UserError
-from dolma_pipe.folders import is_work_directory
 from dolma_pipe.formats.reading import ColumnNames, Reading
 from dolma_pipe.inputs import find_inputs
 from dolma_pipe.remote import is_address
 from dolma_pipe.settings import nearest
+from dolma_pipe.statistics.opened import OfRun
+from dolma_pipe.statistics.runs import Stage, run_corpora
 from dolma_pipe.statistics.settings import Corpus
 
 _NAMED = re.compile(r"([\w.-]+)=(.+)", re.DOTALL)
 PATTERN = re.compile(r"[*?\[]")
+
+
+class _Path(NamedTuple):
+    """folder: after which its corpus is called, "" where it was given a name. shards, stage: of a
+    run."""
+
+    folder: str
+    given: str
+    shards: dict[str, OfRun] | None = None
+    stage: Stage | None = None
+
+    def patterns(self) -> list[str]:
+        return [self.given] if self.shards is None else list(map(escape, self.shards))
 
 
 def find_corpora(
@@ -23,18 +38,19 @@ def find_corpora(
 ) -> tuple[Corpus, ...]:
     """The corpora of NAME=PATH and PATH, in their order; a name may come again.
 
-    Without a name a path is called by its folder, or by the one around documents/. A finished run
-    stands for what its stages 1 to 3 left of each source. columns: FIELD=COLUMN of tables. Raises
-    UserError for what is not there.
+    Without a name a path is called by its folder, or by the one around documents/, and the sources
+    of a run are corpora of their own. columns: FIELD=COLUMN of tables. Raises UserError for what is
+    not there.
     """
     reading = Reading(columns=_columns(columns))
-    named: dict[str, list[str]] = {}
+    named: dict[str, list[_Path]] = {}
     called: dict[str, str] = {}
     for argument in given:
-        for name, path, folder in _of(argument):
-            if called.setdefault(name, folder) != folder:
-                told = f"{called[name]} and {folder} are both called {name}"
-                raise UserError(f"{told}: give a name, as {name}2={path}")
+        for name, path in _of(argument):
+            folder = called.setdefault(name, path.folder)
+            if folder != path.folder:
+                told = f"{folder} and {path.folder} are both called {name}"
+                raise UserError(f"{told}: give a name, as {name}2={path.given}")
             named.setdefault(name, []).append(path)
     return tuple(_corpus(name, paths, reading, splits) for name, paths in named.items())
 
@@ -45,16 +61,19 @@ def name_and_path(argument: str) -> tuple[str | None, str]:
     return (match[1], match[2]) if match and not Path(argument).exists() else (None, argument)
 
 
-def _of(argument: str) -> list[tuple[str, str, str]]:
-    """Name, path, and what the name comes from."""
-    name, path = name_and_path(argument)
+def _of(argument: str) -> list[tuple[str, _Path]]:
+    """The corpora that it belongs to, or is."""
+    name, given = name_and_path(argument)
+    if run := run_corpora(given):
+        given = given.rstrip("/")
+        return [
+            (name or source, _Path("" if name else f"{given}/{source}", given, shards, run.stage))
+            for source, shards in run.sources.items()
+        ]
     if name is not None:
-        return [(name, path, "")]
-    if is_work_directory(argument):
-        sources = sorted(path for path in (Path(argument) / "curated").iterdir() if path.is_dir())
-        return [(path.name, f"{escape(str(path))}/*.jsonl.zst", str(path)) for path in sources]
+        return [(name, _Path("", given))]
     folder = _folder(argument)
-    return [(folder.rpartition("/")[2] or "corpus", argument, folder)]
+    return [(folder.rpartition("/")[2] or "corpus", _Path(folder, given))]
 
 
 def _folder(argument: str) -> str:
@@ -75,9 +94,10 @@ def _is_file(argument: str) -> bool:
     return Path(argument).is_file()
 
 
-def _corpus(name: str, paths: list[str], reading: Reading, splits: tuple[str, ...]) -> Corpus:
+def _corpus(name: str, paths: list[_Path], reading: Reading, splits: tuple[str, ...]) -> Corpus:
+    patterns = [pattern for path in paths for pattern in path.patterns()]
     try:
-        inputs = find_inputs(name, paths, reading, splits)
+        inputs = find_inputs(name, patterns, reading, splits)
     except RecipeError as error:
         told = str(error).replace(f"sources.{name}.documents: ", "")
         for setting, option in (
@@ -88,7 +108,9 @@ def _corpus(name: str, paths: list[str], reading: Reading, splits: tuple[str, ..
         ):
             told = told.replace(setting, option)
         raise UserError(told) from None
-    return Corpus(name, inputs, reading)
+    of_run = {uri: shard for path in paths for uri, shard in (path.shards or {}).items()}
+    runs = {path.given: path.stage for path in paths if path.stage}
+    return Corpus(name, inputs, reading, of_run, runs)
 
 
 def _columns(given: tuple[str, ...]) -> ColumnNames:

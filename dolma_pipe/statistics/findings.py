@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dolma_pipe.inputs import Input
 from dolma_pipe.statistics.counts import Counts
 from dolma_pipe.statistics.frequencies import Item, Range, Summary
 from dolma_pipe.statistics.keys import shard_and_line
@@ -89,13 +88,11 @@ def table_findings(name: str, summary: Summary, top: int) -> TableFindings:
     )
 
 
-def told(
-    findings: Findings, settings: Settings, texts: Texts, shards: list[Input]
-) -> CorpusStatistics:
+def told(findings: Findings, settings: Settings, texts: Texts, keys: list[str]) -> CorpusStatistics:
     """The figures as they are told."""
     counts, tables = findings.counts, findings.tables
     frequencies = {
-        name: _frequencies(table, TEXT_TABLES.get(name, name), texts, shards)
+        name: _frequencies(table, TEXT_TABLES.get(name, name), texts, keys)
         for name, table in tables.items()
     }
     grams = [(size, gram_table(size)) for size in settings.ngrams]
@@ -123,11 +120,11 @@ def told(
     )
 
 
-def _frequencies(table: TableFindings, name: str, texts: Texts, shards: list[Input]) -> Frequencies:
+def _frequencies(table: TableFindings, name: str, texts: Texts, keys: list[str]) -> Frequencies:
     def frequent(item: Item) -> Frequent:
         shard, line = shard_and_line(item.place)
         text = texts.get((name, item.key))
-        return Frequent(text, item.lower, item.upper, shards[shard].key, line)
+        return Frequent(text, item.lower, item.upper, keys[shard], line)
 
     return Frequencies(
         total=table.total,

@@ -6,15 +6,13 @@ import numpy as np
 import xxhash
 
 from dolma_pipe.batch import Batch
-from dolma_pipe.document import field_of
+from dolma_pipe.document import URL_FIELDS, field_of
 from dolma_pipe.kernels.frequencies import gram_keys
 from dolma_pipe.kernels.jit import I64, U64
 from dolma_pipe.urls import host_of, key_of
 
 LINE_BITS = 40
 """A place is the number of the shard and, in so many low bits, the line."""
-URL_FIELDS = ("metadata.url", "url", "metadata.source_url", "meta.url")
-"""Where a document may have its URL; `source` counts where it looks like one."""
 
 
 class Keys(NamedTuple):
@@ -51,7 +49,7 @@ def texts(batch: Batch) -> Keys:
 
 
 def urls(batch: Batch) -> list[str | None]:
-    """The URL of each document, as it stands there."""
+    """The URL of each document, as it stands there; `source` counts where it looks like one."""
     found = [url if is_address(url) else None for url in batch.field(URL_FIELDS[0])]
     raws, sources = batch.documents.column("raw"), batch.documents.column("source")
     for row in [row for row, url in enumerate(found) if url is None]:

@@ -16,7 +16,6 @@ import numpy as np
 from dolma_pipe.engine.base import Engine, Task, raise_failure, succeed
 from dolma_pipe.entries import Decontaminate
 from dolma_pipe.errors import InputError
-from dolma_pipe.inputs import Input
 from dolma_pipe.passes.context import Watch
 from dolma_pipe.statistics import contamination
 from dolma_pipe.statistics.counts import Counts
@@ -33,7 +32,6 @@ from dolma_pipe.statistics.told import Evaluation, EvaluationFound, Statistics
 
 TOTAL = ""
 """The name of all corpora together."""
-Shard = tuple[Corpus, Input]
 
 
 def measure(
@@ -101,7 +99,9 @@ class _Measurement:
             parts = tuple(part for part in settings.parts if part != "overlap")
             self._settings = msgspec.structs.replace(settings, parts=parts)
         self._sizes = table_sizes(self._settings)
-        self._shards: list[Shard] = [(corpus, one) for corpus in corpora for one in corpus.inputs]
+        self._shards = [
+            shard for corpus in corpora for shard in corpus.shards(settings.max_document_bytes)
+        ]
         self._failed: dict[str, str] = {}
         self._found: list[Findings] = []
         self._evaluated: list[tuple[str, set[int], Any]] = []
@@ -111,7 +111,9 @@ class _Measurement:
         """All steps."""
         plan, sets = None, list[Any]()
         if entry is not None:
-            plan, sets = contamination.build_index(entry, self._engine, self._folder)
+            plan, sets = contamination.build_index(
+                entry, self._engine, self._watch, self._folder, self._shards
+            )
         self._merge_all(plan)
         if len(self._failed) == len(self._shards):
             key, why = min(self._failed.items())
@@ -121,8 +123,8 @@ class _Measurement:
         if len(names) > 1:
             self._found.append(self._total.findings(self._settings.top))
         texts = self._texts()
-        shards = [shard for _, shard in self._shards]
-        result = [told(found, self._settings, texts, shards) for found in self._found]
+        keys = [shard.key for shard in self._shards]
+        result = [told(found, self._settings, texts, keys) for found in self._found]
         parts = self._settings.parts
         return Statistics(
             parts=parts,
@@ -136,6 +138,7 @@ class _Measurement:
             overlaps=tuple(shared),
             evaluations=tuple(self._evaluations(plan, sets)),
             failed=dict(sorted(self._failed.items())),
+            runs={path: stage for one in self._corpora for path, stage in one.runs.items()},
         )
 
     def _merge_all(self, plan: str | None) -> None:
@@ -183,13 +186,10 @@ class _Measurement:
         return self._folder / "corpora" / str(number)
 
     def _tasks(self, plan: str | None) -> Iterator[Task]:
-        for number, (corpus, shard) in enumerate(self._shards):
+        for number, shard in enumerate(self._shards):
             task = ShardTask(
                 number=number,
-                corpus=corpus.name,
-                key=shard.key,
-                uri=shard.uri,
-                reading=msgspec.structs.replace(corpus.reading, format=shard.format),
+                shard=shard,
                 settings=self._settings,
                 out=str(self._folder / "shards" / str(number)),
                 evaluations=plan,
@@ -201,7 +201,7 @@ class _Measurement:
 
         All tasks weigh the same, so that they begin in their order and few files wait.
         """
-        keys = [shard.key for _, shard in self._shards]
+        keys = [shard.key for shard in self._shards]
         numbers = {key: number for number, key in enumerate(keys)}
         waiting: dict[int, Any] = {}
         following = 0
@@ -234,16 +234,8 @@ class _Measurement:
         return {(table, key): text for rows in found.values() for table, key, text in rows}
 
     def _texts_task(self, number: int, wanted: list[Wanted]) -> Task:
-        corpus, shard = self._shards[number]
-        task = TextsTask(
-            corpus=corpus.name,
-            shard=shard.key,
-            uri=shard.uri,
-            reading=msgspec.structs.replace(corpus.reading, format=shard.format),
-            max_document_bytes=self._settings.max_document_bytes,
-            wanted=tuple(wanted),
-        )
-        return Task(shard.key, dict(msgspec.to_builtins(task)))
+        shard = self._shards[number]
+        return Task(shard.key, dict(msgspec.to_builtins(TextsTask(shard, tuple(wanted)))))
 
     def _evaluations(self, plan: str | None, sets: list[Any]) -> Iterator[Evaluation]:
         if plan is None:
@@ -251,7 +243,7 @@ class _Measurement:
         groups = list(self._evaluated)
         if len(self._corpora) > 1:
             groups.append((TOTAL, self._total.items, self._total.documents))
-        set_of = contamination.items_of_sets(plan)
+        set_of, boilerplate = contamination.items_of_sets(plan)
         for place, one in enumerate(sets):
             found = []
             for name, items, documents in groups:
@@ -259,5 +251,8 @@ class _Measurement:
                 share = round(held / max(one["items"], 1), 6)
                 number = int(documents[place]) if len(documents) else 0
                 found.append(EvaluationFound(name, held, share, number))
-            searched = one["items"] - one["items_without_question"] - one["items_too_short"]
-            yield Evaluation(one["evaluation"], one["items"], searched, tuple(found))
+            common = int(boilerplate[place])
+            searched = (
+                one["items"] - one["items_without_question"] - one["items_too_short"] - common
+            )
+            yield Evaluation(one["evaluation"], one["items"], searched, common, tuple(found))

@@ -11,7 +11,12 @@ from dolma_pipe.report.html.render import rendered
 from dolma_pipe.report.html.sections import Figure
 from dolma_pipe.report.layout import counted
 from dolma_pipe.statistics.numbers import count, number, share
-from dolma_pipe.statistics.table import overlap_tables, shown_share
+from dolma_pipe.statistics.table import (
+    overlap_tables,
+    shown_share,
+    told_of_boilerplate,
+    told_of_runs,
+)
 from dolma_pipe.statistics.told import CorpusStatistics, Shared, Statistics
 from dolma_pipe.work import atomic_write
 
@@ -52,6 +57,8 @@ def render(found: Statistics) -> str:
         "whole": whole,
         "sources": names,
         "groups": groups,
+        "runs": list(told_of_runs(found)),
+        "boilerplate": list(told_of_boilerplate(found)),
         "figures": _figures(corpora, whole),
         "lengths": [chart for unit in UNITS if (chart := _lengths(corpora, unit))],
         "units": UNITS,

@@ -1,15 +1,14 @@
 """Language, personal data and toxic words of a batch, by the taggers of the shelf."""
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from dolma_pipe.assets import asset_path
 from dolma_pipe.batch import Batch
+from dolma_pipe.columns import label_sums
 from dolma_pipe.errors import AssetError
-from dolma_pipe.settings import settle
-from dolma_pipe.shelf import find, load
+from dolma_pipe.shelf import built_in
 from dolma_pipe.statistics.counts import Counts
 from dolma_pipe.statistics.settings import Settings
 from dolma_pipe.tagger import Labels, Tagger
@@ -24,11 +23,11 @@ class Scores:
     def __init__(self, settings: Settings) -> None:
         self._language = self._pii = self._toxicity = None
         if "language" in settings.parts:
-            self._language = _tagger("lid", {"model": settings.language, "languages": []})
+            self._language = built_in("lid", model=settings.language, languages=())
         if "pii" in settings.parts:
-            self._pii = _tagger("pii", {"find": list(PII)})
+            self._pii = built_in("pii", find=PII)
         if "toxicity" in settings.parts:
-            self._toxicity = _tagger("toxicity", {})
+            self._toxicity = built_in("toxicity")
 
     def prepare(self) -> None:
         """Fetch models and lists, and check them. Raises UserError."""
@@ -62,25 +61,12 @@ def fetch(asset: str, part: str) -> None:
 def _languages(tagger: Tagger, batch: Batch) -> dict[str, tuple[int, int]]:
     labels = tagger.tag(batch)["top"]
     assert isinstance(labels, Labels)
-    size = len(labels.names) + 1
-    documents = np.bincount(labels.codes + 1, minlength=size)
-    amounts = np.bincount(labels.codes + 1, np.diff(batch.offsets), size).astype(np.int64)
-    names = ("", *labels.names)
-    told = zip(names, documents.tolist(), amounts.tolist(), strict=True)
-    return {name: (number, amount) for name, number, amount in told if number}
+    # a model has an answer for a text without words, too
+    codes = np.where(np.diff(batch.words.offsets) > 0, labels.codes, -1)
+    labels = labels._replace(codes=codes)
+    return {name or "": of for name, of in label_sums(labels, np.diff(batch.offsets)).items()}
 
 
 def _found(numbers: Any) -> tuple[int, int]:
     """Documents with any, and how many there are."""
     return int(np.count_nonzero(numbers)), int(np.sum(numbers))
-
-
-@lru_cache(maxsize=8)
-def _built(name: str, settings: tuple[tuple[str, Any], ...]) -> Tagger:
-    built: Tagger = settle(dict(settings), load(find("taggers", name), Tagger), name)
-    return built
-
-
-def _tagger(name: str, settings: dict[str, Any]) -> Tagger:
-    fixed = {key: tuple(v) if isinstance(v, list) else v for key, v in settings.items()}
-    return _built(name, tuple(sorted(fixed.items())))

@@ -1,5 +1,6 @@
 """What is counted, and how the memory is divided among its tables."""
 
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 import msgspec
@@ -11,6 +12,8 @@ from dolma_pipe.kernels.frequencies import SLACK
 from dolma_pipe.settings import nearest
 from dolma_pipe.shard import MAX_DOCUMENT_BYTES
 from dolma_pipe.statistics.frequencies import Size
+from dolma_pipe.statistics.opened import CorpusShard, OfRun
+from dolma_pipe.statistics.runs import Stage
 
 Part = Literal["tokens", "ngrams", "urls", "duplicates", "language", "pii", "toxicity", "overlap"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -44,11 +47,21 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Corpus(msgspec.Struct, frozen=True):
-    """Shards under one name."""
+    """Shards under one name. of_run: by address, those that a run curated; runs: work directories,
+    with the last stage of each that counts."""
 
     name: str
     inputs: tuple[Input, ...]
     reading: Reading
+    of_run: dict[str, OfRun] = {}
+    runs: dict[str, Stage] = {}
+
+    def shards(self, max_document_bytes: int) -> Iterator[CorpusShard]:
+        """What tasks are told of each."""
+        for one in self.inputs:
+            reading = msgspec.structs.replace(self.reading, format=one.format)
+            of_run = self.of_run.get(one.uri)
+            yield CorpusShard(self.name, one.key, one.uri, reading, max_document_bytes, of_run)
 
 
 def gram_table(size: int) -> str:

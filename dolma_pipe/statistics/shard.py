@@ -7,15 +7,15 @@ import msgspec
 import numpy as np
 
 from dolma_pipe.batch import Batch
-from dolma_pipe.formats.reading import Reading
 from dolma_pipe.kernels.jit import U64
-from dolma_pipe.shard import Quarantined, ShardReader
+from dolma_pipe.shard import Quarantined
 from dolma_pipe.statistics import keys
 from dolma_pipe.statistics.contamination import Contamination
 from dolma_pipe.statistics.counts import Counts
 from dolma_pipe.statistics.frequencies import Frequencies
 from dolma_pipe.statistics.keys import Keys
 from dolma_pipe.statistics.lengths import Lengths
+from dolma_pipe.statistics.opened import CorpusShard
 from dolma_pipe.statistics.partial import write_partial
 from dolma_pipe.statistics.scores import Scores
 from dolma_pipe.statistics.settings import (
@@ -38,10 +38,7 @@ class ShardTask(msgspec.Struct, frozen=True):
     index of evaluation sets, where there are any."""
 
     number: int
-    corpus: str
-    key: str
-    uri: str
-    reading: Reading
+    shard: CorpusShard
     settings: Settings
     out: str
     evaluations: str | None = None
@@ -51,14 +48,7 @@ def count_shard(args: dict[str, Any]) -> dict[str, Any]:
     """Task function. Returns the sums, and the peak of the tables in bytes."""
     task = msgspec.convert(args, ShardTask)
     counter = _Counter(task)
-    reader = ShardReader(
-        task.uri,
-        source=task.corpus,
-        shard=task.key,
-        reading=task.reading,
-        max_document_bytes=task.settings.max_document_bytes,
-        quarantine=counter.bad,
-    )
+    reader = task.shard.opened(counter.bad)
     for batch in reader:
         counter.add(batch)
     counter.counts.repaired = reader.repaired

@@ -128,6 +128,8 @@ def _grams(rows: Sequence[CorpusStatistics]) -> list[str]:
 def _gram_lists(whole: CorpusStatistics) -> Iterator[list[str]]:
     for one in whole.ngrams:
         of = one.frequencies
+        if not of.top:
+            continue
         rare = "rarest" if of.exact else f"rare, of a sample of {of.sampled:,}"
         name = "word" if one.words == 1 else f"{one.words}-gram"
         blocks = [_block(f"{name}, most frequent", of.top), _block(f"{name}, {rare}", of.bottom)]
@@ -280,6 +282,23 @@ def _evaluations(found: Statistics) -> list[str]:
     return table(head, lines) if lines else []
 
 
+def told_of_runs(found: Statistics) -> Iterator[str]:
+    """A line a work directory: after which stage its documents were counted."""
+    for path, stage in found.runs.items():
+        if stage == "dedup":
+            yield f"{path}: after deduplication ({path}/curated: before it)"
+        else:
+            yield f"{path}: before deduplication, as stages 1 to 3 left it"
+
+
+def told_of_boilerplate(found: Statistics) -> Iterator[str]:
+    """A line a set of which items are not searched, since the corpora are full of their words."""
+    for one in found.evaluations:
+        if one.boilerplate:
+            items = counted(one.boilerplate, "item is", "items are")
+            yield f"{one.name}: {items} boilerplate, see docs/statistics.md, and not searched"
+
+
 def _notes(found: Statistics, rows: Sequence[CorpusStatistics]) -> list[str]:
     lines = []
     whole = rows[-1]
@@ -288,4 +307,6 @@ def _notes(found: Statistics, rows: Sequence[CorpusStatistics]) -> list[str]:
         bad = counted(whole.quarantined, "line is no document", "lines are no documents")
         lines.append(f"{bad}: {reasons}")
     lines += [f"not counted: {key}: {why}" for key, why in found.failed.items()]
+    lines += list(told_of_runs(found))
+    lines += list(told_of_boilerplate(found))
     return [*map(harmless, lines), *LEGEND]

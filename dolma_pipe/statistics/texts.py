@@ -8,9 +8,8 @@ import numpy as np
 
 from dolma_pipe.batch import Batch
 from dolma_pipe.errors import InputError
-from dolma_pipe.formats.reading import Reading
-from dolma_pipe.shard import Quarantined, ShardReader
 from dolma_pipe.statistics import keys
+from dolma_pipe.statistics.opened import CorpusShard, counted_before
 from dolma_pipe.statistics.settings import DOCUMENTS, URLS
 from dolma_pipe.urls import host_of, key_of
 
@@ -31,25 +30,14 @@ class Wanted(msgspec.Struct, frozen=True, order=True):
 class TextsTask(msgspec.Struct, frozen=True):
     """The keys of one shard."""
 
-    corpus: str
-    shard: str
-    uri: str
-    reading: Reading
-    max_document_bytes: int
+    shard: CorpusShard
     wanted: tuple[Wanted, ...]
 
 
 def read_texts(args: dict[str, Any]) -> list[tuple[str, int, str]]:
     """Task function: table, key and text. Raises InputError where the shard was changed."""
     task = msgspec.convert(args, TextsTask)
-    reader = ShardReader(
-        task.uri,
-        source=task.corpus,
-        shard=task.shard,
-        reading=task.reading,
-        max_document_bytes=task.max_document_bytes,
-        quarantine=_counted_before,
-    )
+    reader = task.shard.opened(counted_before)
     by_line: dict[int, list[Wanted]] = {}
     for wanted in sorted(task.wanted):
         by_line.setdefault(wanted.line, []).append(wanted)
@@ -62,7 +50,7 @@ def read_texts(args: dict[str, Any]) -> list[tuple[str, int, str]]:
                 one = batch.select(np.array([row]))
                 found += [(w.table, w.key, _text(one, w)) for w in by_line[line]]
         except LookupError:  # no such line, or not this n-gram in it
-            raise InputError(f"{task.uri} was changed while it was read") from None
+            raise InputError(f"{task.shard.uri} was changed while it was read") from None
     return found
 
 
@@ -82,7 +70,3 @@ def _ngram(batch: Batch, size: int, key: int) -> str:
     at = np.flatnonzero(keys.ngrams(batch, size).keys == np.uint64(key))[0]
     piece = batch.text[words.starts[at] : words.ends[at + size - 1]].tobytes().decode()
     return " ".join(piece.split())[:LONGEST]
-
-
-def _counted_before(bad: Quarantined) -> None:
-    """Bad lines were counted when the shard was read first."""

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from dolma_pipe.statistics.frequencies import Range
+from dolma_pipe.statistics.runs import Stage
 
 How = Literal["exact", "sure", "95%"]
 
@@ -169,17 +170,20 @@ class EvaluationFound(msgspec.Struct, frozen=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """items: of the set; searched: those that have a question long enough to be looked for."""
+    """items: of the set; searched: those that have a question long enough to be looked for, but for
+    those of nothing but boilerplate of the corpora."""
 
     name: str
     items: int
     searched: int
+    boilerplate: int
     found: tuple[EvaluationFound, ...]
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. total: None for a single corpus. failed: shards that could not be read, and why;
-    they are in no number."""
+    they are in no number. runs: work directories, counted as which stage left them: as dedup did,
+    or as content did, before it."""
 
     parts: tuple[str, ...]
     memory: int
@@ -192,6 +196,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     overlaps: tuple[Overlap, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
     failed: dict[str, str] = {}
+    runs: dict[str, Stage] = {}
 
 
 def bounded(found: Range, how: How = "95%", digits: int = 1) -> Bounded:

@@ -235,4 +235,4 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    process.wait(60)
+    assert process.wait(60) == 141

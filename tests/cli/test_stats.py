@@ -82,6 +82,13 @@ def test_what_is_wrong_is_one_line(
     assert isinstance(done.exception, UserError) if code == 1 else done.exit_code == code
 
 
+def test_lists_of_nothing_are_left_out(tmp_path: Path) -> None:
+    write_shard(tmp_path / "a.jsonl.zst", [{"id": "0", "text": "one two"}])
+    told = statistics_table(counted(tmp_path))
+    assert "2-gram, rarest" in told
+    assert "3-gram" not in told
+
+
 def test_a_damaged_file_is_counted_as_far_as_it_goes(root: Path, tmp_path: Path) -> None:
     content = (root / "web" / "0.jsonl.zst").read_bytes()
     (tmp_path / "half.jsonl.zst").write_bytes(content[: len(content) // 2])

@@ -41,8 +41,7 @@ TOLD_ELSEWHERE: dict[str, str] = {
     "a bug, in the last file named above: if that is not yours, please report it": (
         "dolma_pipe/cli/main.py"
     ),
-    "interrupted; run again to go on": "dolma_pipe/cli/main.py",
-    "terminated; run again to go on": "dolma_pipe/cli/main.py",
+    "run again to go on": "dolma_pipe/cli/options.py",
     "nothing comes from rank …: its share is done here until it is back": (
         "dolma_pipe/engine/array.py"
     ),

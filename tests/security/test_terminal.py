@@ -92,4 +92,5 @@ def test_a_guarded_stream_is_the_stream_otherwise() -> None:
     assert guarded.write("a\x1bb") == 3
     guarded.flush()
     assert held.getvalue() == "a\\u001bb"
-    assert unguarded(guarded) is held  # type: ignore[arg-type]
+    unguarded(guarded).write("a\x1bb")  # type: ignore[arg-type]
+    assert held.getvalue() == "a\\u001bba\x1bb"

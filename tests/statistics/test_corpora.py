@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dolma_pipe.cli import stats as command
 from dolma_pipe.errors import UserError
 from dolma_pipe.statistics.corpora import find_corpora
 from dolma_pipe.statistics.settings import PARTS, chosen_parts
@@ -85,6 +86,10 @@ def test_what_is_not_there_is_one_line(root: Path, arguments: list[str], told: s
         named(*arguments)
     assert told in str(raised.value)
     assert "sources." not in str(raised.value)
+
+
+def test_the_help_names_all_parts() -> None:
+    assert ", ".join(PARTS) == command.PARTS
 
 
 def test_parts_are_chosen_by_name() -> None:

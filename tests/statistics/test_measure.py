@@ -4,17 +4,25 @@ import random
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
+from dolma_pipe.batch import Batch, batch_of
 from dolma_pipe.errors import InputError, UserError
 from dolma_pipe.formats.reading import Reading
 from dolma_pipe.passes.context import Nobody
+from dolma_pipe.statistics import scores
+from dolma_pipe.statistics.contamination import evaluation_sets
 from dolma_pipe.statistics.corpora import find_corpora
+from dolma_pipe.statistics.counts import Counts
 from dolma_pipe.statistics.measure import measure
+from dolma_pipe.statistics.opened import CorpusShard
 from dolma_pipe.statistics.settings import Settings
 from dolma_pipe.statistics.shard import ShardTask, count_shard
+from dolma_pipe.statistics.table import statistics_table
 from dolma_pipe.statistics.texts import TextsTask, Wanted, read_texts
 from dolma_pipe.statistics.told import Frequencies
+from dolma_pipe.tagger import Labels
 from tests.inline import Inline
 from tests.slow.frequencies import counted as plainly_counted
 from tests.statistics.made import CHEAP, counted, documents, write_lines
@@ -84,7 +92,7 @@ def test_the_rarest_are_shown_with_their_texts(tmp_path: Path) -> None:
 def test_a_shard_that_changes_while_it_is_read_is_told(tmp_path: Path, line: int, key: int) -> None:
     uri = str(write_lines(tmp_path / "a.jsonl", documents(["one two"])))
     wanted = (Wanted(line, "ngrams.1", key),)
-    task = TextsTask("web", "web/a", uri, Reading(format="jsonl"), 1000, wanted)
+    task = TextsTask(CorpusShard("web", "web/a", uri, Reading(format="jsonl")), wanted)
     with pytest.raises(InputError, match=r"a\.jsonl was changed"):
         read_texts(msgspec.to_builtins(task))
 
@@ -127,6 +135,20 @@ def test_domains_of_documents_without_text_have_no_bytes(tmp_path: Path) -> None
     assert shown(of.domains) == {"h.example": 2, "e.example": 1, "f.example": 1, "g.example": 1}
     assert [(one.text, one.lower) for one in of.domain_bytes.top] == [("h.example", 13)]
     assert (of.domain_bytes.distinct.value, of.domain_bytes.total) == (1, 13)
+
+
+def test_documents_without_a_word_have_no_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class English:
+        def tag(self, batch: Batch) -> dict[str, Labels]:
+            return {"top": Labels(np.zeros(len(batch), np.int32), ("en",))}
+
+    monkeypatch.setattr(scores, "built_in", lambda *_, **__: English())
+    counts = Counts()
+    batch = batch_of(["one", "", " \n"])
+    scores.Scores(Settings(parts=("language",))).add(batch, counts)
+    assert counts.languages == {"en": (1, 3), "": (2, 2)}
 
 
 def test_the_url_of_other_layouts(tmp_path: Path) -> None:
@@ -212,9 +234,8 @@ def test_ten_times_the_input_takes_no_more_memory(tmp_path: Path) -> None:
     def held(number: int) -> int:
         uri = write_lines(tmp_path / f"{number}.jsonl", documents(texts_of(5, number, 200)))
         settings = Settings(parts=CHEAP, memory=1_300_000)
-        reading = Reading(format="jsonl")
-        out = str(tmp_path / f"out{number}")
-        task = ShardTask(0, "web", "web/0", str(uri), reading, settings, out)
+        shard = CorpusShard("web", "web/0", str(uri), Reading(format="jsonl"))
+        task = ShardTask(0, shard, settings, str(tmp_path / f"out{number}"))
         return int(count_shard(msgspec.to_builtins(task))["table_bytes"])
 
     few, many = held(400), held(4000)
@@ -240,13 +261,34 @@ def test_evaluation_items_are_found(tmp_path: Path) -> None:
     assert told == [("web", 1, 0.5, 1), ("wiki", 0, 0, 0), ("", 1, 0.5, 1)]
 
 
+def test_what_stands_everywhere_is_no_contamination(tmp_path: Path) -> None:
+    """As decontaminate has it: n-grams of more than 100 documents (and 0.1 %) are boilerplate."""
+    everywhere = "all rights of this page are reserved by the people who have written it down here"
+    rare = "which of the seven small boats came back to the harbour before the great storm"
+    write_lines(tmp_path / "tests.jsonl", [{"question": everywhere}, {"question": rare}])
+    texts = [f"{i} {everywhere}" for i in range(70)]
+    write_lines(tmp_path / "web" / "0.jsonl", documents([*texts, rare]))
+    write_lines(tmp_path / "wiki" / "0.jsonl", documents(texts[:30]))
+    sets = (f"quiz={tmp_path}/tests.jsonl",)
+    [quiz] = counted(tmp_path / "web", tmp_path / "wiki", evaluations=sets).evaluations
+    assert (quiz.searched, quiz.boilerplate, quiz.found[-1].items) == (2, 0, 2)  # 100 documents
+    write_lines(tmp_path / "wiki" / "0.jsonl", documents(texts[:31]))
+    found = counted(tmp_path / "web", tmp_path / "wiki", evaluations=sets)
+    [quiz] = found.evaluations
+    assert (quiz.items, quiz.searched, quiz.boilerplate) == (2, 1, 1)
+    assert [(one.items, one.documents) for one in quiz.found] == [(1, 1), (0, 0), (1, 1)]
+    assert "quiz: 1 item is boilerplate" in statistics_table(found)
+
+
 def test_a_shard_that_cannot_be_read_is_named_and_the_others_count(tmp_path: Path) -> None:
     write_lines(tmp_path / "web" / "a.jsonl", documents(["one two"]))
     write_lines(tmp_path / "web" / "b.jsonl", documents(["three"]))
     corpora = find_corpora((str(tmp_path / "web"),))
     (tmp_path / "web" / "b.jsonl").unlink()
     (tmp_path / "web" / "b.jsonl").mkdir()
-    found = measure(corpora, Settings(parts=CHEAP), Inline(), Nobody())
+    write_lines(tmp_path / "tests.jsonl", [{"question": "one two three four five six seven"}])
+    sets = evaluation_sets((f"{tmp_path}/tests.jsonl",))
+    found = measure(corpora, Settings(parts=CHEAP), Inline(), Nobody(), sets)
     assert list(found.failed) == ["web/b"]
     assert found.corpora[0].documents == 1
     assert found.corpora[0].shards == 1

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
+from dolma_pipe.columns import label_sums
 from dolma_pipe.report.page.model import LanguageShare
 from dolma_pipe.report.page.sample import Sample
 from dolma_pipe.tagger import Labels
@@ -31,14 +30,12 @@ def _shares(sample: Sample, column: str) -> Iterator[LanguageShare]:
             continue
         labels, scored = group.column(column), group.scored(column)
         assert isinstance(labels, Labels)
-        names = [*labels.names, NONE]  # code -1 reads the last entry
-        codes = np.where(labels.codes < 0, len(labels.names), labels.codes)[scored]
-        counts = np.bincount(codes, minlength=len(names)).tolist()
-        weights = np.bincount(codes, group.sizes[scored], len(names)).astype(np.int64).tolist()
-        for name, count, size in zip(names, counts, weights, strict=True):
+        of_scored = Labels(labels.codes[scored], labels.names)
+        for label, (count, size) in label_sums(of_scored, group.sizes[scored]).items():
+            name = label or NONE
             documents[name] = documents.get(name, 0) + count
             sizes[name] = sizes.get(name, 0) + size
-    told = sorted((name for name in documents if documents[name]), key=lambda n: (-documents[n], n))
+    told = sorted(documents, key=lambda n: (-documents[n], n))
     for name in told[:SHOWN]:
         yield LanguageShare(sample.source.name, name, documents[name], sizes[name], column)
     if rest := told[SHOWN:]:

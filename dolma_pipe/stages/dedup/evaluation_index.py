@@ -8,6 +8,7 @@ About 20 bytes an n-gram on disk, which workers map and share; building needs so
 """
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from dolma_pipe.kernels.evaluation_index import (
     fill_slots,
     fold_all,
 )
-from dolma_pipe.kernels.jit import I64, U64, Bool
+from dolma_pipe.kernels.jit import I64, U8, U64, Bool
 from dolma_pipe.stages.dedup.live import read_live
 from dolma_pipe.stages.dedup.plan import Plan, Steps, load
 from dolma_pipe.work import all_here, atomic_write, here
@@ -46,19 +47,27 @@ FREQUENT = 2000
 """n-grams of more items, or of twice the root of their number, begin no match."""
 
 
-def make_index(steps: Steps, plan: Plan) -> dict[str, Any]:
-    """All steps. Returns counts, and those of each set in the order of the recipe."""
+def count_curated(steps: Steps, plan: Plan) -> dict[int, int]:
+    """A task a shard of the run."""
+    shards = plan.taking_part()
+    counted = steps.over_shards("evaluation_index:count_shard", shards)
+    return dict(zip(shards, counted, strict=True))
+
+
+def make_index(
+    steps: Steps, plan: Plan, count: Callable[[Steps, Plan], dict[int, int]] = count_curated
+) -> dict[str, Any]:
+    """All steps. Returns counts, and those of each set in the order of the recipe.
+
+    count: has count_grams done for all shards of the plan, and gives the documents of each.
+    """
     assert isinstance(plan.entry, Decontaminate)
     [built] = steps.over_parts("evaluation_index:build_index", 1)
-    shards: list[int] = []
-    documents = 0
+    counted: dict[int, int] = {}
     if plan.entry.ngrams and plan.entry.drop_common is not None:
-        shards = plan.taking_part()
-        counted = steps.over_shards("evaluation_index:count_shard", shards)
-        documents = sum(counted)
-    [finished] = steps.over_parts(
-        "evaluation_index:finish_index", 1, shards=shards, documents=documents
-    )
+        counted = count(steps, plan)
+    given = {"shards": list(counted), "documents": sum(counted.values())}
+    [finished] = steps.over_parts("evaluation_index:finish_index", 1, **given)
     return {**built, **finished}
 
 
@@ -87,15 +96,20 @@ def build_index(args: dict[str, Any]) -> dict[str, Any]:
 
 
 def count_shard(args: dict[str, Any]) -> int:
-    """Task: counts/<shard>.i64, pairs of n-gram and documents. Returns documents."""
+    """Task: counts/<shard>.i64. Returns documents."""
     plan, shard = load(args["plan"]), args["part"]
+    return count_grams(plan, shard, ((one.text, one.offsets) for one in read_live(plan, shard)))
+
+
+def count_grams(plan: Plan, shard: int, texts: Iterable[tuple[U8, I64]]) -> int:
+    """Write counts/<shard>.i64, pairs of n-gram and documents. Returns documents."""
     assert isinstance(plan.entry, Decontaminate)
     counted = _seeds(plan, "counted")
     counts = np.zeros(len(read_array(plan, "grams")), np.int64)
     documents = 0
-    for texts in read_live(plan, shard):
-        count_documents(texts.text, texts.offsets, plan.entry.ngram, counted, counts)
-        documents += len(texts.rows)
+    for text, offsets in texts:
+        count_documents(text, offsets, plan.entry.ngram, counted, counts)
+        documents += len(offsets) - 1
     there = np.flatnonzero(counts)
     with atomic_write(_counts(plan, shard), durable=False) as file:
         file.write(np.stack([there, counts[there]], axis=1).astype(np.int64).data)
