@@ -73,8 +73,8 @@ def _blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for blocked, handler in handlers.items():
+            signal.signal(blocked, handler)
         for number in came:
             signal.raise_signal(number)
 

@@ -1,9 +1,9 @@
 """Keys counted in a table of fixed size, and n-grams of words as keys.
 
-A table is uint64[slots + SLACK, 3]: key (0 is free), count, place. Keys are hashes: the high bits
-of a key say its slot, or it stands in one of the next (linear probing), so that a table is almost
-sorted, and one that grows is copied from end to end. The caller keeps it three quarters full at the
-most. Summaries are arrays sorted by key.
+A table is uint64[slots + SLACK, 2]: the key (0 is free); place and count, of 32 bits each. Keys are
+hashes: the high bits of a key say its slot, or it stands in one of the next (linear probing), so
+that a table is almost sorted, and grows in place. The caller keeps it three quarters full at the
+most, and all counts together below 2**32. Summaries are arrays sorted by key.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,14 @@ from dolma_pipe.kernels.jit import I64, U64, inlined, kernel
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
 """An n-gram is a polynomial in it over word hashes, modulo 2**64, mixed once more; never 0."""
-KEY, COUNT, PLACE = 0, 1, 2
+KEY, VALUE = 0, 1
+"""Columns of a table."""
+PLACE_BITS = np.uint64(32)
+"""By so many a place is shifted in a value."""
+COUNT = np.uint64((1 << 32) - 1)
+"""The bits of a value that are its count."""
+KEYS, COUNTS, PLACES = 0, 1, 2
+"""Rows of what is merged."""
 SLACK = 1024
 """Rows behind the last slot, for its keys: no row of keys begins again at the front."""
 AHEAD = 64
@@ -79,13 +86,14 @@ def add_all(
     keys: U64,
     counts: U64,
     places: U64,
+    base: int,
     first: int,
 ) -> tuple[int, int]:
     """Add keys[first:] that are no greater than limit. Returns where it stopped, since a new key
     found `capacity` keys in the table or no free row, and how many there are now.
 
-    A place stays that of the first time. counts: of each key, or one for all of them. lead: high
-    bits that are 0 in all keys.
+    A place stays that of the first time, less base. counts: of each key, or one for all of them.
+    lead: high bits that are 0 in all keys.
     """
     slots = np.uint64(len(table) - SLACK)
     step = 1 if len(counts) == len(keys) else 0
@@ -106,31 +114,50 @@ def add_all(
                 if table[slot, KEY] == np.uint64(0):
                     if used >= capacity or slot == np.uint64(len(table) - 1):
                         return i, used  # the last row stays free, so that every search ends
-                    table[slot, KEY], table[slot, PLACE] = key, places[i]
+                    table[slot, KEY] = key
+                    table[slot, VALUE] = (places[i] - np.uint64(base)) << PLACE_BITS
                     used += 1
-            table[slot, COUNT] += counts[i * step]
+            table[slot, VALUE] += counts[i * step]
     return len(keys), used
 
 
 @kernel
-def taken_out(table: U64, cut: np.uint64, limit: np.uint64, out: U64) -> int:
-    """Copy to out (uint64[3, room]) the keys up to limit that were counted more often than cut,
-    sorted; returns how many. With room for none they are only counted."""
+def gather(table: U64, cut: np.uint64, limit: np.uint64) -> int:
+    """Move the keys up to limit that were counted more often than cut to the first rows, sorted,
+    their counts less cut. The other rows are free then. Returns how many they are."""
     n = 0
-    writes = out.shape[1] > 0
     for row in range(len(table)):
-        key = table[row, KEY]
-        if key != np.uint64(0) and key <= limit and table[row, COUNT] > cut:
-            if writes:
-                at = n
-                while at > 0 and out[KEY, at - 1] > key:  # by few rows: see the top
-                    out[KEY, at], out[PLACE, at] = out[KEY, at - 1], out[PLACE, at - 1]
-                    out[COUNT, at] = out[COUNT, at - 1]
-                    at -= 1
-                out[KEY, at], out[PLACE, at] = key, table[row, PLACE]
-                out[COUNT, at] = table[row, COUNT]
-            n += 1
+        key, value = table[row, KEY], table[row, VALUE]
+        table[row, KEY] = np.uint64(0)
+        if key == np.uint64(0) or key > limit or (value & COUNT) <= cut:
+            continue
+        at = n
+        while at > 0 and table[at - 1, KEY] > key:  # by few rows: see the top
+            table[at, KEY], table[at, VALUE] = table[at - 1, KEY], table[at - 1, VALUE]
+            at -= 1
+        table[at, KEY], table[at, VALUE] = key, value - cut
+        n += 1
     return n
+
+
+@kernel
+def spread(table: U64, lead: np.uint64, used: int) -> bool:
+    """Move the first rows, sorted, to their slots; the others are free. Says whether there was room
+    for all: the last row stays free."""
+    slots = np.uint64(len(table) - SLACK)
+    for row in range(used - 1, -1, -1):  # no key comes to a row before its own
+        key, value = table[row, KEY], table[row, VALUE]
+        table[row, KEY] = np.uint64(0)
+        slot = max(np.int64(_slot(key, lead, slots)), np.int64(row))
+        free = slot
+        while table[free, KEY] != np.uint64(0):
+            free += 1
+        if free == len(table) - 1:
+            return False
+        for at in range(free, slot, -1):  # keys after this one give way
+            table[at, KEY], table[at, VALUE] = table[at - 1, KEY], table[at - 1, VALUE]
+        table[slot, KEY], table[slot, VALUE] = key, value
+    return True
 
 
 @kernel
@@ -152,13 +179,13 @@ def merge_into(
         mine = j == len(other_keys) or (i < len(keys) and keys[i] <= other_keys[j])
         both = mine and j < len(other_keys) and keys[i] == other_keys[j]
         if both:
-            out[KEY, n], out[COUNT, n] = keys[i], counts[i] + other_counts[j]
-            out[PLACE, n] = min(places[i], other_places[j])
+            out[KEYS, n], out[COUNTS, n] = keys[i], counts[i] + other_counts[j]
+            out[PLACES, n] = min(places[i], other_places[j])
         elif mine:
-            out[KEY, n], out[COUNT, n], out[PLACE, n] = keys[i], counts[i], places[i]
+            out[KEYS, n], out[COUNTS, n], out[PLACES, n] = keys[i], counts[i], places[i]
         else:
-            out[KEY, n], out[COUNT, n] = other_keys[j], other_counts[j]
-            out[PLACE, n] = other_places[j]
+            out[KEYS, n], out[COUNTS, n] = other_keys[j], other_counts[j]
+            out[PLACES, n] = other_places[j]
         i += mine
         j += both or not mine
         n += 1

@@ -11,26 +11,32 @@ Two summaries are kept of a stream of 64-bit keys (hashes), both mergeable:
 """
 
 import math
-from mmap import mmap
 from typing import NamedTuple
 
 import numpy as np
 
 from dolma_pipe.kernels.frequencies import (
+    COUNT,
+    KEY,
+    PLACE_BITS,
     SLACK,
+    VALUE,
     Counts,
     add_all,
     common_keys,
+    gather,
     merge_into,
     no_counts,
-    taken_out,
+    spread,
 )
 from dolma_pipe.kernels.jit import I64, U64
 
 EVERY_KEY = (1 << 64) - 1
 """The limit below which all keys are."""
+MOST_COUNTED = FARTHEST = (1 << 32) - 1
+"""All counts that are in a table together; a place, less the first."""
 FIRST_SLOTS = 1 << 12
-GROWTH = 4
+GROWTH = 2
 NORMAL_95 = 1.959964
 RARE = 15
 """A count that the most frequent exceed as a rule: most keys need not be looked at."""
@@ -176,65 +182,95 @@ class Frequencies:
 
     def __init__(self, size: Size) -> None:
         self._size = size
-        self._table = _Table(size.capacity)
+        self._before = empty()
+        self.peak_bytes = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._table = _Table(self._size.capacity)
         self._sample: _Table | None = None
+        self._base: int | None = None
         self._limit = EVERY_KEY
         self._error = 0
         self._total = 0
-        self.peak_bytes = self._table.bytes
 
     def add(self, keys: U64, counts: U64, places: U64) -> None:
         """Count keys (none of them 0). counts: of each, or one number for all of them, none
-        of them 0; places: ascending, also from call to call."""
-        if self._sample is not None:
-            self._add_known(self._sample, keys, counts, places)
-            if not self._size.heavy:
-                return self._note(keys, counts)
-        first = 0
-        while (first := self._table.add(EVERY_KEY, keys, counts, places, first)) < len(keys):
-            if self._sample is None:
-                self._overflow(
-                    keys[first:], counts if len(counts) == 1 else counts[first:], places[first:]
-                )
-                if not self._size.heavy:
-                    break
-            self._prune()
-        return self._note(keys, counts)
+        of them 0, together below 2**32; places: ascending, also from call to call."""
+        if not len(keys):
+            return
+        total = int(counts.sum()) * (len(keys) // len(counts))
+        assert total <= MOST_COUNTED
+        if self._total + total > MOST_COUNTED or int(places[-1]) - self._base_of(places) > FARTHEST:
+            self._before = self.summary()
+            self._begin()
+        self._total += total
+        self._add(_Keys(keys, counts, places, self._base_of(places)))
+        held = self._table.bytes + (self._sample.bytes if self._sample else 0)
+        self.peak_bytes = max(self.peak_bytes, held + self._before.bytes)
 
     def summary(self) -> Summary:
         """What is remembered; nothing is added after it."""
+        base, heavy = self._base or 0, no_counts()
         if self._sample is None:
-            known = self._table.rows(0, EVERY_KEY)
-            return Summary(known, EVERY_KEY, no_counts(), 0, self._total)
-        known = self._sample.rows(0, self._limit)
-        heavy = self._table.rows(0, EVERY_KEY) if self._size.heavy else no_counts()
+            known = _unpacked(self._table.gathered(), base)
+        else:
+            known = _unpacked(self._sample.gathered(self._limit), base)
+            if self._size.heavy:
+                heavy = _unpacked(self._table.gathered(), base)
         found = Summary(known, self._limit, heavy, self._error, self._total)
-        return _shrunk(found, self._size)
+        found = found if self._sample is None else _shrunk(found, self._size)
+        return merged(self._before, found, self._size) if self._before.total else found
 
-    def _note(self, keys: U64, counts: U64) -> None:
-        self._total += int(counts.sum()) if len(counts) == len(keys) else len(keys) * int(counts[0])
-        held = self._table.bytes + (self._sample.bytes if self._sample else 0)
-        self.peak_bytes = max(self.peak_bytes, held)
+    def _base_of(self, places: U64) -> int:
+        """The least place of all, from which the tables count."""
+        if self._base is None:
+            self._base = int(places[0])
+        return self._base
 
-    def _overflow(self, keys: U64, counts: U64, places: U64) -> None:
-        """Not all keys fit any more: from now on a sample is known. The keys given are those that
-        the table has not got."""
-        held = self._table.rows(0, EVERY_KEY)
-        self._limit = int(held.keys[self._size.sample - 1])
-        self._sample = _Table(2 * self._size.sample, self._limit)
-        self._add_known(self._sample, *held)
-        self._add_known(self._sample, keys, counts, places)
-
-    def _add_known(self, sample: "_Table", keys: U64, counts: U64, places: U64) -> None:
+    def _add(self, new: "_Keys") -> None:
+        if self._sample is not None:
+            self._add_known(self._sample, new)
+            if not self._size.heavy:
+                return
         first = 0
-        while (first := sample.add(self._limit, keys, counts, places, first)) < len(keys):
-            self._limit = int(sample.rows(0, self._limit).keys[self._size.sample - 1])
-            sample.keep(0, self._limit)
+        while (first := self._table.add(EVERY_KEY, new, first)) < len(new.keys):
+            if self._sample is None:
+                self._sample = self._overflow()
+                self._add_known(self._sample, new, first)
+                if not self._size.heavy:
+                    return
+            self._prune()
+
+    def _overflow(self) -> "_Table":
+        """Not all keys fit any more: from now on a sample is known."""
+        held = self._table.gathered()[: self._size.sample]
+        self._limit = int(held[-1, KEY])
+        sample = _Table(2 * self._size.sample, self._limit)
+        self._add_known(sample, _Keys(*_unpacked(held, 0), 0))
+        self._table.spread()
+        return sample
+
+    def _add_known(self, sample: "_Table", new: "_Keys", first: int = 0) -> None:
+        while (first := sample.add(self._limit, new, first)) < len(new.keys):
+            self._limit = int(sample.gathered(self._limit)[self._size.sample - 1, KEY])
+            sample.gathered(self._limit)
+            sample.spread(self._limit)
 
     def _prune(self) -> None:
-        cut = _cut(self._table.rows(0, EVERY_KEY).counts, self._size.capacity)
-        self._table.keep(int(cut), EVERY_KEY)
-        self._error += int(cut)
+        cut = int(_cut(self._table.gathered()[:, VALUE] & COUNT, self._size.capacity))
+        self._table.gathered(EVERY_KEY, cut)
+        self._table.spread()
+        self._error += cut
+
+
+class _Keys(NamedTuple):
+    """What is added at a time; base is taken from the places."""
+
+    keys: U64
+    counts: U64
+    places: U64
+    base: int
 
 
 class _Table:
@@ -243,59 +279,51 @@ class _Table:
     def __init__(self, capacity: int, greatest: int = EVERY_KEY) -> None:
         self._capacity = capacity
         self._greatest = greatest
-        self._slots = _zeros(min(FIRST_SLOTS, self._most) + SLACK, 3)
+        # A quarter is free; of a sample most, as its keys may all stand in the first half.
+        self._most = (4 if greatest == EVERY_KEY else 8) * capacity // 3 + 1
+        self._memory = np.zeros((self._most + SLACK, 2), np.uint64)  # real where written to
+        self._rows = self._memory[: min(FIRST_SLOTS, self._most) + SLACK]
         self._used = 0
 
     @property
     def bytes(self) -> int:
-        return self._slots.nbytes
+        return self._rows.nbytes
 
-    @property
-    def _most(self) -> int:
-        """Slots at the most. A quarter is free; of a sample most, as its keys may all stand in the
-        first half."""
-        return (4 if self._greatest == EVERY_KEY else 8) * self._capacity // 3 + 1
-
-    def add(self, limit: int, keys: U64, counts: U64, places: U64, first: int) -> int:
+    def add(self, limit: int, new: _Keys, first: int) -> int:
         """Where it stopped: behind the last, or at a key that is new when the table is full."""
         while True:
-            slots = len(self._slots) - SLACK
+            slots = len(self._rows) - SLACK
             room = self._capacity * slots // self._most
-            first, self._used = self._add(limit, room, keys, counts, places, first)
-            if first == len(keys) or room == self._capacity:
+            first, self._used = add_all(
+                self._rows, self._lead, self._used, room, np.uint64(limit), *new, first
+            )
+            if first == len(new.keys) or room == self._capacity:
                 return first
-            self._rebuilt(self.rows(0, EVERY_KEY), min(GROWTH * slots, self._most))
+            self.gathered()
+            self._rows = self._memory[: min(GROWTH * slots, self._most) + SLACK]
+            self.spread()
 
-    def rows(self, cut: int, limit: int) -> Counts:
-        """Keys up to limit that were counted more often than cut."""
-        bounds = np.uint64(cut), np.uint64(limit)
-        number = self._used
-        if cut or limit < EVERY_KEY:
-            number = taken_out(self._slots, *bounds, np.empty((3, 0), np.uint64))
-        out = _zeros(3, number)
-        taken_out(self._slots, *bounds, out)
-        return Counts(*out)
+    def gathered(self, limit: int = EVERY_KEY, cut: int = 0) -> U64:
+        """Only the keys up to limit that were counted more often than cut, their counts less cut,
+        as sorted rows. Nothing is added until they are spread."""
+        self._used = gather(self._rows, np.uint64(cut), np.uint64(limit))
+        return self._rows[: self._used]
 
-    def keep(self, cut: int, limit: int) -> None:
-        """Only those, less cut; from now on no key is greater."""
-        kept = self.rows(cut, limit)
+    def spread(self, limit: int = EVERY_KEY) -> None:
+        """The rows to their slots. From now on no key is greater than limit."""
         self._greatest = min(self._greatest, limit)
-        self._rebuilt(kept._replace(counts=kept.counts - np.uint64(cut)), self._most)
+        assert spread(self._rows, self._lead, self._used)
 
-    def _rebuilt(self, held: Counts, slots: int) -> None:
-        if slots + SLACK == len(self._slots):
-            self._slots.fill(0)
-        else:
-            self._slots = _zeros(slots + SLACK, 3)
-        self._used = 0
-        added, self._used = self._add(EVERY_KEY, len(held.keys), *held, 0)
-        assert added == len(held.keys)  # fewer than before in as many slots, or more slots
+    @property
+    def _lead(self) -> np.uint64:
+        return np.uint64(64 - self._greatest.bit_length())
 
-    def _add(
-        self, limit: int, room: int, keys: U64, counts: U64, places: U64, first: int
-    ) -> tuple[int, int]:
-        lead, bound = np.uint64(64 - self._greatest.bit_length()), np.uint64(limit)
-        return add_all(self._slots, lead, self._used, room, bound, keys, counts, places, first)
+
+def _unpacked(rows: U64, base: int) -> Counts:
+    keys, values = rows.T
+    places = values >> PLACE_BITS
+    places += np.uint64(base)
+    return Counts(keys.copy(), values & COUNT, places)
 
 
 def proportion(chosen: int, of: int, *, exact: bool) -> Range:
@@ -363,12 +391,3 @@ def _largest(counts: Counts, number: int) -> I64:
         (counts.keys[rows], counts.places[rows], -counts.counts[rows].view(np.int64))
     )
     return rows[order[:number]]
-
-
-def _zeros(rows: int, columns: int) -> U64:
-    """From the system itself: numpy asks for huge pages, which a busy machine must first make room
-    for. That takes longer than all the counting."""
-    size = rows * columns
-    if not size:
-        return np.zeros((rows, columns), np.uint64)
-    return np.frombuffer(mmap(-1, 8 * size), np.uint64).reshape(rows, columns)

@@ -2,53 +2,64 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dolma_pipe.kernels.frequencies import Counts
-from dolma_pipe.kernels.jit import I64
-from dolma_pipe.statistics.frequencies import Summary
-
-NUMBERS = "numbers"
+from dolma_pipe.kernels.jit import I64, U64
+from dolma_pipe.statistics.frequencies import EVERY_KEY, Summary
 
 
 def write_partial(
     path: Path, summaries: Iterable[tuple[str, Summary]], matches: Mapping[str, I64]
 ) -> None:
-    """A folder of arrays; summaries are made one after the other. What a task has left there whose
-    worker was killed is written over."""
+    """A folder with a file for each; summaries are made one after the other. What a task has left
+    there whose worker was killed is written over."""
     path.mkdir(parents=True, exist_ok=True)
     for name, summary in summaries:
-        numbers = np.array([summary.limit, summary.error, summary.total], np.uint64)
-        _save(path, f"{name}.{NUMBERS}", numbers)
-        for part in ("known", "heavy"):
-            for field, array in getattr(summary, part)._asdict().items():
-                _save(path, f"{name}.{part}.{field}", array)
-    for name, array in matches.items():
-        _save(path, name, array)
+        with _file(path, name).open("wb") as file:
+            np.save(file, np.array([summary.limit, summary.error, summary.total], np.uint64))
+            for array in (*summary.known, *summary.heavy):
+                _save(file, array)
+    for name, found in matches.items():
+        np.save(_file(path, name), found)
 
 
 def read_summary(path: Path, name: str) -> Summary:
     """One of its tables."""
-    limit, error, total = _load(path, f"{name}.{NUMBERS}").tolist()
-    known, heavy = (
-        Counts(*(_load(path, f"{name}.{part}.{field}") for field in Counts._fields))
-        for part in ("known", "heavy")
-    )
+    with _file(path, name).open("rb") as file:
+        limit, error, total = _load(file).tolist()
+        known, heavy = (Counts(*(_restored(file) for _ in Counts._fields)) for _ in range(2))
     return Summary(known, limit, heavy, error, total)
 
 
 def read_matches(path: Path, name: str) -> I64:
     """What the shard has of an evaluation."""
-    found: I64 = _load(path, name)
+    found: I64 = _load(_file(path, name))
     return found
 
 
-def _save(path: Path, name: str, array: npt.NDArray[Any]) -> None:
-    np.save(path / f"{name}.npy", array)
+def _save(file: IO[bytes], array: U64) -> None:
+    """In as few bytes as its numbers need, less the least of them, which comes first."""
+    least = array.min(initial=EVERY_KEY if len(array) else 0)
+    width = np.min_scalar_type(array.max(initial=0) - least)
+    np.save(file, np.array([least], np.uint64))
+    if width == np.uint64:
+        np.save(file, array)
+    else:
+        np.save(file, np.subtract(array, least, dtype=width, casting="unsafe"))
 
 
-def _load(path: Path, name: str) -> Any:
-    return np.load(path / f"{name}.npy", allow_pickle=False)
+def _restored(file: IO[bytes]) -> U64:
+    [least], array = _load(file), _load(file)
+    restored: U64 = array if array.dtype == np.uint64 else array + least
+    return restored
+
+
+def _file(path: Path, name: str) -> Path:
+    return path / f"{name}.npy"
+
+
+def _load(file: IO[bytes] | Path) -> Any:
+    return np.load(file, allow_pickle=False)

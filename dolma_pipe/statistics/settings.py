@@ -24,9 +24,9 @@ LARGEST_SAMPLE = 1 << 16
 """Keys that are known when not all are: a standard error of 0.4 % of the number of distinct ones.
 """
 SMALLEST_CAPACITY = 1 << 10
-A_TABLE, ONCE = 54, 160
+A_TABLE, ONCE = 59, 160
 """Bytes a key of every table, and for the one that is merged: see table_sizes."""
-ROWS_BEHIND = 2 * 24 * SLACK
+ROWS_BEHIND = 2 * 16 * SLACK
 """Bytes behind the slots of a table and its sample."""
 
 
@@ -72,10 +72,10 @@ def gram_table(size: int) -> str:
 def table_sizes(settings: Settings) -> dict[str, Size]:
     """Every table by name, all of one capacity.
 
-    A worker holds a table of 24 bytes a slot, 4 slots for 3 keys, and its sample, 8 slots for 3
-    keys and twice as many keys as it has in the end; who merges holds two summaries of 24 bytes a
-    key, of the corpus and of all corpora, and for one table at a time what is merged. Raises
-    UserError where the memory is too little for that.
+    A worker holds a table of 16 bytes a slot, 4 slots for 3 keys, its sample, 8 slots for 3 keys
+    and twice as many keys as it has in the end, and of a shard of over 2**32 words a summary of 24
+    bytes a key; who merges holds two of these, of the corpus and of all corpora, and for one table
+    at a time what is merged. Raises UserError where the memory is too little for that.
     """
     parts = settings.parts
     names = [gram_table(size) for size in settings.ngrams] if "ngrams" in parts else []

@@ -218,7 +218,7 @@ def test_an_interrupt_waits_until_a_worker_is_started(monkeypatch: pytest.Monkey
 def test_workers_end_where_one_could_not_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = Workers(1)
 
-    def refused(process: SpawnProcess) -> None:
+    def refused(_process: SpawnProcess) -> None:
         raise BlockingIOError("no more processes")
 
     monkeypatch.setattr(SpawnProcess, "start", refused)

@@ -3,10 +3,12 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dolma_pipe.kernels.hashing import mixed64
+from dolma_pipe.statistics import frequencies
 from dolma_pipe.statistics.frequencies import (
     EVERY_KEY,
     Frequencies,
@@ -125,7 +127,28 @@ def test_memory_stays_whatever_comes() -> None:
             counter.add(keys, np.ones(1, np.uint64), np.zeros(1000, np.uint64))
         return max(counter.peak_bytes, counter.summary().bytes)
 
-    assert peak(100_000) == peak(10_000) <= 32 * 3000 + 128 * 500 + 2 * 24 * 1026
+    assert peak(100_000) == peak(10_000) <= (21.4 * 3000 + 85.4 * 500) + 2 * 16 * 1026
+
+
+@settings(max_examples=100, deadline=None)
+@given(SKEWED, st.integers(40, 120), st.integers(40, 200))
+def test_a_table_that_would_not_hold_the_counts_or_places_is_set_aside(
+    stream: list[int], most: int, farthest: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frequencies, "MOST_COUNTED", most)
+        patch.setattr(frequencies, "FARTHEST", farthest)
+        summary = summary_of(stream, at=1 << 50)
+        all_known = summary_of(stream, Size(500, 10), at=1 << 50)
+    check(summary, Counter(map(key_of, stream)))
+    assert rows(all_known) == rows(summary_of(stream, Size(500, 10), at=1 << 50))
+
+
+def test_counts_and_places_of_32_bits_are_kept() -> None:
+    counter, most = Frequencies(Size(10, 5)), 2**32 - 1
+    for key, count, place in ((7, most, 5), (9, 1, 5), (9, most, 5 + most), (7, 1, 6 + most)):
+        counter.add(*(np.array([number], np.uint64) for number in (key, count, place)))
+    assert rows(counter.summary())[:3] == [[7, 9], [most + 1, most + 1], [5, 5]]
 
 
 def test_estimates_cover_the_truth_as_often_as_they_say() -> None:

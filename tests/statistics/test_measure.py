@@ -301,5 +301,5 @@ def test_a_shard_that_cannot_be_read_is_named_and_the_others_count(tmp_path: Pat
 @pytest.mark.parametrize("memory", [0, 1000, 100_000])
 def test_too_little_memory_is_told(tmp_path: Path, memory: int) -> None:
     write_lines(tmp_path / "a.jsonl", documents(["one"]))
-    with pytest.raises(UserError, match=r"--memory: 9 tables need 1\.1 MB"):
+    with pytest.raises(UserError, match=r"--memory: 9 tables need 1\.0 MB"):
         counted(tmp_path / "a.jsonl", memory=memory)
