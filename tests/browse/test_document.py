@@ -17,6 +17,7 @@ from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.spans import masked
 from dolma_pipe.passes.context import Context
 from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.report import difference
 from dolma_pipe.report.explain import explain
 from dolma_pipe.report.removed import Removed
 from dolma_pipe.run import run
@@ -168,6 +169,29 @@ def test_a_duplicate_stands_beside_what_was_kept(api: Asked) -> None:
             assert both["kept_only"] + both["copy_only"] == 2
     api("beside", kept="web/web-0", kept_row=9999, copy="web/web-0", copy_row=0, status=404)
     api("beside", kept="web/web-0", copy="web/web-0", copy_row=0, status=400)
+
+
+def test_both_sides_have_their_own_lines(api: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of each text, where nothing is left out; white space is not marked."""
+    monkeypatch.setattr(difference, "AROUND", 1000)
+    copy = api.document(api.all(verdict="duplicate:3")[0])
+    told = copy["explained"]["duplicate"]
+    both = api(
+        "beside",
+        kept=told["kept_shard"],
+        kept_row=told["kept_row"],
+        copy=copy["explained"]["shard"],
+        copy_row=copy["row"],
+    )
+    kept = api("document", shard=told["kept_shard"], row=told["kept_row"])
+    for side, whole in ((both["kept"], kept), (both["copy"], copy)):
+        shown = "".join(joined(pieces) for _, pieces in side)
+        assert shown == joined(whole["text"]["pieces"])
+        for kind, pieces in side:
+            assert joined(pieces)
+            assert kind == "same" or joined(pieces) == joined(pieces).strip()
+    lines = ["\n" in joined(one["text"]["pieces"]) for one in (kept, copy)]
+    assert sorted(lines) == [False, True]
 
 
 @pytest.mark.usefixtures("api")

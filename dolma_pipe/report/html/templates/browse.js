@@ -393,7 +393,7 @@
       el("div", { class: "text", tabindex: "0", dir: "auto" }, ...stretches.flatMap(([kind, stretch]) => {
         const words = pieces(stretch, []);
         if (kind === "same") return words;
-        return [" ", el(kind === "gone" ? "del" : kind === "new" ? "ins" : "span", { class: kind === "left out" ? "left-out" : "" }, ...words)];
+        return [el(kind === "gone" ? "del" : kind === "new" ? "ins" : "span", { class: kind === "left out" ? "left-out" : "" }, ...words)];
       })));
     return el("div", { class: "both" }, side(both.kept, ["kept: ", other(it.duplicate.kept_shard, it.duplicate.kept_row, it.duplicate.kept_id)], both.kept_only),
       side(both.copy, ["this one"], both.copy_only));
