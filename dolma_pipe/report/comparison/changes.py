@@ -8,17 +8,25 @@ import msgspec
 from dolma_pipe.manifest import fingerprint
 from dolma_pipe.recipe import Source
 from dolma_pipe.report.comparison.model import Change
+from dolma_pipe.report.comparison.orders import is_reordered, orders_changed
 from dolma_pipe.report.finished import FinishedRun
 
 
 def changes_of(a: FinishedRun, b: FinishedRun) -> list[Change]:
-    """Every difference, in the order of the recipe; equal runs have none."""
+    """Every difference, in the order of the recipe, then those of order; equal runs have none."""
     before, after = dict(_told(a)), dict(_told(b))
-    return [
+    if is_reordered(a.recipe, b.recipe):
+        before, after = (_without(told, "dedup.") for told in (before, after))
+    differing = [
         Change(place, _text(before.get(place)), _text(after.get(place)))
         for place in dict.fromkeys([*before, *after])
         if before.get(place) != after.get(place)
     ]
+    return [*differing, *orders_changed(a.recipe, b.recipe)]
+
+
+def _without(told: dict[str, Any], places: str) -> dict[str, Any]:
+    return {place: value for place, value in told.items() if not place.startswith(places)}
 
 
 def _told(run: FinishedRun) -> Iterator[tuple[str, Any]]:

@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from dolma_pipe.cli.compare import command
 from dolma_pipe.errors import WorkError
+from dolma_pipe.formats.reading import Reading
+from dolma_pipe.recipe import Rule, Source
 from dolma_pipe.report.comparison import documents
+from dolma_pipe.report.comparison.changes import changes_of
 from dolma_pipe.report.comparison.gather import comparison_of
-from dolma_pipe.report.comparison.model import ABSENT, KEPT, Comparison, Example
-from dolma_pipe.report.finished import FinishedRun, finished_run
+from dolma_pipe.report.comparison.model import ABSENT, KEPT, Change, Comparison, Example
+from dolma_pipe.report.comparison.orders import orders_changed
+from dolma_pipe.report.finished import FinishedRun, StoredRecipe, finished_run
 from dolma_pipe.report.html.comparison_page import render_comparison
 from dolma_pipe.run import run, tag
 from tests.browser import browser, opened
@@ -25,6 +30,7 @@ from tests.report.page.runs import HOSTILE, RECIPE, context, write_inputs
 from tests.report.page.runs import documents as made
 
 __all__ = ["browser"]
+replace = msgspec.structs.replace
 
 EDITED = (
     RECIPE.replace("[30, 100]}}", "[45, 110]}}")
@@ -122,6 +128,52 @@ def test_changes_are_those_that_were_edited(told: Comparison) -> None:
         "mix.shares.web": ("0.7", "0.6"),
         "mix.shares.code": ("0.3", "0.4"),
     }
+
+
+def reordered(recipe: StoredRecipe) -> StoredRecipe:
+    """Everything the other way round that has an order."""
+    sources = tuple(
+        replace(
+            source,
+            taggers=source.taggers[::-1],
+            rules=source.rules[::-1],
+            masks=source.masks[::-1],
+        )
+        for source in recipe.sources[::-1]
+    )
+    return replace(recipe, sources=sources, dedup=recipe.dedup[::-1])
+
+
+def test_another_order_alone_is_a_change(
+    runs: tuple[FinishedRun, FinishedRun], tmp_path: Path
+) -> None:
+    copy = shutil.copytree("a", tmp_path / "a")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    recipe = msgspec.to_builtins(reordered(runs[0].recipe))
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"recipe": recipe}))
+    changes = {c.place: (c.before, c.after) for c in changes_of(runs[0], FinishedRun(copy))}
+    assert changes == {
+        "sources (order)": ("web, code, none", "none, code, web"),
+        "sources.web.content.keep (order)": ("pii.count, metadata.n", "metadata.n, pii.count"),
+        "sources.web.content.taggers (order)": ("pii, metadata", "metadata, pii"),
+        "sources.code.quality.taggers (order)": ("gopher, code", "code, gopher"),
+        "dedup (order)": ("exact, minhash", "minhash, exact"),
+    }
+
+
+def test_an_order_is_that_of_what_both_have() -> None:
+    def recipe(*columns: str) -> StoredRecipe:
+        rules = tuple(Rule("quality", column, 0, 1) for column in columns)
+        return StoredRecipe(
+            "", 0, (Source("web", (), (), rules, (), Reading()),), (), None, None, 1
+        )
+
+    def told(before: str, after: str) -> list[Change]:
+        return list(orders_changed(recipe(*before), recipe(*after)))
+
+    assert told("abc", "axbc") == told("abc", "ac") == told("", "ab") == told("ab", "ab") == []
+    place = "sources.web.quality.keep (order)"
+    assert told("abcde", "xacbde") == [Change(place, "b, c", "c, b")]
 
 
 def test_examples_have_the_text_that_one_run_kept(told: Comparison) -> None:
