@@ -7,11 +7,15 @@ from dolma_pipe.report.comparison.model import Comparison, MovedExample
 from dolma_pipe.report.html.charts import bars
 from dolma_pipe.report.html.drawing import Chart
 from dolma_pipe.report.html.numbers import shown
+from dolma_pipe.report.html.overlay import Drawn, overlay_of
 from dolma_pipe.report.html.render import rendered
 from dolma_pipe.report.page.model import Page
 
 MOST = 500
 """Rows of a table, pairs of fates with examples."""
+CHARTS = 60
+BY_SOURCE = 12
+"""Sources, up to which charts know each of them."""
 SECTIONS = (
     ("changes", "Changes"),
     ("documents", "Documents"),
@@ -62,6 +66,7 @@ def render_comparison(told: Comparison) -> str:
         "funnel": _funnel(told),
         "steps": _steps(told),
         "rules": _removed(told)[:MOST],
+        "overlays": _overlays(told, len(names)),
         "mix": _mix(told),
     }
     shows = {"examples": values["groups"], "rules": values["rules"], "mix": values["mix"]}
@@ -137,6 +142,12 @@ def _removed(told: Comparison) -> list[Row]:
 
     rows = [row for row in _both(of(told.a), of(told.b)) if row.a or row.b]
     return sorted(rows, key=lambda row: -abs((row.b or 0) - (row.a or 0)))
+
+
+def _overlays(told: Comparison, sources: int) -> list[Drawn]:
+    """Those whose range changed first; of many sources all together."""
+    every = (overlay_of(one, sources, sources <= BY_SOURCE) for one in told.overlays)
+    return sorted(filter(None, every), key=lambda one: not one.changed)[:CHARTS]
 
 
 def _mix(told: Comparison) -> list[Row]:

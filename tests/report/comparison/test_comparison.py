@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -21,8 +22,11 @@ from dolma_pipe.report.comparison.changes import changes_of
 from dolma_pipe.report.comparison.gather import comparison_of
 from dolma_pipe.report.comparison.model import ABSENT, KEPT, Change, Comparison, Example
 from dolma_pipe.report.comparison.orders import orders_changed
+from dolma_pipe.report.comparison.overlays import overlays_of
 from dolma_pipe.report.finished import FinishedRun, StoredRecipe, finished_run
 from dolma_pipe.report.html.comparison_page import render_comparison
+from dolma_pipe.report.html.overlay import overlay_of
+from dolma_pipe.report.page.gather import samples_of
 from dolma_pipe.run import run, tag
 from tests.browser import browser, opened
 from tests.corpus import write_shard
@@ -189,6 +193,63 @@ def test_examples_have_the_text_that_one_run_kept(told: Comparison) -> None:
             assert one.value is None
 
 
+def test_histograms_of_both_runs_share_their_bins(
+    told: Comparison, runs: tuple[FinishedRun, FinishedRun]
+) -> None:
+    """Counts are those of attributes/, as all of it is in the samples."""
+    ranges = {(one.column, one.histograms[0].source): one for one in told.overlays}
+    words = [one for one in told.overlays if one.column == "gopher.words"]
+    assert [(one.before, one.after) for one in words] == [((30, 100), (45, 110))]
+    assert words[0].borders == ((30, 101), (45, 111))
+    assert [one.source for one in words[0].histograms] == ["web", "code", "none"]
+    assert (ranges["pii.count", "web"].before, ranges["pii.count", "web"].after) == (
+        (None, 1),
+        (None, 2),
+    )
+    for overlay in told.overlays:
+        for one in overlay.histograms:
+            assert one.a.edges == one.b.edges == overlay.histograms[0].a.edges
+            for of, bins in zip(runs, (one.a, one.b), strict=True):
+                values = stored(of, one.source, overlay.column)
+                assert bins.counts == tuple(np.histogram(values, one.a.edges)[0].tolist())
+                assert sum(bins.counts) + bins.below + bins.above == len(values)
+
+
+def stored(made: FinishedRun, source: str, column: str) -> list[float]:
+    paths = sorted((made.work.root / "attributes" / source).glob("*.parquet"))
+    tables = [pq.read_table(path, columns=[column]) for path in paths if "none" not in str(path)]
+    return [value for table in tables for value in table.column(column).drop_null().to_pylist()]
+
+
+def test_a_rule_that_only_one_run_has(runs: tuple[FinishedRun, FinishedRun]) -> None:
+    """Where the other has stored its column all the same, its values are there, too."""
+    without = samples_of(runs[0], frozenset({"gopher.words"}))
+    bare = [one._replace(source=replace(one.source, rules=())) for one in without]
+    [words] = [
+        one for one in overlays_of(bare, samples_of(runs[1])) if one.column == "gopher.words"
+    ]
+    assert (words.before, words.after, words.borders[0]) == (None, (45, 110), ())
+    assert all(sum(one.a.counts) for one in words.histograms if one.source != "none")
+    chart = overlay_of(words, 3, by_source=True)
+    assert chart is not None
+    assert (chart.kept, chart.changed) == ("A has no such rule, B keeps 45 to 110", True)
+
+
+def test_examples_whose_texts_were_removed_say_so(
+    runs: tuple[FinishedRun, FinishedRun], tmp_path: Path
+) -> None:
+    copy = shutil.copytree("b", tmp_path / "b")
+    shutil.rmtree(copy / "curated")
+    told = comparison_of(runs[0], finished_run(str(copy)))
+    entered = [one.document for one in told.examples if one.after == KEPT]
+    assert entered
+    for document in entered:
+        assert document.pieces == ()
+        assert document.note.endswith(f"{document.shard}.jsonl.zst is not there any more")
+    assert all(one.document.pieces for one in told.examples if one.before == KEPT)
+    assert "is not there any more" in render_comparison(told)
+
+
 def test_a_run_is_like_itself(runs: tuple[FinishedRun, FinishedRun]) -> None:
     same = comparison_of(runs[0], finished_run("a"))
     assert (same.changes, same.examples) == ((), ())
@@ -239,6 +300,13 @@ def test_the_page_in_a_browser(browser: Any, told: Comparison, tmp_path: Path) -
     with opened(browser, file) as shown:
         page = shown.page
         page.locator("#documents figure svg").first.wait_for()
+        page.locator("#rules details[open] figure").scroll_into_view_if_needed()
+        chart = page.locator("#rules details[open] figure svg")
+        chart.wait_for()
+        assert chart.locator(".mark-area path").count() == 2
+        assert {"A min 30", "B min 45", "A max 100", "B max 110"} <= {
+            *chart.locator(".mark-text text").all_text_contents()
+        }
         assert page.locator("#documents figure svg .mark-rect path").count() > 2
         page.locator("[data-source-filter] input[value=code]").dispatch_event("click")
         assert page.locator("#documents tbody tr[data-source=web]:visible").count() == 0
