@@ -12,6 +12,8 @@ KEPT = "kept"
 METHOD"."""
 ABSENT = "not there"
 """That of a document which the other run alone has read."""
+QUARANTINED = "quarantined"
+"""That of one which this run could not read as a document, from the same line of the same shard."""
 
 
 class Change(msgspec.Struct, frozen=True):

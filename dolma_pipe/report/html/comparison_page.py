@@ -129,7 +129,7 @@ def _steps(told: Comparison) -> list[Row]:
 
 
 def _removed(told: Comparison) -> list[Row]:
-    """What each rule and entry removed; those first that changed most."""
+    """What each rule and entry removed, and quarantined lines; those first that changed most."""
 
     def of(page: Page) -> dict[tuple[str, str], float]:
         removed: Counter[tuple[str, str]] = Counter()
@@ -138,6 +138,7 @@ def _removed(told: Comparison) -> list[Row]:
         for entry in page.dedup:
             name = f"dedup {entry.number} {entry.method}"
             removed.update({(name, source): n for source, n in entry.removed.items()})
+        removed.update({("quarantined lines", row.source): row.quarantined for row in page.intake})
         return {key: float(n) for key, n in removed.items()}
 
     rows = [row for row in _both(of(told.a), of(told.b)) if row.a or row.b]

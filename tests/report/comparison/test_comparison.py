@@ -20,7 +20,14 @@ from dolma_pipe.recipe import Rule, Source
 from dolma_pipe.report.comparison import documents
 from dolma_pipe.report.comparison.changes import changes_of
 from dolma_pipe.report.comparison.gather import comparison_of
-from dolma_pipe.report.comparison.model import ABSENT, KEPT, Change, Comparison, Example
+from dolma_pipe.report.comparison.model import (
+    ABSENT,
+    KEPT,
+    QUARANTINED,
+    Change,
+    Comparison,
+    Example,
+)
 from dolma_pipe.report.comparison.orders import orders_changed
 from dolma_pipe.report.comparison.overlays import overlays_of
 from dolma_pipe.report.finished import FinishedRun, StoredRecipe, finished_run
@@ -248,6 +255,25 @@ def test_examples_whose_texts_were_removed_say_so(
         assert document.note.endswith(f"{document.shard}.jsonl.zst is not there any more")
     assert all(one.document.pieces for one in told.examples if one.before == KEPT)
     assert "is not there any more" in render_comparison(told)
+
+
+def test_quarantined_documents_are_told_from_those_that_are_not_there(
+    runs: tuple[FinishedRun, FinishedRun],
+) -> None:
+    run(context("limited", f"{EDITED}max_document_bytes: 600\nmax_bad: 1000\n"))
+    [long] = [
+        row.quarantined for row in finished_run("limited").summary.intake if row.source == "code"
+    ]
+    for there, limited in ((1, 0), (0, 1)):
+        both = [finished_run("limited"), finished_run("limited")]
+        both[there] = runs[1]
+        found = documents.compare_source(both[0], both[1], "code")
+        counted = [(t.documents, (t.before, t.after)[limited]) for t in found.transitions]
+        assert sum(n for n, fate in counted if fate == QUARANTINED) == long > 0
+        assert not any(fate == ABSENT for _, fate in counted)
+        assert any(KEPT in (one.before, one.after) for one in found.found)
+    told = comparison_of(runs[1], finished_run("limited"))
+    assert "quarantined lines" in render_comparison(told)
 
 
 def test_a_run_is_like_itself(runs: tuple[FinishedRun, FinishedRun]) -> None:
