@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
+from dolma_pipe.report.comparison.changes import by_setting
 from dolma_pipe.report.comparison.model import Comparison, MovedExample
 from dolma_pipe.report.html.charts import bars
 from dolma_pipe.report.html.drawing import Chart
@@ -57,8 +58,12 @@ class Group(NamedTuple):
 def render_comparison(told: Comparison) -> str:
     """The page as HTML. Raises MissingExtra."""
     names = list(dict.fromkeys((*told.a.sources, *told.b.sources)))
+    titles = [told.a.name, told.b.name]
+    titles = titles if titles[0] != titles[1] else [told.a.place, told.b.place]
     values: dict[str, Any] = {
         "told": told,
+        "titles": titles,
+        "changes": by_setting(told.changes),
         "sources": names,
         "moved_chart": _moved(told, names),
         "transitions": [t for t in told.transitions if t.before != t.after][:MOST],

@@ -18,7 +18,7 @@ from dolma_pipe.errors import WorkError
 from dolma_pipe.formats.reading import Reading
 from dolma_pipe.recipe import Rule, Source
 from dolma_pipe.report.comparison import documents
-from dolma_pipe.report.comparison.changes import changes_of
+from dolma_pipe.report.comparison.changes import by_setting, changes_of
 from dolma_pipe.report.comparison.gather import comparison_of
 from dolma_pipe.report.comparison.model import (
     ABSENT,
@@ -131,14 +131,25 @@ def test_changes_are_those_that_were_edited(told: Comparison) -> None:
     assert str(before).startswith("4 shards, ")
     assert str(after).startswith("4 shards, ")
     assert changes == {
-        "sources.web.quality.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
-        "sources.web.content.keep.pii.count": ("[null,1.0]", "[null,2.0]"),
-        "sources.code.quality.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
-        "sources.none.quality.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
+        "sources.web.quality.keep.gopher.words": ("[30,100]", "[45,110]"),
+        "sources.web.content.keep.pii.count": ("[null,1]", "[null,2]"),
+        "sources.code.quality.keep.gopher.words": ("[30,100]", "[45,110]"),
+        "sources.none.quality.keep.gopher.words": ("[30,100]", "[45,110]"),
         "dedup.2.bands": ("30", "3"),
         "mix.shares.web": ("0.7", "0.6"),
         "mix.shares.code": ("0.3", "0.4"),
     }
+
+
+def test_a_change_of_several_sources_is_told_once(told: Comparison) -> None:
+    words, *_ = [one for one in by_setting(told.changes) if "words" in one.place]
+    assert words.place == "quality.keep.gopher.words"
+    assert words.sources == ("web", "code", "none")
+    other = [Change("seed", "7", "8"), Change("sources.a.documents", "0" * 64, None)]
+    assert [tuple(one) for one in by_setting(other)] == [
+        ("seed", (), "7", "8"),
+        ("documents", ("a",), "000000000000…", None),
+    ]
 
 
 def reordered(recipe: StoredRecipe) -> StoredRecipe:
