@@ -1,15 +1,15 @@
 // Which documents: by source, verdict, and a range of a column.
 import { OTHER_LIST, go, state } from "./address.js";
 import { counted, entryName, run } from "./asking.js";
-import { breakable, byId, el, link } from "./elements.js";
+import { breakable, byId, el, link, redraw } from "./elements.js";
 import { amount, legible, number, several, sum } from "./words.js";
 
 const SHOWN_MISSING = 100;
 const NO_RANGE = { min: "", max: "", is: "", order: "" };
 
 export function choices(now) {
-  byId("sources").replaceChildren(el("h3", {}, "Source"), el("ul", {}, ...sources(now)));
-  byId("verdicts").replaceChildren(el("h3", {}, "Verdict"), el("ul", {}, ...verdicts(now)));
+  redraw(byId("sources"), el("h3", {}, "Source"), el("ul", {}, ...sources(now)));
+  redraw(byId("verdicts"), el("h3", {}, "Verdict"), el("ul", {}, ...verdicts(now)));
   const missing = Object.entries(run.missing);
   byId("missing").replaceChildren(...(missing.length ? [el("details", {},
     el("summary", {}, several(missing.length, "shard is", "shards are") + " missing"),
@@ -18,7 +18,7 @@ export function choices(now) {
 
 function choice(text, count, changes, current, under = "") {
   return el("li", {}, link({ ...OTHER_LIST, ...changes },
-    { "aria-current": current ? "true" : null, class: count === 0 ? "none" : "" },
+    { "aria-current": current ? "true" : null, class: count === 0 ? "none" : "", "data-key": text },
     el("span", {}, ...breakable(text)), el("span", { class: "number" }, count === null ? "" : number(count))), under);
 }
 
@@ -60,7 +60,7 @@ function borders(rule, of) {
     }
     for (const [at, names] of [...bounds].slice(0, 4)) {
       const source = bounds.size > 1 && names.length === 1 ? { source: names[0] } : {};
-      const near = (text, changes) => link({ ...OTHER_LIST, ...source, column: rule, is: "", min: "", max: "", q: "", ...changes }, {}, text);
+      const near = (text, changes) => link({ ...OTHER_LIST, ...source, column: rule, is: "", min: "", max: "", q: "", ...changes }, { "data-key": `${side} ${at} ${text}` }, text);
       const [low, high] = side ? ["kept", `dropped:${rule}`] : [`dropped:${rule}`, "kept"];
       made.push(el("span", {}, `${side ? "max" : "min"} ${amount(at)}${source.source ? ` (${source.source})` : ""}: `,
         near("just below", { max: String(at), order: "descending", verdict: low }), ", ",

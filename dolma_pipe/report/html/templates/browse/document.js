@@ -2,9 +2,9 @@
 import { OTHER_DOCUMENT, OTHER_LIST, addressOf, go, state } from "./address.js";
 import { beside, gone, notes, other, rules, scores } from "./around.js";
 import { ask, run } from "./asking.js";
-import { byId, el, link } from "./elements.js";
+import { byId, el, link, redraw } from "./elements.js";
 import { goesOn, isBusy, nameOf, rows } from "./list.js";
-import { hiddenOf, pieces, toneOf } from "./marks.js";
+import { hiddenOf, pieces, showFound, toneOf } from "./marks.js";
 import { amount, legible, number, several, size, sum } from "./words.js";
 
 const VIEWS = { curated: "as kept", input: "as it came" };
@@ -20,11 +20,7 @@ export async function open(now) {
     doc = nameOf(rows[0]);
     history.replaceState(null, "", addressOf({ doc }));
   }
-  for (const one of byId("rows").querySelectorAll("a")) {
-    const here = one.dataset.doc === doc;
-    if (here) { one.setAttribute("aria-current", "true"); one.scrollIntoView({ block: "nearest" }); }
-    else one.removeAttribute("aria-current");
-  }
+  pointOut(doc);
   const article = byId("document");
   const wanted = JSON.stringify([doc, now.view, now.from, now.marks, now.q, now.in, now.verdict === "quarantined"]);
   if (told === wanted) return;
@@ -34,14 +30,32 @@ export async function open(now) {
   try {
     const made = await drawn(doc, now);
     if (told !== wanted) return;
-    article.replaceChildren(...made);
+    redraw(article, ...made);
+    const isOther = article.dataset.doc !== doc;
     article.dataset.doc = doc;
+    showFound();
+    if (isOther && article.getBoundingClientRect().top < 0) article.scrollIntoView({ block: "start", behavior: "instant" });
   } catch (error) {
     if (told !== wanted) return;
     told = "";
     article.replaceChildren();
     throw error;
   } finally { if (told === wanted || !told) article.classList.remove("busy"); }
+}
+
+// In the list, which is one stop of the Tab key: arrows go on from there.
+function pointOut(doc) {
+  const links = [...byId("rows").querySelectorAll("a")];
+  const current = links.find((one) => one.dataset.doc === doc);
+  for (const one of links) {
+    one.tabIndex = one === (current ?? links[0]) ? 0 : -1;
+    if (one !== current) one.removeAttribute("aria-current");
+  }
+  if (!current) return;
+  current.setAttribute("aria-current", "true");
+  const [row, pane] = [current, byId("rows").parentElement].map((one) => one.getBoundingClientRect());
+  if (row.top < pane.top || row.bottom > pane.bottom) current.scrollIntoView({ block: "nearest", behavior: "instant" });
+  if (byId("rows").contains(document.activeElement)) current.focus({ preventScroll: true });
 }
 
 async function drawn(doc, now) {
@@ -68,7 +82,7 @@ const place = () => rows.findIndex((row) => nameOf(row) === state().doc);
 
 function turns() {
   const button = (text, key, step, disabled) => el("button",
-    { type: "button", "aria-keyshortcuts": key, onclick: () => turn(step), disabled }, text);
+    { type: "button", "aria-keyshortcuts": key, "data-key": text, onclick: () => turn(step), "aria-disabled": disabled ? "true" : null }, text);
   return el("span", { class: "turns" }, button("Previous", "k", -1, place() <= 0),
     button("Next", "j", 1, place() + 1 >= rows.length && !goesOn));
 }
@@ -111,7 +125,7 @@ function toolbar(text, now) {
 
 function viewChips(text) {
   return el("fieldset", { class: "chips" }, el("legend", {}, "Text"), ...text.views.map((view) => el("label", {},
-    el("input", { type: "radio", name: "view", value: view, checked: view === text.view, onchange: () => go({ view, from: "" }, true) }),
+    el("input", { type: "radio", name: "view", value: view, "data-key": `view ${view}`, checked: view === text.view, onchange: () => go({ view, from: "" }, true) }),
     el("span", {}, VIEWS[view]))));
 }
 
@@ -126,7 +140,7 @@ function markChips(text, now) {
       if (event.target.checked) hidden.delete(column); else hidden.add(column);
       go({ marks: columns.map((one) => one.column).filter((name) => !hidden.has(name)).join(",") || "none" }, true);
     };
-    return el("label", {}, el("input", { type: "checkbox", checked: !hidden.has(column), onchange: toggle }),
+    return el("label", {}, el("input", { type: "checkbox", "data-key": `mark ${column}`, checked: !hidden.has(column), onchange: toggle }),
       el("span", {}, dot, legible(`${column} ${number(spans)}`)));
   }));
 }

@@ -16,6 +16,14 @@ export function el(tag, given = {}, ...children) {
   return made;
 }
 
+// New children, with the keyboard's focus where it was: at the element of the same data-key.
+export function redraw(parent, ...children) {
+  const at = document.activeElement;
+  const key = parent.contains(at) ? at.dataset.key : undefined;
+  parent.replaceChildren(...children);
+  if (key !== undefined) parent.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+}
+
 // A link to another state of the page; with a modifier it opens as any other.
 export function link(changes, given, ...children) {
   const follow = (event) => {

@@ -30,6 +30,13 @@ export function hiddenOf(text, now) {
   return new Set(text.marks.filter(isHidden).map((one) => one.column));
 }
 
+// Scrolls the text, not the page, to what was searched.
+export function showFound() {
+  const text = byId("document").querySelector("pre.text");
+  const found = text?.querySelector("mark.search");
+  if (found) text.scrollTop = found.getBoundingClientRect().top - text.getBoundingClientRect().top - text.clientHeight / 3;
+}
+
 export function nextMark() {
   const all = [...byId("document").querySelectorAll(".text mark, .text del")];
   if (!all.length) return;

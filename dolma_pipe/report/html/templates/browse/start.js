@@ -54,6 +54,8 @@ function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = event.target.closest("input:not([type=radio]):not([type=checkbox]), select, textarea");
   if (event.key === "Escape" && typing) typing.blur();
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step && event.target.closest("#rows")) { event.preventDefault(); return turn(step); }
   const isRadio = event.target.closest("input[type=radio]") && event.key.startsWith("Arrow");
   if (typing || isRadio || !Object.hasOwn(KEYS, event.key)) return;
   event.preventDefault();
