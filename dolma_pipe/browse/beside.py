@@ -1,4 +1,6 @@
-"""A duplicate beside the document that was kept: the words that only one of them has."""
+"""A duplicate beside the document that was kept, each in its lines: the words that only one has."""
+
+from collections.abc import Sequence
 
 import msgspec
 
@@ -7,6 +9,7 @@ from dolma_pipe.browse.opened import Opened
 from dolma_pipe.browse.pieces import Piece, visible
 from dolma_pipe.browse.texts import one
 from dolma_pipe.report.difference import Kind, changed, differences, joined, short, words_of
+from dolma_pipe.report.difference import Piece as Stretch
 
 LONGEST = 500_000
 """Code points of a text that are compared."""
@@ -30,11 +33,18 @@ def beside(opened: Opened, kept: tuple[str, int], copy: tuple[str, int]) -> Besi
         line_of(opened, key, row)
         texts.append(words_of(opened.texts.of_curated(key, one(row))[0].text[:LONGEST]))
     pieces = differences(texts[0], texts[1])
-    gone, new = changed(pieces)
-    both: dict[Kind, list[tuple[Kind, list[Piece]]]] = {"gone": [], "new": []}
-    for piece in short(pieces):
-        told = (piece.kind, list(visible(joined(piece.words))))
-        for side, other in (("gone", "new"), ("new", "gone")):
-            if piece.kind != other:
-                both[side].append(told)  # type: ignore[index]  # the two kinds above
-    return Beside(both["gone"], both["new"], gone, new)
+    shown = list(short(pieces))
+    return Beside(_side(shown, "gone"), _side(shown, "new"), *changed(pieces))
+
+
+def _side(pieces: Sequence[Stretch], own: Kind) -> list[tuple[Kind, list[Piece]]]:
+    """One of the texts; white space before words that only it has is not theirs."""
+    found: list[tuple[Kind, list[Piece]]] = []
+    for piece in pieces:
+        if piece.kind in ("same", "left out", own):
+            first, *others = piece.within(first=own == "gone")
+            if found and first.gap:
+                found.append(("same", [Piece(first.gap)]))
+            text = first.text + joined(others)
+            found.append((piece.kind, list(visible(text))))
+    return found

@@ -120,7 +120,7 @@ def shown(opened: Opened, wanted: Wanted) -> Shown:
         raise Refused(404, f"no document in line {wanted.line} of {wanted.key}")
     shard = opened.shards[place]
     name = stored.array("id")[0].as_py()
-    fate = fate_of(opened.run.recipe, opened.work, wanted.key, wanted.line, name)
+    fate = fate_of(opened.run.recipe, opened.work, opened.removed, wanted.key, wanted.line, name)
     row = _row(opened, wanted)
     text, raw = _text(opened, shard, stored, row, wanted)
     return Shown(

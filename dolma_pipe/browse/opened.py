@@ -17,6 +17,7 @@ from dolma_pipe.kernels.jit import I64, U8, Bool
 from dolma_pipe.manifest import stamp_of
 from dolma_pipe.recipe import Source
 from dolma_pipe.report.finished import FinishedRun
+from dolma_pipe.report.removed import Removed
 from dolma_pipe.stages.outputs import Curated
 from dolma_pipe.stages.survivors import Left, left_path
 from dolma_pipe.stored import AttributeFile
@@ -82,6 +83,7 @@ class Opened:
         self.deduplicated = run.dedup_report is not None
         self.shards = _shards(run, self.deduplicated)
         self.texts = Texts(self.work, run.recipe.max_document_bytes)
+        self.removed = Removed(self.work)
         self._by_key = {shard.key: place for place, shard in enumerate(self.shards)}
         self._later: OrderedDict[str, Later] = OrderedDict()
         self._columns: dict[str, Kind] | None = None

@@ -103,6 +103,9 @@ class Handler(BaseHTTPRequestHandler):
             policy = f"{self.server.page.policy}; frame-ancestors 'none'"
             more = {"Set-Cookie": kept, "Content-Security-Policy": policy}
             return self._send(200, "text/html", self.server.page.content.encode(), more)
+        if asked.path in self.server.page.modules:
+            script = self.server.page.modules[asked.path]
+            return self._send(200, "text/javascript", script.encode(), {})
         answer = self.server.api.answer(asked.path, query)
         return self._send(answer.status, "application/json", answer.body, {})
 

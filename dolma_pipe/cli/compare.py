@@ -4,18 +4,13 @@ from pathlib import Path
 
 import click
 
-from dolma_pipe.cli.options import json_option, show_json
+from dolma_pipe.cli.options import json_option, page_to, show_json
 
 
 @click.command("compare")
 @click.argument("run_a", metavar="RUN_A")
 @click.argument("run_b", metavar="RUN_B")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write a page like report.html, to open in a browser.",
-)
+@page_to("Write a page like report.html, to open in a browser.")
 @json_option
 def command(run_a: str, run_b: str, out: Path | None, as_json: bool) -> None:
     """Compare two runs, each a work directory or its recipe: A before, B after.

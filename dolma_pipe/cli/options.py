@@ -58,6 +58,12 @@ page_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Do again what is done already.")
 
 
+def page_to(told: str) -> Callable[..., Any]:
+    """--out FILE of a command that writes a page. told: its help."""
+    kind = click.Path(path_type=Path, dir_okay=False)
+    return click.option("--out", type=kind, metavar="FILE", help=told)
+
+
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--engine, --workers and --address; the command gets all of them as `engine`."""
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dolma_pipe.cli.options import json_option, show_json
+from dolma_pipe.cli.options import json_option, page_to, show_json
 
 if TYPE_CHECKING:
     from dolma_pipe.passes.context import Context
@@ -13,12 +13,7 @@ if TYPE_CHECKING:
 
 @click.command("report")
 @click.argument("run", metavar="RUN")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Where to write the page [default: report.html in the work directory]",
-)
+@page_to("Where to write the page [default: report.html in the work directory]")
 @json_option
 def command(run: str, out: Path | None, as_json: bool) -> None:
     """Write report.html of RUN, a work directory or its recipe: one file to open in a browser.

@@ -24,6 +24,10 @@ _BY_ITSELF = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\
 _WORD = re.compile(rf"[{_BY_ITSELF}\U00020000-\U0003ffff]|[^\s{_BY_ITSELF}\U00020000-\U0003ffff]+")
 """A run between white space; in scripts without spaces a code point."""
 
+_END = re.compile(r"\r\n|[\n\r]")
+INDENT = 40
+"""Spaces and tabs before the first word of a line that are kept."""
+
 Kind = Literal["same", "gone", "new", "left out"]
 MARKS: dict[Kind, tuple[str, str]] = {"gone": ("[-", "-]"), "new": ("{+", "+}")}
 COLOURS: dict[Kind, str] = {"gone": "\x1b[31m", "new": "\x1b[32m", "left out": "\x1b[2m"}
@@ -31,30 +35,48 @@ RESET = "\x1b[0m"
 
 
 class Word(NamedTuple):
-    """glued: no white space stands before it."""
+    """gap: the white space before it, as a space or as up to two ends of lines and an indent."""
 
     text: str
-    glued: bool
+    gap: str = " "
+
+    @property
+    def glued(self) -> bool:
+        return not self.gap
 
 
 class Piece(NamedTuple):
-    """Words next to each other that fared alike."""
+    """Words next to each other that fared alike. before: what both texts have, as the first has
+    it; its white space may be another."""
 
     kind: Kind
     words: Sequence[Word]
+    before: Sequence[Word] = ()
+
+    def within(self, first: bool) -> Sequence[Word]:
+        """Its words in the first of the two texts, or in the second."""
+        return self.before if first and self.before else self.words
 
 
 def words_of(text: str) -> list[Word]:
-    end, words = -1, []
+    end = 0
+    words: list[Word] = []
     for match in _WORD.finditer(text):
-        words.append(Word(match[0], match.start() == end))
+        words.append(Word(match[0], _gap(text[end : match.start()]) if words else " "))
         end = match.end()
     return words
 
 
+def _gap(space: str) -> str:
+    *lines, indent = _END.split(space)
+    if not lines:
+        return space and " "
+    return "\n" * min(len(lines), 2) + "".join(c for c in indent if c in " \t")[:INDENT]
+
+
 def joined(words: Sequence[Word]) -> str:
-    """The words, a space before each that has white space before it."""
-    return "".join(word.text if word.glued else f" {word.text}" for word in words)
+    """The words with the white space before each."""
+    return "".join(word.gap + word.text for word in words)
 
 
 def differences(one: Sequence[Word], other: Sequence[Word]) -> list[Piece]:
@@ -62,19 +84,19 @@ def differences(one: Sequence[Word], other: Sequence[Word]) -> list[Piece]:
     before = _common(one, other)
     a, b = one[before:], other[before:]
     after = _common(a[::-1], b[::-1])
-    pieces = [Piece("same", other[:before])]
+    pieces = [Piece("same", other[:before], one[:before])]
     a, b = a[: len(a) - after], b[: len(b) - after]
     seen, shown = a[:COMPARED], b[:COMPARED]
     matcher = difflib.SequenceMatcher(None, [w.text for w in seen], [w.text for w in shown])
     for tag, i, j, k, m in matcher.get_opcodes():
         if tag == "equal":
-            pieces.append(Piece("same", shown[k:m]))
+            pieces.append(Piece("same", shown[k:m], seen[i:j]))
             continue
         pieces += [Piece("gone", seen[i:j]), Piece("new", shown[k:m])]
     if len(a) > COMPARED or len(b) > COMPARED:
         told = f"[{len(a) - len(seen):,} and {len(b) - len(shown):,} more words, not compared]"
-        pieces.append(Piece("left out", [Word(told, glued=False)]))
-    pieces.append(Piece("same", other[len(other) - after :]))
+        pieces.append(Piece("left out", [Word(told)]))
+    pieces.append(Piece("same", other[len(other) - after :], one[len(one) - after :]))
     return [piece for piece in pieces if piece.words]
 
 
@@ -111,14 +133,18 @@ def short(pieces: Sequence[Piece]) -> Iterator[Piece]:
         if len(piece.words) <= first + last + 3:
             yield piece
             continue
-        beginning, end = piece.words[:first], piece.words[len(piece.words) - last :]
-        count = f"{len(piece.words) - first - last:,} words"
+        last = len(piece.words) - last
+        count = f"{last - first:,} words"
         if piece.kind == "same":
-            left_out = Piece("left out", [Word(f"[{count}]", glued=False)])
-            yield from (Piece("same", beginning), left_out, Piece("same", end))
+            left_out = Word(f"[{count}]", piece.words[first].gap or " ")
+            if first:
+                yield Piece("same", piece.words[:first], piece.before[:first])
+            yield Piece("left out", [left_out])
+            if piece.words[last:]:
+                yield Piece("same", piece.words[last:], piece.before[last:])
         else:  # within the marks: what is left out here is not in both texts
-            left_out_words = [Word(f"... {count} ...", glued=False)]
-            yield Piece(piece.kind, [*beginning, *left_out_words, *end])
+            left_out = Word(f"... {count} ...")
+            yield Piece(piece.kind, [*piece.words[:first], left_out, *piece.words[last:]])
 
 
 def _broken(pieces: list[Piece], width: int, *, colour: bool) -> Iterator[str]:

@@ -16,6 +16,7 @@ from dolma_pipe.errors import UserError
 from dolma_pipe.inputs import Input
 from dolma_pipe.recipe import Recipe, Rule, Source
 from dolma_pipe.report.fate import Duplicate, Note, Stretch, fate_of, stretch_of
+from dolma_pipe.report.removed import Removed
 from dolma_pipe.report.tagged import TaggedShard, outdated, tagged_shards
 from dolma_pipe.stages.decide import NamedTagger, decide
 from dolma_pipe.stages.reread import Reread, reader_of, reread
@@ -184,7 +185,7 @@ def _explained(recipe: Recipe, work: Work, place: _Place, batch: Batch) -> Expla
     verdicts = verdicts_of(
         source.rules, {score.column: score.value for score in scores}, dropped_by
     )
-    fate = fate_of(recipe, work, shard.key, line, name)
+    fate = fate_of(recipe, work, Removed(work), shard.key, line, name)
     return Explained(
         id=name,
         source=source.name,

@@ -1,13 +1,11 @@
 """What stages 4 to 6 did with one document: removed, cut, annotated, repeated."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dolma_pipe.curated import read_survivor_lines, read_texts
@@ -15,6 +13,7 @@ from dolma_pipe.cuts import read_cuts
 from dolma_pipe.dedup_index import IndexFiles, read_index
 from dolma_pipe.inputs import Input
 from dolma_pipe.manifest import read_record
+from dolma_pipe.report.removed import Place, Removed
 from dolma_pipe.stages.mix.documents import read_arrow
 from dolma_pipe.stages.mix.plan import copies_path
 from dolma_pipe.work import Work, exists, files_below, here, read_json, size_of
@@ -99,8 +98,8 @@ class Fate(NamedTuple):
     gone: list[Gone]
 
 
-def fate_of(recipe: MadeBy, work: Work, key: str, line: int, name: str) -> Fate:
-    """Of the document in this line of the input of a shard."""
+def fate_of(recipe: MadeBy, work: Work, removed: Removed, key: str, line: int, name: str) -> Fate:
+    """Of the document in this line of the input of a shard. removed: of this work directory."""
     duplicate, kept_for = None, None
     gone: list[Gone] = []
     cuts: list[Stretch] = []
@@ -108,44 +107,32 @@ def fate_of(recipe: MadeBy, work: Work, key: str, line: int, name: str) -> Fate:
     if recipe.dedup and read_record(work, "dedup", "all") is not None:
         kept_for, row = 0, _row(work, key, line)
         if row is not None:
-            duplicate, kept_for, gone = _removed(work, (key, row), name)
+            duplicate, kept_for, gone = _removed(work, removed, (key, row), name)
             cuts = [] if duplicate else _cuts(work, key, row)
             notes = _notes(recipe, work, key, row)
     return Fate(duplicate, kept_for, cuts, notes, _copies(work, key, line), gone)
 
 
 def _removed(
-    work: Work, place: tuple[str, int], name: str
+    work: Work, removed: Removed, place: Place, name: str
 ) -> tuple[Duplicate | None, int, list[Gone]]:
     """The entry that removed it, how many went for it, and the first of them."""
     duplicate, kept_for = None, 0
     gone: list[Gone] = []
     entries = read_json(work.dedup / "report.json")["entries"]  # the recipe may be another by now
     methods = {entry["entry"]: entry["method"] for entry in entries}
-    for rows in _matching(work.dedup / "removed.parquet", place[1]):
-        for told in rows.to_pylist():
-            number, alike = told["entry"], told["similarity"]
-            removed = told["removed_shard"], told["removed_row"]
-            kept = told["kept_shard"], told["kept_row"]
-            if removed == place and told["removed_id"] == name:
-                which = told["kept_source"], told["kept_id"]
-                duplicate = Duplicate(number, methods[number], *which, alike, *kept)
-            if kept == place and told["kept_id"] == name:
-                kept_for += 1
-                if kept_for <= GONE:
-                    gone.append(Gone(number, *removed, told["removed_id"], alike))
+    for told in removed.about(place):
+        number, alike = told["entry"], told["similarity"]
+        copy = told["removed_shard"], told["removed_row"]
+        kept = told["kept_shard"], told["kept_row"]
+        if copy == place and told["removed_id"] == name:
+            which = told["kept_source"], told["kept_id"]
+            duplicate = Duplicate(number, methods[number], *which, alike, *kept)
+        if kept == place and told["kept_id"] == name:
+            kept_for += 1
+            if kept_for <= GONE:
+                gone.append(Gone(number, *copy, told["removed_id"], alike))
     return duplicate, kept_for, gone
-
-
-def _matching(table: Path, row: int) -> Iterator[pa.RecordBatch]:
-    """Rows of removed.parquet in which a document in this row of its shard removed something, or
-    was removed."""
-    for rows in pq.ParquetFile(here(table)).iter_batches(batch_size=1 << 16):
-        hits = pc.or_kleene(
-            pc.equal(rows.column("removed_row"), row), pc.equal(rows.column("kept_row"), row)
-        )
-        if hits.true_count:
-            yield rows.filter(hits)
 
 
 def _row(work: Work, key: str, line: int) -> int | None:

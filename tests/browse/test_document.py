@@ -17,7 +17,9 @@ from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.spans import masked
 from dolma_pipe.passes.context import Context
 from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.report import difference
 from dolma_pipe.report.explain import explain
+from dolma_pipe.report.removed import Removed
 from dolma_pipe.run import run
 from dolma_pipe.tagger import Spans
 from dolma_pipe.work import Work, spool
@@ -167,6 +169,48 @@ def test_a_duplicate_stands_beside_what_was_kept(api: Asked) -> None:
             assert both["kept_only"] + both["copy_only"] == 2
     api("beside", kept="web/web-0", kept_row=9999, copy="web/web-0", copy_row=0, status=404)
     api("beside", kept="web/web-0", copy="web/web-0", copy_row=0, status=400)
+
+
+def test_both_sides_have_their_own_lines(api: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of each text, where nothing is left out; white space is not marked."""
+    monkeypatch.setattr(difference, "AROUND", 1000)
+    copy = api.document(api.all(verdict="duplicate:3")[0])
+    told = copy["explained"]["duplicate"]
+    both = api(
+        "beside",
+        kept=told["kept_shard"],
+        kept_row=told["kept_row"],
+        copy=copy["explained"]["shard"],
+        copy_row=copy["row"],
+    )
+    kept = api("document", shard=told["kept_shard"], row=told["kept_row"])
+    for side, whole in ((both["kept"], kept), (both["copy"], copy)):
+        shown = "".join(joined(pieces) for _, pieces in side)
+        assert shown == joined(whole["text"]["pieces"])
+        for kind, pieces in side:
+            assert joined(pieces)
+            assert kind == "same" or joined(pieces) == joined(pieces).strip()
+    lines = ["\n" in joined(one["text"]["pieces"]) for one in (kept, copy)]
+    assert sorted(lines) == [False, True]
+
+
+@pytest.mark.usefixtures("api")
+def test_what_was_removed_is_opened_once_for_all_documents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = []
+
+    class Told(Removed):
+        def __init__(self, work: Work) -> None:
+            opened.append(work)
+            super().__init__(work)
+
+    monkeypatch.setattr("dolma_pipe.browse.opened.Removed", Told)
+    looking = Asked(Api("work/looked"))
+    copies = [looking.document(row) for row in looking.all(verdict="duplicate")]
+    assert len(copies) > 5
+    assert all(copy["explained"]["duplicate"] for copy in copies)
+    assert len(opened) == 1
 
 
 @pytest.mark.parametrize("shard", ["../../mix", "/etc/passwd", "web/web-0/../web-0", "web/web-9"])

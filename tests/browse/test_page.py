@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -97,6 +98,53 @@ def test_a_walk(window: Opened, served: Browser) -> None:
     assert page.input_value("#q") == ""
     page.goto(shared)
     until(page, "document.querySelector('#document mark.search')")
+
+
+FOCUSED = "(document.activeElement.dataset.key ?? document.activeElement.dataset.doc)"
+
+
+def test_with_the_keyboard_alone(window: Opened, served: Browser) -> None:
+    """What is chosen keeps the focus, though it is drawn anew; the list is one stop."""
+    page = window.page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.focus("#verdicts a[data-key=dropped]")
+    page.keyboard.press("Enter")
+    until(page, f"document.querySelector('#document .verdict.dropped') && {SETTLED}")
+    assert page.evaluate(FOCUSED) == "dropped"
+
+    rows = page.locator("#rows a")
+    assert page.locator("#rows a[tabindex='0']").count() == 1 < rows.count()
+    page.focus("#rows a[tabindex='0']")
+    for key, place in (("ArrowDown", 1), ("ArrowDown", 2), ("ArrowUp", 1)):
+        page.keyboard.press(key)
+        doc = rows.nth(place).get_attribute("data-doc")
+        until(page, f"{FOCUSED} === '{doc}' && {SETTLED}")
+
+    page.focus("#document button[data-key=Previous]")
+    page.keyboard.press("Enter")
+    until(page, f"document.querySelector('#document [aria-disabled]') && {SETTLED}")
+    assert page.evaluate(FOCUSED) == "Previous"
+    page.goto(f"http://127.0.0.1:{served.port}/?q=web-52&in=id")
+    until(page, "document.querySelector('#document .text mark')")
+    page.focus("#document .toolbar input[type=checkbox]")
+    page.keyboard.press("Space")
+    until(page, f"location.search.includes('marks=') && {SETTLED}")
+    assert page.evaluate(FOCUSED).startswith("mark ")
+
+
+@pytest.mark.parametrize("window", ["&q=web-45&in=id&view=input"], indirect=True)
+def test_a_text_is_scrolled_to_what_was_searched(window: Opened, served: Browser) -> None:
+    """The end of a long one, in a low window."""
+    page = window.page
+    words = page.text_content("#document .text").split()[-4:]
+    page.set_viewport_size({"width": 1400, "height": 200})
+    page.goto(f"http://127.0.0.1:{served.port}/?{urlencode({'q': ' '.join(words)})}")
+    until(page, "document.querySelector('#document mark.search')")
+    box = "document.querySelector('#document {}').getBoundingClientRect()"
+    assert page.evaluate("document.querySelector('#document .text').scrollTop") > 0
+    assert page.evaluate(f"{box.format('.text')}.top < {box.format('mark.search')}.top")
+    assert page.evaluate(f"{box.format('.text')}.bottom > {box.format('mark.search')}.bottom")
 
 
 def test_marks_are_chosen(window: Opened, served: Browser) -> None:

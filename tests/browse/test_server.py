@@ -104,7 +104,9 @@ def test_not_for_other_sites(served: Browser) -> None:
         "/%2e%2e/%2e%2e/etc/passwd",
         "//etc/passwd",
         "/api/../mix.yaml",
-        "/work/looked/manifest.json",
+        "/runs/looked/manifest.json",
+        "/browse/",
+        "/browse/../base.html.j2",
         "http://evil.example/",
         "/api/document?shard=..%2F..%2Fmix&line=1",
         "/api/document?shard=%2Fetc%2Fpasswd&line=1",
@@ -115,6 +117,20 @@ def test_no_path_of_the_disk(served: Browser, path: str) -> None:
     status, headers, _ = asked(served, path, **cookie(served))
     assert status in (400, 404)
     assert headers["Content-Type"].startswith(("application/json", "text/plain"))
+
+
+def test_scripts_are_served_to_who_has_the_token(served: Browser) -> None:
+    page = asked(served, "/", **cookie(served))[2]
+    started = set(re.findall(r'<script type="module" src="([^"]+)">', page))
+    wanted, seen = {*started}, set[str]()
+    while wanted - seen:
+        path = min(wanted - seen)
+        seen.add(path)
+        status, headers, script = asked(served, path, **cookie(served))
+        assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+        assert asked(served, path)[0] == 403
+        wanted |= {f"/browse/{name}" for name in re.findall(r'from "\./([^"]+)"', script)}
+    assert started < seen == {*served.page.modules}
 
 
 @pytest.mark.parametrize("path", ["/", "/api/run", "/api/nothing", "/?token=x"])

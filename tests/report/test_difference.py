@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dolma_pipe.report.difference import COMPARED, changed, differences, marked, words_of
+from dolma_pipe.report.difference import (
+    COMPARED,
+    INDENT,
+    changed,
+    differences,
+    joined,
+    marked,
+    words_of,
+)
 from dolma_pipe.report.layout import beside, display_width, shortened, table
 
 TEXTS = st.text(st.sampled_from("ab \n天好e\u0301"), max_size=60)
@@ -22,7 +30,19 @@ def test_both_texts_can_be_read_from_the_pieces(one: str, other: str) -> None:
     assert [w.text for p in pieces if p.kind in ("same", "gone") for w in p.words] == [
         w.text for w in a
     ]
-    assert [w for p in pieces if p.kind in ("same", "new") for w in p.words] == b
+    assert [w for p in pieces if p.kind in ("same", "gone") for w in p.within(first=True)] == a
+    assert [w for p in pieces if p.kind in ("same", "new") for w in p.within(first=False)] == b
+
+
+def test_lines_end_where_they_end_in_each_text() -> None:
+    one, other = "a b\n\n\n\n  c d\r\ne\ff", "a\nb c \n\t x\re f"
+    pieces = differences(words_of(one), words_of(other))
+    sides = [
+        "".join(joined(p.within(first=kind == "gone")) for p in pieces if p.kind in ("same", kind))
+        for kind in ("gone", "new")
+    ]
+    assert sides == [" a b\n\n  c d\ne f", " a\nb c\n\t x\ne f"]
+    assert words_of("a\n" + " " * 10_000 + "b")[1].gap == "\n" + " " * INDENT
 
 
 def test_words_are_code_points_where_there_are_no_spaces() -> None:

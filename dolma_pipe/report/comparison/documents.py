@@ -9,7 +9,15 @@ import numpy as np
 
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I32, I64
-from dolma_pipe.report.comparison.fates import ABSENT_CODE, Fates, Names, fates_of, together
+from dolma_pipe.report.comparison.fates import (
+    ABSENT_CODE,
+    QUARANTINED_CODE,
+    Fates,
+    Names,
+    fates_of,
+    quarantined_lines,
+    together,
+)
 from dolma_pipe.report.comparison.model import KEPT, Moved, Transition
 from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.work import address
@@ -19,6 +27,9 @@ EXAMPLES = 3
 JOINED = 1 << 24
 """Documents of shards that differ which are compared at a time, some 50 bytes each; where there
 are more, the shards are read again for each part of the ids."""
+
+
+Lines = dict[str, I64]
 
 
 class Place(NamedTuple):
@@ -46,15 +57,25 @@ class SourceComparison(NamedTuple):
 
 
 class _Pairs(NamedTuple):
-    """Documents side by side. rows: of each in the fates of A and of B, -1 where it is absent."""
+    """Documents side by side. rows: of each in the fates of A and of B, -1 where it is absent. bad:
+    by shard, lines that A and B have in quarantine, of shards that both have read."""
 
     sides: tuple[Fates, Fates]
     rows: tuple[I64, I64]
     aligned: bool
+    bad: tuple[Lines, Lines] = ({}, {})
 
     def codes(self, run: int) -> I32:
         rows = self.rows[run]
-        return np.where(rows < 0, ABSENT_CODE, _at(self.sides[run].codes, rows)).astype(np.int32)
+        codes = np.where(rows < 0, ABSENT_CODE, _at(self.sides[run].codes, rows)).astype(np.int32)
+        absent = np.flatnonzero(rows < 0)
+        other, there = self.sides[1 - run], self.rows[1 - run][absent]
+        for number, key in enumerate(other.keys):
+            if key in self.bad[run]:
+                here = other.shards[there] == number
+                here &= np.isin(other.lines[there], self.bad[run][key])
+                codes[absent[here]] = QUARANTINED_CODE
+        return codes
 
     def sizes(self) -> I64:
         here, there = (_at(self.sides[k].sizes, self.rows[k]) for k in (0, 1))
@@ -124,11 +145,13 @@ def _all_pairs(a: FinishedRun, b: FinishedRun, source: str, names: Names) -> Ite
         rows = np.arange(one.documents)
         yield _Pairs((one, other), (rows, rows), aligned=True)
     rest = [[key for key in told if key not in same] for told in keys]
+    read = [key for key in rest[0] if key in rest[1] and _input(a, key) == _input(b, key)]
+    bad = [{key: quarantined_lines(run, key) for key in read} for run in runs]
     documents = sum(len(runs[k].attributes(key)) for k in (0, 1) for key in rest[k])
     parts = -(-documents // JOINED)
     for part in range(parts):
         sides = [_part(runs[k], rest[k], names, part, parts) for k in (0, 1)]
-        yield _joined(sides[0], sides[1])
+        yield _joined(sides[0], sides[1])._replace(bad=(bad[0], bad[1]))
 
 
 def _keys(run: FinishedRun, source: str) -> list[str]:
@@ -148,7 +171,14 @@ def _keys(run: FinishedRun, source: str) -> list[str]:
 def _is_same(a: FinishedRun, b: FinishedRun, key: str) -> bool:
     """Whether both have read the same documents from it, in the same way."""
     one, other = a.attributes(key).description, b.attributes(key).description
-    return (one.input, one.read_by, one.lines) == (other.input, other.read_by, other.lines)
+    return (one.input, one.read_by, one.lines, one.quarantine) == (
+        (other.input, other.read_by, other.lines, other.quarantine)
+    )
+
+
+def _input(run: FinishedRun, key: str) -> str:
+    """Hash of what it has read."""
+    return run.attributes(key).description.input
 
 
 def _part(run: FinishedRun, keys: list[str], names: Names, part: int, parts: int) -> Fates:

@@ -9,19 +9,21 @@ from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.report.page.excerpts import NAME, excerpt, shortened
 from dolma_pipe.report.page.model import Example
 from dolma_pipe.stored import AttributeFile, Group
+from dolma_pipe.work import address, exists
 
 
 def examples_of(
     runs: tuple[FinishedRun, FinishedRun], source: str, found: Sequence[Found]
 ) -> list[MovedExample]:
-    """Of one source. Raises WorkError where a curated shard is damaged."""
+    """Of one source; without a text where its curated shard is gone, as a note says. Raises
+    WorkError where one is damaged."""
     made: list[MovedExample] = []
     for run in (0, 1):  # the one that has kept them
         kept = [one for one in found if (one.before, one.after)[run] == KEPT]
         places = {one: one.places[run] for one in kept}
-        texts = texts_at(
-            runs[run].work, [(place.key, place.row) for place in places.values() if place]
-        )
+        work = runs[run].work
+        there = {key for key in {p.key for p in places.values() if p} if exists(work.curated(key))}
+        texts = texts_at(work, [(p.key, p.row) for p in places.values() if p and p.key in there])
         for one, place in places.items():
             assert place is not None  # what is kept is there
             other = one.places[1 - run]
@@ -39,6 +41,9 @@ def examples_of(
                 kept=run == 1,
                 dropped_by=reason,
                 pieces=excerpt(text),
+                note=""
+                if place.key in there
+                else f"no text: {address(work.curated(place.key))} is not there any more",
             )
             made.append(MovedExample(document, one.before, one.after, value))
     return made

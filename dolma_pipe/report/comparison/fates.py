@@ -4,25 +4,26 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import xxhash
 
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.jit import I32, I64, U64, Bool
-from dolma_pipe.report.comparison.model import ABSENT, KEPT
+from dolma_pipe.report.comparison.model import ABSENT, KEPT, QUARANTINED
 from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.stored import Group
 from dolma_pipe.work import address, exists, read_bytes
 
-KEPT_CODE, ABSENT_CODE = 0, 1
+KEPT_CODE, ABSENT_CODE, QUARANTINED_CODE = 0, 1, 2
 
 
 class Names:
-    """Fates as small numbers: those two, then reasons as they come."""
+    """Fates as small numbers: those three, then reasons as they come."""
 
     def __init__(self) -> None:
-        self._codes = {KEPT: KEPT_CODE, ABSENT: ABSENT_CODE}
+        self._codes = {KEPT: KEPT_CODE, ABSENT: ABSENT_CODE, QUARANTINED: QUARANTINED_CODE}
 
     def code(self, name: str) -> int:
         return self._codes.setdefault(name, len(self._codes))
@@ -108,6 +109,17 @@ def fates_of(run: FinishedRun, key: str, names: Names, *, ids: bool) -> Fates:
         codes,
         np.concatenate([_hashes(group.array("id"), len(group) * ids) for group in groups]),
     )
+
+
+class _Bad(msgspec.Struct):
+    line: int
+
+
+def quarantined_lines(run: FinishedRun, key: str) -> I64:
+    """int64[n]: lines of a shard that the run could not read as documents."""
+    content = read_bytes(run.work.quarantine(key))
+    lines = [msgspec.json.decode(line, type=_Bad).line for line in content.splitlines()]
+    return np.array(lines, np.int64)
 
 
 def _hashes(ids: pa.Array, count: int) -> U64:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dolma_pipe.report.comparison.changes import by_setting
 from dolma_pipe.report.comparison.model import Comparison
 from dolma_pipe.report.layout import shortened, table
 from dolma_pipe.report.terminal import harmless
@@ -40,8 +41,16 @@ def _changes(told: Comparison) -> Iterator[str]:
     if not told.changes:
         yield "the same recipe, version and models"
         return
-    rows = [(c.place, _short(c.before), _short(c.after)) for c in told.changes]
-    yield from table(("changed", "in A", "in B"), rows, left=3)
+    rows = [
+        (
+            one.place,
+            shortened(", ".join(one.sources), SETTING),
+            _short(one.before),
+            _short(one.after),
+        )
+        for one in by_setting(told.changes)
+    ]
+    yield from table(("changed", "of", "in A", "in B"), rows, left=4)
 
 
 def _short(setting: str | None) -> str:

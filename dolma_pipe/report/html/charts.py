@@ -108,7 +108,7 @@ def histogram(
     minimum, maximum: what a rule keeps; each is a line, and the side that it removes is shaded.
     borders: where these lines stand, if not there.
     """
-    edges, log = _positive(list(edges), log)
+    edges, log = positive(list(edges), log)
     lines = _borders(minimum, maximum, borders)
     ends = [*edges, *(at for at, _ in lines if at > 0 or not log)]
     domain = [min(ends), max(ends)]
@@ -315,7 +315,7 @@ def _shades(
     return [shade | {"mark": ground}], [shade | {"mark": veil}, *layers]
 
 
-def _positive(edges: list[float], log: bool) -> tuple[list[float], bool]:
+def positive(edges: list[float], log: bool) -> tuple[list[float], bool]:
     """Edges that a logarithmic axis can show: one that begins with 0 begins a bit above it."""
     if log and edges[0] <= 0 and len(edges) > 1 and edges[1] > 0:
         return [edges[1] / 2, *edges[1:]], True

@@ -3,15 +3,20 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
+from dolma_pipe.report.comparison.changes import by_setting
 from dolma_pipe.report.comparison.model import Comparison, MovedExample
 from dolma_pipe.report.html.charts import bars
 from dolma_pipe.report.html.drawing import Chart
 from dolma_pipe.report.html.numbers import shown
+from dolma_pipe.report.html.overlay import Drawn, overlay_of
 from dolma_pipe.report.html.render import rendered
 from dolma_pipe.report.page.model import Page
 
 MOST = 500
 """Rows of a table, pairs of fates with examples."""
+CHARTS = 60
+BY_SOURCE = 12
+"""Sources, up to which charts know each of them."""
 SECTIONS = (
     ("changes", "Changes"),
     ("documents", "Documents"),
@@ -53,8 +58,12 @@ class Group(NamedTuple):
 def render_comparison(told: Comparison) -> str:
     """The page as HTML. Raises MissingExtra."""
     names = list(dict.fromkeys((*told.a.sources, *told.b.sources)))
+    titles = [told.a.name, told.b.name]
+    titles = titles if titles[0] != titles[1] else [told.a.place, told.b.place]
     values: dict[str, Any] = {
         "told": told,
+        "titles": titles,
+        "changes": by_setting(told.changes),
         "sources": names,
         "moved_chart": _moved(told, names),
         "transitions": [t for t in told.transitions if t.before != t.after][:MOST],
@@ -62,6 +71,7 @@ def render_comparison(told: Comparison) -> str:
         "funnel": _funnel(told),
         "steps": _steps(told),
         "rules": _removed(told)[:MOST],
+        "overlays": _overlays(told, len(names)),
         "mix": _mix(told),
     }
     shows = {"examples": values["groups"], "rules": values["rules"], "mix": values["mix"]}
@@ -124,7 +134,7 @@ def _steps(told: Comparison) -> list[Row]:
 
 
 def _removed(told: Comparison) -> list[Row]:
-    """What each rule and entry removed; those first that changed most."""
+    """What each rule and entry removed, and quarantined lines; those first that changed most."""
 
     def of(page: Page) -> dict[tuple[str, str], float]:
         removed: Counter[tuple[str, str]] = Counter()
@@ -133,10 +143,17 @@ def _removed(told: Comparison) -> list[Row]:
         for entry in page.dedup:
             name = f"dedup {entry.number} {entry.method}"
             removed.update({(name, source): n for source, n in entry.removed.items()})
+        removed.update({("quarantined lines", row.source): row.quarantined for row in page.intake})
         return {key: float(n) for key, n in removed.items()}
 
     rows = [row for row in _both(of(told.a), of(told.b)) if row.a or row.b]
     return sorted(rows, key=lambda row: -abs((row.b or 0) - (row.a or 0)))
+
+
+def _overlays(told: Comparison, sources: int) -> list[Drawn]:
+    """Those whose range changed first; of many sources all together."""
+    every = (overlay_of(one, sources, sources <= BY_SOURCE) for one in told.overlays)
+    return sorted(filter(None, every), key=lambda one: not one.changed)[:CHARTS]
 
 
 def _mix(told: Comparison) -> list[Row]:

@@ -53,7 +53,7 @@ def rule_of(rule: RulePanel, page: Page, by_source: bool) -> Rule:
     )
     return Rule(
         panel=rule,
-        range=range_of(rule),
+        range=range_of(rule.minimum, rule.maximum),
         total=sum(rule.removed.values()),
         losses=losses,
         chart=_chart(rule, page.sources, by_source),
@@ -61,9 +61,8 @@ def rule_of(rule: RulePanel, page: Page, by_source: bool) -> Rule:
     )
 
 
-def range_of(rule: RulePanel) -> str:
-    """What it keeps."""
-    low, high = rule.minimum, rule.maximum
+def range_of(low: float | None, high: float | None) -> str:
+    """What a rule keeps."""
     if low is not None and high is not None:
         return f"{number(low)} to {number(high)}"
     if low is not None:
@@ -151,7 +150,7 @@ def _chart(rule: RulePanel, sources: Sequence[str], by_source: bool) -> Chart | 
     return histogram(
         rule.column,
         f"{percent(breaking / max(1, total))} of the {count(total)} documents sampled are outside "
-        f"{range_of(rule)}{_unshown(rule)}",
+        f"{range_of(rule.minimum, rule.maximum)}{_unshown(rule)}",
         bins.edges,
         counts,
         [name for name in sources if name in counts] if not by_source else sources,

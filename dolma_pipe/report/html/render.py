@@ -4,6 +4,7 @@ inlined, and a policy under which a browser fetches nothing and runs no other sc
 import base64
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import resources
@@ -27,10 +28,12 @@ NEVER_IN_SCRIPT = {"<": r"\u003c", ">": r"\u003e", "&": r"\u0026", "\u2028": r"\
 
 
 class Page(NamedTuple):
-    """policy: what a browser may do with it; it stands in the page, too."""
+    """policy: what a browser may do with it; it stands in the page, too. modules: by their path,
+    scripts of a page that is served."""
 
     content: str
     policy: str
+    modules: Mapping[str, str] = {}
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -41,10 +44,15 @@ def rendered(template: str, **values: Any) -> str:
     return _page(template, values, {"vega": _vega()}).content
 
 
-def served_page(template: str, style: str, script: str, **values: Any) -> Page:
-    """A page without charts that dolma-pipe itself serves: its forms and its script may ask that
-    server. style, script: of this page alone, files of templates/. Raises MissingExtra."""
-    return _page(template, values, {"own_script": _file(script)}, _file(style), served=True)
+def served_page(template: str, style: str, modules: str, **values: Any) -> Page:
+    """A page without charts that dolma-pipe itself serves: its scripts come from that server and,
+    as its forms, may ask it. style: of this page alone, modules: a folder of ES modules, both of
+    templates/. Raises MissingExtra."""
+    page = _page(template, values, {}, _file(style), served=True)
+    folder = resources.files(TEMPLATES) / "templates" / modules
+    names = sorted(file.name for file in folder.iterdir())
+    found = {f"/{modules}/{name}": _file(f"{modules}/{name}") for name in names}
+    return page._replace(modules=found)
 
 
 def _page(
@@ -54,7 +62,7 @@ def _page(
     style: str = "",
     served: bool = False,
 ) -> Page:
-    scripts = {"vega": "", "own_script": "", "page_script": _file("page.js"), **more}
+    scripts = {"vega": "", "page_script": _file("page.js"), **more}
     policy = _policy(tuple(filter(None, scripts.values())), served)
     made = (
         _environment()
@@ -181,8 +189,10 @@ def _trusted(text: str) -> Any:
 
 
 def _policy(scripts: tuple[str, ...], served: bool) -> str:
-    """Scripts run by their hash alone; styles may stand in attributes, as Vega puts them there."""
+    """Scripts within the page run by their hash alone; styles may stand in attributes, as Vega puts
+    them there."""
     hashes = " ".join(f"'sha256-{_digest(text)}'" for text in scripts)
+    hashes += " 'self'" if served else ""
     asked = "'self'" if served else "'none'"
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "

@@ -140,7 +140,7 @@ def _side(pieces: Sequence[Stretch], kind: Kind) -> tuple[Piece, ...]:
     left = LENGTH
     for piece in pieces:
         if piece.kind in ("same", "left out", kind) and left > 0:
-            text = joined(piece.words[:left])
+            text = joined(piece.within(first=kind == "gone")[:left])
             text = text if found else text.lstrip()
             found.append(Piece(shortened(text, left), TONES.get(piece.kind, "plain")))
             left -= len(text)

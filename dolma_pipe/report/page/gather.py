@@ -1,5 +1,6 @@
 """All that report.html shows of a run, gathered from its work directory."""
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -30,17 +31,22 @@ class _Timings(msgspec.Struct):
     tasks: list[dict[str, Any]]
 
 
-def page_of(run: FinishedRun) -> Page:
+def samples_of(run: FinishedRun, columns: frozenset[str] = frozenset()) -> list[Sample]:
+    """Of each source. columns: numbers that are wanted beside those of its rules."""
+    told = {row.source for row in run.summary.intake}
+    return [sample_of(run, one, columns) for one in run.tagged if one.source.name in told]
+
+
+def page_of(run: FinishedRun, samples: Sequence[Sample] | None = None) -> Page:
     """The page of a run, however far it came: what report.json does not speak of is left out.
+    samples: as samples_of gives them, where they are at hand.
 
     The work and the size of the page do not grow with the corpus. Raises WorkError where the work
     directory is not of this version.
     """
     summary = run.summary
     plan, report = run.plan, run.dedup_report
-    told = {row.source for row in summary.intake}
-    tagged = [one for one in run.tagged if one.source.name in told]
-    samples = [sample_of(run, one) for one in tagged]
+    samples = samples_of(run) if samples is None else samples
     panels = rules.drafts_of(samples)
     counts = [draft for one in samples for draft in spans.drafts_of(one)]
     chosen = [*(draft.choices for draft in panels), *(draft.choices for draft in counts)]
@@ -100,7 +106,7 @@ def _first(told: dict[str, str]) -> dict[str, str]:
     return some | ({"…": f"and {more:,} more, see report.json"} if more > 0 else {})
 
 
-def _told(samples: list[Sample]) -> str:
+def _told(samples: Sequence[Sample]) -> str:
     documents = sum(one.documents for one in samples)
     shards = sum(len(one.parts) for one in samples)
     return (

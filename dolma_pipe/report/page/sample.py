@@ -121,15 +121,16 @@ def spans_of(group: Group, column: str) -> Spans:
     return Spans(np.zeros(len(group) + 1, np.int64), nothing, nothing, np.zeros(0))
 
 
-def sample_of(run: FinishedRun, tagged: TaggedSource) -> Sample:
-    """What the page looks at of a source. Files that cannot be read are left out, and told."""
+def sample_of(run: FinishedRun, tagged: TaggedSource, more: frozenset[str] = frozenset()) -> Sample:
+    """What the page looks at of a source. more: columns of numbers beside those of its rules. Files
+    that cannot be read are left out, and told."""
     source, files = tagged
     most = SHARDS_ON_A_STORE if is_remote(run.work.root) else SHARDS
     shards = spread([shard for shard in source.inputs if shard.key in files], most)
     parts, gone = [], []
     columns: dict[str, Kind] = {}
     left = READ_ELSEWHERE if any(is_address(one.uri) for one in shards) else READ_AGAIN
-    wanted = _wanted(source)
+    wanted = _wanted(source) | more
     for shard in shards:
         try:
             with held(

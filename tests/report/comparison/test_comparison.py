@@ -7,17 +7,33 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from dolma_pipe.cli.compare import command
 from dolma_pipe.errors import WorkError
+from dolma_pipe.formats.reading import Reading
+from dolma_pipe.recipe import Rule, Source
 from dolma_pipe.report.comparison import documents
+from dolma_pipe.report.comparison.changes import by_setting, changes_of
 from dolma_pipe.report.comparison.gather import comparison_of
-from dolma_pipe.report.comparison.model import ABSENT, KEPT, Comparison, Example
-from dolma_pipe.report.finished import FinishedRun, finished_run
+from dolma_pipe.report.comparison.model import (
+    ABSENT,
+    KEPT,
+    QUARANTINED,
+    Change,
+    Comparison,
+    Example,
+)
+from dolma_pipe.report.comparison.orders import orders_changed
+from dolma_pipe.report.comparison.overlays import overlays_of
+from dolma_pipe.report.finished import FinishedRun, StoredRecipe, finished_run
 from dolma_pipe.report.html.comparison_page import render_comparison
+from dolma_pipe.report.html.overlay import overlay_of
+from dolma_pipe.report.page.gather import samples_of
 from dolma_pipe.run import run, tag
 from tests.browser import browser, opened
 from tests.corpus import write_shard
@@ -25,6 +41,7 @@ from tests.report.page.runs import HOSTILE, RECIPE, context, write_inputs
 from tests.report.page.runs import documents as made
 
 __all__ = ["browser"]
+replace = msgspec.structs.replace
 
 EDITED = (
     RECIPE.replace("[30, 100]}}", "[45, 110]}}")
@@ -114,14 +131,71 @@ def test_changes_are_those_that_were_edited(told: Comparison) -> None:
     assert str(before).startswith("4 shards, ")
     assert str(after).startswith("4 shards, ")
     assert changes == {
-        "sources.web.quality.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
-        "sources.web.content.keep.pii.count": ("[null,1.0]", "[null,2.0]"),
-        "sources.code.quality.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
-        "sources.none.quality.keep.gopher.words": ("[30.0,100.0]", "[45.0,110.0]"),
+        "sources.web.quality.keep.gopher.words": ("[30,100]", "[45,110]"),
+        "sources.web.content.keep.pii.count": ("[null,1]", "[null,2]"),
+        "sources.code.quality.keep.gopher.words": ("[30,100]", "[45,110]"),
+        "sources.none.quality.keep.gopher.words": ("[30,100]", "[45,110]"),
         "dedup.2.bands": ("30", "3"),
         "mix.shares.web": ("0.7", "0.6"),
         "mix.shares.code": ("0.3", "0.4"),
     }
+
+
+def test_a_change_of_several_sources_is_told_once(told: Comparison) -> None:
+    words, *_ = [one for one in by_setting(told.changes) if "words" in one.place]
+    assert words.place == "quality.keep.gopher.words"
+    assert words.sources == ("web", "code", "none")
+    other = [Change("seed", "7", "8"), Change("sources.a.documents", "0" * 64, None)]
+    assert [tuple(one) for one in by_setting(other)] == [
+        ("seed", (), "7", "8"),
+        ("documents", ("a",), "000000000000…", None),
+    ]
+
+
+def reordered(recipe: StoredRecipe) -> StoredRecipe:
+    """Everything the other way round that has an order."""
+    sources = tuple(
+        replace(
+            source,
+            taggers=source.taggers[::-1],
+            rules=source.rules[::-1],
+            masks=source.masks[::-1],
+        )
+        for source in recipe.sources[::-1]
+    )
+    return replace(recipe, sources=sources, dedup=recipe.dedup[::-1])
+
+
+def test_another_order_alone_is_a_change(
+    runs: tuple[FinishedRun, FinishedRun], tmp_path: Path
+) -> None:
+    copy = shutil.copytree("a", tmp_path / "a")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    recipe = msgspec.to_builtins(reordered(runs[0].recipe))
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"recipe": recipe}))
+    changes = {c.place: (c.before, c.after) for c in changes_of(runs[0], FinishedRun(copy))}
+    assert changes == {
+        "sources (order)": ("web, code, none", "none, code, web"),
+        "sources.web.content.keep (order)": ("pii.count, metadata.n", "metadata.n, pii.count"),
+        "sources.web.content.taggers (order)": ("pii, metadata", "metadata, pii"),
+        "sources.code.quality.taggers (order)": ("gopher, code", "code, gopher"),
+        "dedup (order)": ("exact, minhash", "minhash, exact"),
+    }
+
+
+def test_an_order_is_that_of_what_both_have() -> None:
+    def recipe(*columns: str) -> StoredRecipe:
+        rules = tuple(Rule("quality", column, 0, 1) for column in columns)
+        return StoredRecipe(
+            "", 0, (Source("web", (), (), rules, (), Reading()),), (), None, None, 1
+        )
+
+    def told(before: str, after: str) -> list[Change]:
+        return list(orders_changed(recipe(*before), recipe(*after)))
+
+    assert told("abc", "axbc") == told("abc", "ac") == told("", "ab") == told("ab", "ab") == []
+    place = "sources.web.quality.keep (order)"
+    assert told("abcde", "xacbde") == [Change(place, "b, c", "c, b")]
 
 
 def test_examples_have_the_text_that_one_run_kept(told: Comparison) -> None:
@@ -135,6 +209,82 @@ def test_examples_have_the_text_that_one_run_kept(told: Comparison) -> None:
             assert not 45 <= one.value <= 110
         if ABSENT in (one.before, one.after):
             assert one.value is None
+
+
+def test_histograms_of_both_runs_share_their_bins(
+    told: Comparison, runs: tuple[FinishedRun, FinishedRun]
+) -> None:
+    """Counts are those of attributes/, as all of it is in the samples."""
+    ranges = {(one.column, one.histograms[0].source): one for one in told.overlays}
+    words = [one for one in told.overlays if one.column == "gopher.words"]
+    assert [(one.before, one.after) for one in words] == [((30, 100), (45, 110))]
+    assert words[0].borders == ((30, 101), (45, 111))
+    assert [one.source for one in words[0].histograms] == ["web", "code", "none"]
+    assert (ranges["pii.count", "web"].before, ranges["pii.count", "web"].after) == (
+        (None, 1),
+        (None, 2),
+    )
+    for overlay in told.overlays:
+        for one in overlay.histograms:
+            assert one.a.edges == one.b.edges == overlay.histograms[0].a.edges
+            for of, bins in zip(runs, (one.a, one.b), strict=True):
+                values = stored(of, one.source, overlay.column)
+                assert bins.counts == tuple(np.histogram(values, one.a.edges)[0].tolist())
+                assert sum(bins.counts) + bins.below + bins.above == len(values)
+
+
+def stored(made: FinishedRun, source: str, column: str) -> list[float]:
+    paths = sorted((made.work.root / "attributes" / source).glob("*.parquet"))
+    tables = [pq.read_table(path, columns=[column]) for path in paths if "none" not in str(path)]
+    return [value for table in tables for value in table.column(column).drop_null().to_pylist()]
+
+
+def test_a_rule_that_only_one_run_has(runs: tuple[FinishedRun, FinishedRun]) -> None:
+    """Where the other has stored its column all the same, its values are there, too."""
+    without = samples_of(runs[0], frozenset({"gopher.words"}))
+    bare = [one._replace(source=replace(one.source, rules=())) for one in without]
+    [words] = [
+        one for one in overlays_of(bare, samples_of(runs[1])) if one.column == "gopher.words"
+    ]
+    assert (words.before, words.after, words.borders[0]) == (None, (45, 110), ())
+    assert all(sum(one.a.counts) for one in words.histograms if one.source != "none")
+    chart = overlay_of(words, 3, by_source=True)
+    assert chart is not None
+    assert (chart.kept, chart.changed) == ("A has no such rule, B keeps 45 to 110", True)
+
+
+def test_examples_whose_texts_were_removed_say_so(
+    runs: tuple[FinishedRun, FinishedRun], tmp_path: Path
+) -> None:
+    copy = shutil.copytree("b", tmp_path / "b")
+    shutil.rmtree(copy / "curated")
+    told = comparison_of(runs[0], finished_run(str(copy)))
+    entered = [one.document for one in told.examples if one.after == KEPT]
+    assert entered
+    for document in entered:
+        assert document.pieces == ()
+        assert document.note.endswith(f"{document.shard}.jsonl.zst is not there any more")
+    assert all(one.document.pieces for one in told.examples if one.before == KEPT)
+    assert "is not there any more" in render_comparison(told)
+
+
+def test_quarantined_documents_are_told_from_those_that_are_not_there(
+    runs: tuple[FinishedRun, FinishedRun],
+) -> None:
+    run(context("limited", f"{EDITED}max_document_bytes: 600\nmax_bad: 1000\n"))
+    [long] = [
+        row.quarantined for row in finished_run("limited").summary.intake if row.source == "code"
+    ]
+    for there, limited in ((1, 0), (0, 1)):
+        both = [finished_run("limited"), finished_run("limited")]
+        both[there] = runs[1]
+        found = documents.compare_source(both[0], both[1], "code")
+        counted = [(t.documents, (t.before, t.after)[limited]) for t in found.transitions]
+        assert sum(n for n, fate in counted if fate == QUARANTINED) == long > 0
+        assert not any(fate == ABSENT for _, fate in counted)
+        assert any(KEPT in (one.before, one.after) for one in found.found)
+    told = comparison_of(runs[1], finished_run("limited"))
+    assert "quarantined lines" in render_comparison(told)
 
 
 def test_a_run_is_like_itself(runs: tuple[FinishedRun, FinishedRun]) -> None:
@@ -187,6 +337,13 @@ def test_the_page_in_a_browser(browser: Any, told: Comparison, tmp_path: Path) -
     with opened(browser, file) as shown:
         page = shown.page
         page.locator("#documents figure svg").first.wait_for()
+        page.locator("#rules details[open] figure").scroll_into_view_if_needed()
+        chart = page.locator("#rules details[open] figure svg")
+        chart.wait_for()
+        assert chart.locator(".mark-area path").count() == 2
+        assert {"A min 30", "B min 45", "A max 100", "B max 110"} <= {
+            *chart.locator(".mark-text text").all_text_contents()
+        }
         assert page.locator("#documents figure svg .mark-rect path").count() > 2
         page.locator("[data-source-filter] input[value=code]").dispatch_event("click")
         assert page.locator("#documents tbody tr[data-source=web]:visible").count() == 0
