@@ -57,6 +57,7 @@ def made_page(rules: int = 4, sources: tuple[str, ...] = SOURCES, text: str = HO
                 spans=25,
                 sampled=100,
                 masked=7 if column == "pii.email" else None,
+                hidden=column == "pii.email",
                 examples=(example(text, name),),
             )
             for column in ("pii.email", "c4.removed")

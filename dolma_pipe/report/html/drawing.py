@@ -43,6 +43,7 @@ FORMATS = {
     "bytes": ".3~s",
     "percent": ".1~%",
     "number": ".3~g",
+    "rate": ",.3~r",
     "seconds": ",.2~f",
     "times": ".3~g",
 }

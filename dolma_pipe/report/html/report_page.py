@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from dolma_pipe.report.html import mixing, removals, sections
+from dolma_pipe.report.html import mixing, removals, sections, spans
 from dolma_pipe.report.html.render import rendered
 from dolma_pipe.report.page.model import EntryPanel, Example, Page, Piece, RulePanel
 
@@ -59,7 +59,7 @@ def _values(page: Page, detail: Detail, whole: Page) -> dict[str, Any]:
         "rules": [removals.rule_of(rule, page, by_source) for rule in page.rules],
         "heaviest": max((sum(rule.removed.values()) for rule in page.rules), default=0),
         "languages": sections.languages(page),
-        "spans": sections.spans(page),
+        "spans": spans.parts_of(page),
         "entries": removals.entries_of(page),
         "dedup_chart": removals.removed_by_entry(page),
         "mix_chart": mixing.asked_and_got(page),

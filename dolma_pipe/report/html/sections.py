@@ -1,4 +1,4 @@
-"""What the page says of a corpus as a whole: key figures, funnel, languages, spans, times."""
+"""What the page says of a corpus as a whole: key figures, funnel, languages, times."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from dolma_pipe.report.html.charts import bars
 from dolma_pipe.report.html.drawing import Chart, colour
 from dolma_pipe.report.html.numbers import percent, seconds, short, shown, size
-from dolma_pipe.report.page.model import LanguageShare, Page, SpanCount, Step
+from dolma_pipe.report.page.model import LanguageShare, Page, Step
 
 LANGUAGES = 10
 AFTER = ("mix", "tokenize", "output")
@@ -146,33 +146,6 @@ def languages(page: Page) -> list[Chart]:
             )
         )
     return made
-
-
-class SpanTable(NamedTuple):
-    """Spans of all columns: a chart, and a row for each column of each source."""
-
-    chart: Chart
-    rows: tuple[SpanCount, ...]
-
-
-def spans(page: Page) -> SpanTable | None:
-    """How often taggers found a span, and what was masked."""
-    if not page.spans:
-        return None
-    counts: Counter[str] = Counter()
-    for row in page.spans:
-        counts[row.column] += row.spans
-    order = [name for name, _ in counts.most_common()]
-    rows = sorted(page.spans, key=lambda row: order.index(row.column))
-    [(most, many)] = counts.most_common(1)
-    chart = bars(
-        "Spans in the sample",
-        f"{most} has most of them, {short(many)}",
-        [(row.column, row.source, row.spans) for row in rows],
-        page.sources,
-        category="column",
-    )
-    return SpanTable(chart, tuple(rows))
 
 
 def times(page: Page) -> Chart | None:

@@ -114,8 +114,12 @@ class LanguageShare(msgspec.Struct, frozen=True):
 
 
 class SpanCount(msgspec.Struct, frozen=True):
-    """A column of spans (PII, lines of C4 ...) of one source. spans, documents: in the sample, of
-    documents in it; masked: spans replaced in the whole run, exact, None where nothing masks it."""
+    """A column of spans (PII, lines of C4 ...) of one source.
+
+    documents: of the sample, with a span; spans: in them; sampled: documents that the tagger has
+    seen. masked: spans replaced in the whole run, exact, None where nothing masks it. hidden:
+    personal data, secrets, or what is replaced by a text: tagger or recipe say so.
+    """
 
     source: str
     column: str
@@ -123,6 +127,7 @@ class SpanCount(msgspec.Struct, frozen=True):
     spans: int
     sampled: int
     masked: int | None
+    hidden: bool
     examples: tuple[Example, ...]
 
 

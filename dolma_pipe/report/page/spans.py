@@ -7,6 +7,7 @@ import numpy as np
 
 from dolma_pipe.kernels.jit import I64
 from dolma_pipe.report.page.excerpts import Choice, Texts, example_of
+from dolma_pipe.report.page.hidden import hidden_columns
 from dolma_pipe.report.page.model import SpanCount
 from dolma_pipe.report.page.sample import Sample, spans_of
 from dolma_pipe.report.summary import Summary
@@ -15,16 +16,19 @@ EXAMPLES = 2
 
 
 class Draft(NamedTuple):
-    """A column of spans of one source. counts: int64[documents of the sample]."""
+    """A column of spans of one source. counts: int64[documents of the sample]; hidden: as
+    SpanCount."""
 
     sample: Sample
     column: str
     counts: I64
+    hidden: bool
     choices: tuple[Choice, ...]
 
 
 def drafts_of(sample: Sample) -> Iterator[Draft]:
     """Every column of spans that is stored of a source."""
+    hidden = hidden_columns(sample)
     for column, kind in sorted(sample.columns.items()):
         if kind == "spans":
             counts = [np.diff(spans_of(group, column).offsets) for group in sample.groups]
@@ -34,7 +38,7 @@ def drafts_of(sample: Sample) -> Iterator[Draft]:
                 Choice(sample.source, place, float(joined[row]), True, (column,))
                 for row, place in zip(rows, sample.places(rows), strict=True)
             ]
-            yield Draft(sample, column, joined, tuple(chosen))
+            yield Draft(sample, column, joined, column in hidden, tuple(chosen))
 
 
 def count_of(draft: Draft, summary: Summary, texts: Texts) -> SpanCount:
@@ -51,5 +55,6 @@ def count_of(draft: Draft, summary: Summary, texts: Texts) -> SpanCount:
         masked=intake.masked_spans.get(draft.column, 0)
         if intake and draft.column in masked
         else None,
+        hidden=draft.hidden,
         examples=tuple(example_of(choice, texts) for choice in draft.choices),
     )

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dolma_pipe.report.html.report_page import LARGEST, render_page
+from dolma_pipe.report.html.spans import parts_of
 from tests.browser import Opened, browser, opened
 from tests.report.made_page import HOSTILE, SOURCES, made_page
 
@@ -150,6 +152,22 @@ def test_the_unit_of_the_funnel(page: Any) -> None:
     assert not page.locator("#funnel-documents").is_visible()
     assert "~ " in tokens.locator("svg").inner_html(), "estimates are marked"
     page.locator("input[value=funnel-documents]").dispatch_event("click")
+
+
+def test_lines_that_are_cut_out_do_not_dwarf_personal_data() -> None:
+    page = made_page()
+    web, *rest = page.spans
+    rows = (web, *(replace(row, spans=99_999) if not row.hidden else row for row in rest))
+    hidden, others = parts_of(replace(page, spans=rows))
+    assert [row.column for row in hidden.rows] == ["pii.email"] * len(SOURCES)
+    assert [row.column for row in others.rows] == ["c4.removed"] * len(SOURCES)
+    rates = {name: chart.rows[0][:3] for name, chart in hidden.charts.items()}
+    assert rates == {
+        "documents": ("web", "pii.email", 1000 * web.documents / web.sampled),
+        "spans": ("web", "pii.email", 1000 * web.spans / web.sampled),
+    }
+    assert hidden.charts["spans"].finding == "pii.email has most, 250 in all sources together"
+    assert list(others.charts) == ["spans"]
 
 
 def test_the_theme_is_switched_and_remembered(browser: Any, file: Path) -> None:

@@ -143,6 +143,13 @@ def test_matches_are_marked_and_hostile_text_is_text(page: Page) -> None:
     assert json.loads(msgspec.json.encode(page))["name"] == "demo"
 
 
+def test_personal_data_is_told_apart_from_other_spans(page: Page) -> None:
+    told = {(count.source, count.column): count.hidden for count in page.spans}
+    assert told["web", "pii.email"]
+    assert told["web", "pii.phone"], "nothing masks it, its tagger says so"
+    assert not told["code", "code.licence_header"]
+
+
 def test_labels_are_counted_and_documents_without_a_score_told(page: Page) -> None:
     shares = {share.language: share.documents for share in page.languages}
     [left] = [s for s in page.steps if (s.source, s.stage) == ("code", "quality")]
