@@ -1,6 +1,5 @@
 """All that report.html shows of a run, gathered from its work directory."""
 
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ from dolma_pipe.report.page import lengths, rules, sample, spans
 from dolma_pipe.report.page.duplicates import entries_of
 from dolma_pipe.report.page.excerpts import texts_of
 from dolma_pipe.report.page.facts import facts_of
+from dolma_pipe.report.page.hidden import shown_of
 from dolma_pipe.report.page.languages import languages_of
 from dolma_pipe.report.page.mixture import mix_of
 from dolma_pipe.report.page.model import Page
@@ -43,8 +43,9 @@ def page_of(run: FinishedRun) -> Page:
     samples = [sample_of(run, one) for one in tagged]
     panels = rules.drafts_of(samples)
     counts = [draft for one in samples for draft in spans.drafts_of(one)]
-    chosen = [*(draft.choices for draft in panels), *(draft.choices for draft in counts)]
-    texts = texts_of(chain.from_iterable(chosen), run.recipe.max_document_bytes)
+    chosen = [choice for draft in panels for choice in draft.choices]
+    chosen += [choice for draft in counts for choice in draft.choices]
+    shown = shown_of(chosen, texts_of(chosen, run.recipe.max_document_bytes))
     sampled = lengths.sampled_lengths(run, plan) if plan else []
     times, seconds = _times(run, summary)
     return Page(
@@ -54,9 +55,9 @@ def page_of(run: FinishedRun) -> Page:
         sources=tuple(row.source for row in summary.intake),
         intake=tuple(_bounded(row) for row in summary.intake),
         steps=tuple(steps_of(summary, plan)),
-        rules=tuple(rules.panel_of(draft, summary, texts) for draft in panels),
+        rules=tuple(rules.panel_of(draft, summary, shown) for draft in panels),
         languages=tuple(share for one in samples for share in languages_of(one)),
-        spans=tuple(spans.count_of(draft, summary, texts) for draft in counts),
+        spans=tuple(spans.count_of(draft, summary, shown) for draft in counts),
         dedup=tuple(entries_of(run, report)) if report else (),
         mix=mix_of(plan, run.recipe.mix, summary) if plan else None,
         lengths=tuple(lengths.lengths_of(sampled)),

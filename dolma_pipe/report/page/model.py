@@ -13,8 +13,8 @@ Tone = Literal["plain", "match", "gone", "new"]
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A stretch of an excerpt: plain text, a span that a tagger found, words that one of two texts
-    has alone (gone: the kept one, new: its copy)."""
+    """A stretch of an excerpt: plain text, a span that a tagger found; gone: what a mask cut out,
+    new: what it wrote; of two texts, words that the kept one (gone) or its copy (new) has alone."""
 
     text: str
     tone: Tone = "plain"
@@ -23,8 +23,8 @@ class Piece(msgspec.Struct, frozen=True):
 class Example(msgspec.Struct, frozen=True):
     """A document. line: of its shard, from 1, 0 where it is not known; value: of the column that is
     shown; kept, dropped_by: by stages 1 to 3, of a duplicate by its cluster; pieces: a stretch of
-    its text, "…" where it was shortened; none where the text cannot be read any more (note says
-    why)."""
+    its text, "…" where it was shortened, and what stands for personal data and masked text; none
+    where the text cannot be read any more, or not be shown (note says why)."""
 
     id: str
     source: str

@@ -11,7 +11,8 @@ from dolma_pipe.kernels.jit import Bool
 from dolma_pipe.recipe import FILTER_STAGES, Rule
 from dolma_pipe.report.page.bins import bins_of, edges_of
 from dolma_pipe.report.page.column_help import help_of
-from dolma_pipe.report.page.excerpts import Choice, Texts, example_of
+from dolma_pipe.report.page.excerpts import Choice, Shown, example_of
+from dolma_pipe.report.page.hidden import hidden_columns
 from dolma_pipe.report.page.model import RulePanel, SourceBins
 from dolma_pipe.report.page.sample import Sample
 from dolma_pipe.report.summary import Summary
@@ -46,7 +47,7 @@ def drafts_of(samples: Sequence[Sample]) -> list[Draft]:
     return [Draft(rule, tuple(of), tuple(_choices(rule, of, each))) for rule, of in having.items()]
 
 
-def panel_of(draft: Draft, summary: Summary, texts: Texts) -> RulePanel:
+def panel_of(draft: Draft, summary: Summary, shown: Shown) -> RulePanel:
     """The rule as the page shows it; what it removed is exact."""
     rule, bounds = draft.rule, draft.bounds
     values = [sample.numbers(rule.column) for sample in draft.samples]
@@ -72,7 +73,7 @@ def panel_of(draft: Draft, summary: Summary, texts: Texts) -> RulePanel:
             SourceBins(name, len(found), documents.get(name, 0), bins_of(found, edges, bounds))
             for name, found in zip(names, values, strict=True)
         ),
-        examples=tuple(example_of(choice, texts) for choice in draft.choices),
+        examples=tuple(example_of(choice, shown) for choice in draft.choices),
         borders=edges.borders,
     )
 
@@ -125,4 +126,5 @@ def _choice(sample: Sample, row: int, value: float, column: str) -> Choice:
         for name, kind in sample.columns.items()
         if kind == "spans" and name.partition(".")[0] == prefix
     ]
-    return Choice(sample.source, place, value, bool(sample.legible[row]), tuple(marked))
+    hidden = hidden_columns(sample)
+    return Choice(sample.source, place, value, bool(sample.legible[row]), tuple(marked), hidden)

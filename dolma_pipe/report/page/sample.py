@@ -81,6 +81,12 @@ class Sample(NamedTuple):
     def legible(self) -> Bool:
         return _joined([part.legible for part in self.parts], np.zeros(0, np.bool_))
 
+    @property
+    def kept(self) -> Bool:
+        """bool[documents]: whether stages 1 to 3 kept them."""
+        reasons = [group.array("dropped_by").is_null() for group in self.groups]
+        return _joined([np.asarray(one, np.bool_) for one in reasons], np.zeros(0, np.bool_))
+
     def numbers(self, column: str) -> F64:
         """float64[documents], NaN where there is none, also where it is not stored."""
         return _joined([numbers_of(group, column) for group in self.groups], np.zeros(0))

@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64
-from dolma_pipe.report.page.excerpts import Choice, Texts, example_of
+from dolma_pipe.report.page.excerpts import Choice, Shown, example_of
 from dolma_pipe.report.page.hidden import hidden_columns
 from dolma_pipe.report.page.model import SpanCount
-from dolma_pipe.report.page.sample import Sample, spans_of
+from dolma_pipe.report.page.sample import Sample, spans_of, spread
 from dolma_pipe.report.summary import Summary
 
-EXAMPLES = 2
+EXAMPLES = 3
+"""Of a column of a source, evenly from those that stayed, if there are any."""
 
 
 class Draft(NamedTuple):
@@ -33,15 +34,17 @@ def drafts_of(sample: Sample) -> Iterator[Draft]:
         if kind == "spans":
             counts = [np.diff(spans_of(group, column).offsets) for group in sample.groups]
             joined = np.concatenate(counts) if counts else np.zeros(0, np.int64)
-            rows = np.flatnonzero((joined > 0) & sample.legible)[:EXAMPLES].tolist()
+            there = np.flatnonzero((joined > 0) & sample.legible)
+            stayed = there[sample.kept[there]]
+            rows = spread((stayed if len(stayed) else there).tolist(), EXAMPLES)
             chosen = [
-                Choice(sample.source, place, float(joined[row]), True, (column,))
+                Choice(sample.source, place, float(joined[row]), True, (column,), hidden)
                 for row, place in zip(rows, sample.places(rows), strict=True)
             ]
             yield Draft(sample, column, joined, column in hidden, tuple(chosen))
 
 
-def count_of(draft: Draft, summary: Summary, texts: Texts) -> SpanCount:
+def count_of(draft: Draft, summary: Summary, shown: Shown) -> SpanCount:
     """As the page shows it; the number of masked spans is exact."""
     source = draft.sample.source
     masked = {mask.column for mask in source.masks}
@@ -56,5 +59,5 @@ def count_of(draft: Draft, summary: Summary, texts: Texts) -> SpanCount:
         if intake and draft.column in masked
         else None,
         hidden=draft.hidden,
-        examples=tuple(example_of(choice, texts) for choice in draft.choices),
+        examples=tuple(example_of(choice, shown) for choice in draft.choices),
     )
