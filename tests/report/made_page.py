@@ -102,7 +102,7 @@ def _steps(sources: tuple[str, ...]) -> list[Step]:
             size = None if stage in ("tokenize", "output") else left * 500 * (i + 1)
             early = stage in ("input", "language", "quality")
             made.append(Step(name, stage, left, size, left * 120, early))
-            left = left * (8 - i) // 10 if stage != "mix" else left * 2
+            left = left * max(2, 8 - i) // 10 if stage != "mix" else left * 2
     return made
 
 

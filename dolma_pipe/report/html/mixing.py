@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from dolma_pipe.report.html.charts import bars, histogram, steps
-from dolma_pipe.report.html.drawing import Chart, Told, TwinRow, colour
+from dolma_pipe.report.html.drawing import Chart, Told, TwinRow, palette_of
 from dolma_pipe.report.html.numbers import count, percent, short, shown, times
 from dolma_pipe.report.page.model import Bucket, Page
 
@@ -133,13 +133,12 @@ def _repeats(page: Page, source: str, group: str, buckets: list[Bucket]) -> Char
         )
         for b, rate in zip(buckets, got, strict=True)
     )
-    place = page.sources.index(source) if source in page.sources else 0
     return steps(
         Told(name, f"the best tokens are used {times(got[-1])}, the worst {times(got[0])}"),
         [(b.low, b.high, rate) for b, rate in zip(buckets, got, strict=True)],
         curve,
         (BUCKETS, rows),
-        fill=colour(place),
+        fill=palette_of(page.sources).get(source, "var(--accent)"),
         x="token quantile, from worst to best",
         y="repeats",
     )

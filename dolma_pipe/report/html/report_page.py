@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from dolma_pipe.report.html import mixing, removals, sections, spans
+from dolma_pipe.report.html.drawing import COLOURS
 from dolma_pipe.report.html.render import rendered
 from dolma_pipe.report.page.model import EntryPanel, Example, Page, Piece, RulePanel
 
@@ -38,6 +39,10 @@ ROWS, LINE = 60, 400
 
 def render_page(page: Page) -> str:
     """The page as HTML, with as much detail as its size allows. Raises MissingExtra."""
+    if len(page.sources) > COLOURS:  # those have one of their own that are the largest
+        documents = {row.source: row.documents for row in page.intake}
+        by_size = sorted(page.sources, key=lambda name: -documents.get(name, 0))
+        page = replace(page, sources=tuple(by_size))
     made = ""
     for detail in DETAILS:
         made = rendered("report.html.j2", **_values(_shortened(page, detail), detail, page))

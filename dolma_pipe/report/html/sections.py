@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from dolma_pipe.report.html.charts import bars
-from dolma_pipe.report.html.drawing import Chart, colour
+from dolma_pipe.report.html.drawing import Chart, palette_of
 from dolma_pipe.report.html.numbers import percent, seconds, short, shown, size
 from dolma_pipe.report.page.model import LanguageShare, Page, Step
 
@@ -157,7 +157,6 @@ def times(page: Page) -> Chart | None:
         spent[row.name] += row.worker_seconds  # type: ignore[assignment]  # seconds are not whole
     [(longest, took)] = spent.most_common(1)
     others = dict.fromkeys(row.source for row in page.times if row.source not in page.sources)
-    palette = {name: colour(i) for i, name in enumerate(page.sources)}
     names = {name: name or "all" for name in others}
     return bars(
         "Seconds of workers in each pass",
@@ -166,7 +165,7 @@ def times(page: Page) -> Chart | None:
         [*page.sources, *names.values()],
         category="pass",
         unit="seconds",
-        colours=palette | dict.fromkeys(names.values(), "var(--line)"),
+        colours=palette_of(page.sources) | dict.fromkeys(names.values(), "var(--line)"),
     )
 
 
@@ -184,7 +183,7 @@ def _ends(page: Page) -> dict[str, tuple[Step, Step]]:
     for step in page.steps:
         if step.stage not in AFTER:
             made[step.source] = (made.get(step.source, (step, step))[0], step)
-    return made
+    return {name: made[name] for name in page.sources if name in made}
 
 
 def _figure(

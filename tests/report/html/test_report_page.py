@@ -154,6 +154,38 @@ def test_the_unit_of_the_funnel(page: Any) -> None:
     page.locator("input[value=funnel-documents]").dispatch_event("click")
 
 
+def test_of_many_sources_the_largest_have_colours_and_the_others_share_a_grey(
+    browser: Any, tmp_path: Path
+) -> None:
+    names = tuple(f"source-{i}" for i in range(14))
+    made = made_page(sources=names)
+    sizes = dict(zip(names, (7 * i % 14 for i in range(14)), strict=True))
+    intake = tuple(replace(row, documents=sizes[row.source]) for row in made.intake)
+    file = tmp_path / "many.html"
+    file.write_text(render_page(replace(made, intake=intake)), encoding="utf-8")
+    largest = sorted(names, key=lambda name: -sizes[name])[:9]
+    with opened(browser, file, color_scheme="light") as many:
+        page = many.page
+        see(page, "#funnel-documents")
+        colours = "e => e.map(m => getComputedStyle(m).fill)"
+        drawn = page.locator(f"#funnel-documents {MARKS}").evaluate_all(colours)
+        dots = page.locator("#overview tbody .dot").evaluate_all(
+            "e => e.map(d => [d.parentElement.textContent, getComputedStyle(d).backgroundColor])"
+        )
+        by_name = dict(dots)
+        assert [name for name, _ in dots[:9]] == largest
+        assert len({by_name[name] for name in largest}) == 9
+        assert len({by_name[name] for name in names if name not in largest}) == 1
+        assert set(drawn) == set(by_name.values())
+        legend = page.locator(".filters .legend li").all_inner_texts()
+        assert [text.strip() for text in legend] == [*largest, "5 others"]
+        page.locator(".filters select").select_option("source-0")
+        page.locator("#funnel-documents .mark-rect path").nth(8).wait_for(state="detached")
+        left = page.locator(f"#funnel-documents {MARKS}").evaluate_all(colours)
+        assert set(left) == {by_name["source-0"]}
+        assert many.complaints == []
+
+
 def test_lines_that_are_cut_out_do_not_dwarf_personal_data() -> None:
     page = made_page()
     web, *rest = page.spans
