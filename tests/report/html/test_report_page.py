@@ -126,6 +126,23 @@ def test_the_filter_by_source_changes_charts_tables_and_figures(page: Any) -> No
     assert page.locator(".rule:visible").count() == 3, "one rule is not of this source"
 
 
+def test_what_is_said_of_all_sources_says_so_when_one_is_chosen(page: Any) -> None:
+    """Key figures and totals of rules follow the filter, findings cannot."""
+    chart = page.locator("#funnel-documents")
+    label, before = chart.locator("[role=img]"), "e => getComputedStyle(e, '::before').content"
+    told = label.get_attribute("aria-label")
+    assert "all sources" not in chart.locator(".finding").evaluate(before)
+    page.locator("[data-source-filter] input[value=wiki]").dispatch_event("click")
+    assert chart.locator(".finding").evaluate(before) == '"· all sources: "'
+    assert label.get_attribute("aria-label") == f"All sources: {told}"
+    for place in ("#mix .lead", "#duplicates .entry > p"):
+        assert page.locator(place).first.evaluate(before) == '"All sources: "'
+    removed = page.locator(".rule:visible .removed:visible").all_inner_texts()
+    assert [text.split()[-1] for text in removed] == ["1", "10", "21", "31"]
+    page.locator("[data-source-filter] input").first.dispatch_event("click")
+    assert label.get_attribute("aria-label") == told
+
+
 def test_rules_are_filtered_by_stage_and_text_and_ordered(page: Any) -> None:
     rules = page.locator(".rule:visible h3")
     assert rules.count() == 4
