@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from dolma_pipe.report.html import mixing, removals, sections, spans
+from dolma_pipe.report.html import columns, mixing, removals, sections, spans
 from dolma_pipe.report.html.drawing import COLOURS
 from dolma_pipe.report.html.render import rendered
-from dolma_pipe.report.page.model import EntryPanel, Example, Page, Piece, RulePanel
+from dolma_pipe.report.page.model import ColumnPanel, EntryPanel, Example, Page, Piece, RulePanel
 
 LARGEST = 4_900_000
 """Bytes of a page."""
@@ -16,22 +16,24 @@ LARGEST = 4_900_000
 
 class Detail(NamedTuple):
     """How much of the examples is shown: documents of a list, characters of a text, clusters of an
-    entry; rules at all; whether histograms tell their sources apart."""
+    entry; rules and columns without a rule at all; whether histograms tell their sources apart."""
 
     examples: int
     characters: int
     clusters: int
     rules: int = 1000
+    columns: int = 100
     by_source: bool = True
     recipe: int = 200_000
 
 
 DETAILS = (
     Detail(12, 4000, 20),
-    Detail(6, 600, 6),
-    Detail(2, 300, 3, 400, recipe=100_000),
-    Detail(2, 200, 1, 200, by_source=False, recipe=50_000),
-    Detail(0, 0, 0, 60, by_source=False, recipe=20_000),
+    Detail(12, 4000, 20, columns=30),
+    Detail(6, 600, 6, columns=30),
+    Detail(2, 300, 3, 400, 30, recipe=100_000),
+    Detail(2, 200, 1, 200, 30, by_source=False, recipe=50_000),
+    Detail(0, 0, 0, 60, 0, by_source=False, recipe=20_000),
 )
 ROWS, LINE = 60, 400
 """Of lists and of names whose length nothing else bounds."""
@@ -63,6 +65,7 @@ def _values(page: Page, detail: Detail, whole: Page) -> dict[str, Any]:
         "funnel": sections.funnel(page),
         "rules": [removals.rule_of(rule, page, by_source) for rule in page.rules],
         "heaviest": max((sum(rule.removed.values()) for rule in page.rules), default=0),
+        "columns": columns.columns_of(page, by_source),
         "languages": sections.languages(page),
         "spans": spans.parts_of(page),
         "entries": removals.entries_of(page),
@@ -88,6 +91,7 @@ def _shortened(page: Page, detail: Detail) -> Page:
     return replace(
         page,
         rules=tuple(_rule(rule, detail) for rule in page.rules if id(rule) in kept),
+        columns=tuple(_column(column) for column in page.columns[: detail.columns]),
         spans=tuple(
             replace(span, examples=_examples(span.examples, detail)) for span in page.spans
         ),
@@ -104,6 +108,10 @@ def _shortened(page: Page, detail: Detail) -> Page:
 
 def _rule(rule: RulePanel, detail: Detail) -> RulePanel:
     return replace(rule, help=_text(rule.help, LINE), examples=_examples(rule.examples, detail))
+
+
+def _column(column: ColumnPanel) -> ColumnPanel:
+    return replace(column, help=_text(column.help, LINE))
 
 
 def _entry(entry: EntryPanel, detail: Detail) -> EntryPanel:
@@ -154,10 +162,12 @@ def _text(text: str, most: int) -> str:
 
 def _left_out(page: Page, whole: Page, detail: Detail) -> Iterator[str]:
     """What a large page does not show, in sentences."""
-    if detail is DETAILS[0]:
-        return
-    yield f"lists of examples end after {detail.examples} documents and {detail.characters} letters"
+    if detail.examples < DETAILS[0].examples:
+        told = f"{detail.examples} documents and {detail.characters} letters"
+        yield f"lists of examples end after {told}"
     if len(page.rules) < len(whole.rules):
         yield f"{len(whole.rules) - len(page.rules)} rules that removed the least are left out"
+    if len(page.columns) < len(whole.columns):
+        yield f"{len(whole.columns) - len(page.columns)} columns without a rule are left out"
     if not detail.by_source:
         yield "histograms show all sources together"

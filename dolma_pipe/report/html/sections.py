@@ -16,6 +16,7 @@ TITLES = (
     ("overview", "Overview", None),
     ("funnel", "Funnel", "funnel"),
     ("rules", "Rules", "rules"),
+    ("columns", "Other columns", "columns"),
     ("languages", "Languages", "languages"),
     ("spans", "PII and spans", "spans"),
     ("duplicates", "Duplicates", "entries"),

@@ -7,6 +7,7 @@ import msgspec
 from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.report.layout import counted
 from dolma_pipe.report.page import lengths, rules, sample, spans
+from dolma_pipe.report.page.columns import columns_of
 from dolma_pipe.report.page.duplicates import entries_of
 from dolma_pipe.report.page.excerpts import texts_of
 from dolma_pipe.report.page.facts import facts_of
@@ -56,6 +57,7 @@ def page_of(run: FinishedRun) -> Page:
         intake=tuple(_bounded(row) for row in summary.intake),
         steps=tuple(steps_of(summary, plan)),
         rules=tuple(rules.panel_of(draft, summary, shown) for draft in panels),
+        columns=tuple(columns_of(samples, summary)),
         languages=tuple(share for one in samples for share in languages_of(one)),
         spans=tuple(spans.count_of(draft, summary, shown) for draft in counts),
         dedup=tuple(entries_of(run, report)) if report else (),

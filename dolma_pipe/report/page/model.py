@@ -102,6 +102,16 @@ class RulePanel(msgspec.Struct, frozen=True):
     borders: tuple[float, ...] = ()
 
 
+class ColumnPanel(msgspec.Struct, frozen=True):
+    """A column of numbers of sources that have no rule on it. quantiles: of all values together, 5,
+    50 and 95 %, none where there is no value; histograms share their edges."""
+
+    column: str
+    help: str
+    quantiles: tuple[float, ...]
+    histograms: tuple[SourceBins, ...]
+
+
 class LanguageShare(msgspec.Struct, frozen=True):
     """Documents and bytes of one source in one language, of the sample; "other" sums the rest,
     "none" has none. column: the labels, of natural languages or of programming languages."""
@@ -247,6 +257,7 @@ class Page(msgspec.Struct, frozen=True):
     intake: tuple[Intake, ...]
     steps: tuple[Step, ...]
     rules: tuple[RulePanel, ...]
+    columns: tuple[ColumnPanel, ...]
     languages: tuple[LanguageShare, ...]
     spans: tuple[SpanCount, ...]
     dedup: tuple[EntryPanel, ...]

@@ -18,6 +18,8 @@ from dolma_pipe.work import held, is_remote
 
 DOCUMENTS = 100_000
 """Of a source, at most some more: row groups are taken whole."""
+OTHERS = 20_000
+"""The same, of columns that no rule looks at."""
 SHARDS, SHARDS_ON_A_STORE = 32, 4
 """Of a source; a file on an object store is fetched whole."""
 READ_AGAIN = 64 << 20
@@ -56,12 +58,14 @@ class Place(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Of one source. columns: all that some part of it has; gone: why parts are missing."""
+    """Of one source. columns: all that some part of it has; gone: why parts are missing; others: of
+    columns of numbers without a rule the values of fewer documents, NaN for none."""
 
     source: Source
     parts: tuple[Part, ...]
     columns: dict[str, Kind]
     gone: tuple[str, ...]
+    others: dict[str, F64]
 
     @property
     def documents(self) -> int:
@@ -134,15 +138,20 @@ def sample_of(run: FinishedRun, tagged: TaggedSource) -> Sample:
     shards = spread([shard for shard in source.inputs if shard.key in files], most)
     parts, gone = [], []
     columns: dict[str, Kind] = {}
+    others: dict[str, list[F64]] = {}
     left = READ_ELSEWHERE if any(is_address(one.uri) for one in shards) else READ_AGAIN
-    wanted = _wanted(source)
+    ruled = {rule.column for rule in source.rules}
     for shard in shards:
         try:
-            with held(
-                run.work.attributes(shard.key)
-            ):  # of an object, one copy for all that follows
+            # of an object, one copy for all that is read of it
+            with held(run.work.attributes(shard.key)):
                 stored = run.attributes(shard.key)
-                groups = _some(stored, wanted, -(-DOCUMENTS // len(shards)))
+                free = [c for c, k in stored.columns.items() if k == "number" and c not in ruled]
+                looked_at = [column for column in stored.columns if column not in free]
+                groups = _some(stored, looked_at, -(-DOCUMENTS // len(shards)))
+                for _, group in _some(stored, free, -(-OTHERS // len(shards))):
+                    for column in free:
+                        others.setdefault(column, []).append(group.numbers(column))
         except Unusable as error:
             gone.append(str(error))
             continue
@@ -150,7 +159,8 @@ def sample_of(run: FinishedRun, tagged: TaggedSource) -> Sample:
         left -= cost
         columns |= stored.columns
         parts.append(Part(shard, tuple(group for _, group in groups), legible))
-    return Sample(source, tuple(parts), columns, tuple(gone))
+    free_values = {column: np.concatenate(found) for column, found in others.items()}
+    return Sample(source, tuple(parts), columns, tuple(gone), free_values)
 
 
 def spread(shards: Sequence[Item], most: int) -> list[Item]:
@@ -159,14 +169,8 @@ def spread(shards: Sequence[Item], most: int) -> list[Item]:
     return [shards[k * (len(shards) - 1) // max(1, count - 1)] for k in range(count)]
 
 
-def _wanted(source: Source) -> frozenset[str]:
-    """Numbers that are looked at: those of rules; spans and labels are all of interest."""
-    return frozenset(rule.column for rule in source.rules)
-
-
-def _some(stored: AttributeFile, wanted: frozenset[str], most: int) -> list[tuple[int, Group]]:
+def _some(stored: AttributeFile, names: list[str], most: int) -> list[tuple[int, Group]]:
     """About so many documents: whole row groups, evenly from the file, the first among them."""
-    names = [name for name, kind in stored.columns.items() if kind != "number" or name in wanted]
     there = len(stored.row_groups)
     count = min(there, max(1, round(most * there / max(1, len(stored)))))
     numbers = [k * there // count for k in range(count)]

@@ -161,6 +161,26 @@ def test_rules_are_filtered_by_stage_and_text_and_ordered(page: Any) -> None:
     assert rules.first.inner_text() == "made.column_0"
 
 
+def test_columns_without_a_rule_are_drawn_when_they_are_opened(browser: Any, file: Path) -> None:
+    with opened(browser, file) as made:
+        section = made.page.locator("#columns")
+        section.scroll_into_view_if_needed()
+        assert not section.locator("figure").first.is_visible()
+        section.locator("summary").first.press("Enter")
+        section.locator("figure").nth(1).scroll_into_view_if_needed()
+        section.locator("figure").nth(1).locator("svg").wait_for()
+        titles = section.locator("figcaption strong").all_inner_texts()
+        assert titles == ["made.free_0", "made.free_1"]
+        assert made.complaints == []
+
+
+def test_columns_without_a_rule_make_room_before_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dolma_pipe.report.html.report_page.LARGEST", 1_700_000)
+    made = render_page(made_page(columns=90))
+    assert len(made.encode()) <= 1_700_000
+    assert "To stay below 5 MB 60 columns without a rule are left out." in made
+
+
 def test_the_unit_of_the_funnel(page: Any) -> None:
     tokens = page.locator("#funnel-tokens")
     assert not tokens.is_visible()

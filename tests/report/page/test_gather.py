@@ -14,7 +14,7 @@ from dolma_pipe.browse.opened import Opened
 from dolma_pipe.errors import WorkError
 from dolma_pipe.report.finished import finished_run
 from dolma_pipe.report.html.removals import entries_of, removed_by_entry, rule_of
-from dolma_pipe.report.page import duplicates, lengths, sample
+from dolma_pipe.report.page import columns, duplicates, lengths, sample
 from dolma_pipe.report.page.excerpts import CHANGED, FAR, excerpt
 from dolma_pipe.report.page.gather import page_of
 from dolma_pipe.report.page.marks import Mark
@@ -101,6 +101,26 @@ def test_in_a_whole_sample_histograms_hold_every_document(page: Page) -> None:
                 assert panel.would[one.source] == scored - inside  # a rule that sees all of them
                 assert panel.would[one.source] == panel.removed[one.source] > 0
         assert len({one.bins.edges for one in panel.histograms}) == 1
+
+
+def test_columns_without_a_rule_have_histograms_too(page: Page) -> None:
+    having = {panel.column: [one.source for one in panel.histograms] for panel in page.columns}
+    assert having["gopher.mean_word_length"] == ["web", "code", "none"]
+    assert having["pii.emails"] == ["web"]
+    assert "gopher.words" not in having, "a rule of every source looks at it"
+    assert not [name for name in having if name in ("pii.email", "code.language", "metadata.n")]
+    for panel in page.columns:
+        assert len({one.bins.edges for one in panel.histograms}) == 1
+        for one in panel.histograms:
+            assert (
+                sum(one.bins.counts) + one.bins.without + one.bins.below + one.bins.above == one.of
+            )
+        assert panel.quantiles == tuple(sorted(panel.quantiles))
+    [emails] = [panel for panel in page.columns if panel.column == "pii.emails"]
+    [spans] = [count for count in page.spans if count.column == "pii.email"]
+    [bins] = [one.bins for one in emails.histograms]
+    with_one = sum(n for low, n in zip(bins.edges, bins.counts, strict=False) if low >= 1)
+    assert with_one + bins.above == spans.documents > 0
 
 
 def test_a_rule_of_several_sources_is_one_panel(page: Page) -> None:
@@ -237,6 +257,7 @@ def test_the_same_each_time(page: Page, finished: Path) -> None:  # noqa: ARG001
 def test_the_sample_is_bounded(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     monkeypatch.setattr(sample, "SHARDS", 2)
     monkeypatch.setattr(sample, "READ_OF_A_SHARD", 6000)
+    monkeypatch.setattr(columns, "COLUMNS", 3)
     monkeypatch.setattr(lengths, "DOCUMENTS", 10)
     monkeypatch.setattr(duplicates, "READ", 0)
     (Path("data/web/1.jsonl.zst")).unlink()  # between the two that are read
@@ -250,6 +271,7 @@ def test_the_sample_is_bounded(copy: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "code/2",
     }
     assert all(one.shown <= 60 for one in small.lengths)
+    assert len(small.columns) == 3
     notes = {e.note for panel in small.rules for e in panel.examples}
     assert notes == {"", FAR} or notes == {""}
     assert small.dedup[0].biggest[0].kept.note.startswith("only the beginning")

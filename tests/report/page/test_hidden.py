@@ -36,7 +36,7 @@ def own(line: str) -> Found:
 def sample_of(founds: list[Found], columns: list[str], masks: dict[str, str]) -> Sample:
     of = tuple(Mask("content", column, text) for column, text in masks.items())
     source = Source("web", (), tuple(map(use_of, founds)), (), of, msgspec.UNSET)  # type: ignore[arg-type]
-    return Sample(source, (), dict.fromkeys(columns, "spans"), ())
+    return Sample(source, (), dict.fromkeys(columns, "spans"), (), {})
 
 
 def test_a_tagger_of_personal_data_and_a_mask_with_a_text_hide() -> None:
