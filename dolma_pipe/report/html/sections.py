@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from dolma_pipe.report.html.charts import bars
 from dolma_pipe.report.html.drawing import Chart, palette_of
 from dolma_pipe.report.html.numbers import percent, seconds, short, shown, size
-from dolma_pipe.report.page.model import LanguageShare, Page, Step
+from dolma_pipe.report.page.model import Page, Step
 
 LANGUAGES = 10
 AFTER = ("mix", "tokenize", "output")
@@ -122,14 +122,14 @@ def languages(page: Page) -> list[Chart]:
     """By column of labels: documents of the sample in each language."""
     columns: dict[str, Counter[str]] = defaultdict(Counter)
     for share in page.languages:
-        columns[_column(share)][share.language] += share.documents
+        columns[share.column][share.language] += share.documents
     made = []
     for column, counts in columns.items():
         found = [name for name, _ in counts.most_common() if name not in ("other", "none")]
         shown_ones = found[:LANGUAGES]
         rows: Counter[tuple[str, str]] = Counter()
         for share in page.languages:
-            if _column(share) == column:
+            if share.column == column:
                 known = share.language in shown_ones or share.language == "none"
                 rows[share.language if known else "other", share.source] += share.documents
         order = [*shown_ones, "other", "none"]
@@ -226,7 +226,3 @@ def _left(steps: list[Step], unit: str) -> str:
         return "no stage removed any"
     share = percent(lost[most] / sums[stages[0]])
     return f"{most} removed most, {share} of the input"
-
-
-def _column(share: LanguageShare) -> str:
-    return share.column

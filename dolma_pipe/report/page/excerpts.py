@@ -1,17 +1,18 @@
 """Examples with a stretch of their text: inputs are read once more for it, as far as needed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from dolma_pipe.errors import UserError
 from dolma_pipe.recipe import Source
 from dolma_pipe.remote import is_address
 from dolma_pipe.report.page.marks import Mark, marks_of
-from dolma_pipe.report.page.model import Example, Piece
-from dolma_pipe.report.page.sample import Place, spans_of
+from dolma_pipe.report.page.model import Example, Piece, RulePanel, SpanCount
+from dolma_pipe.report.page.sample import Place, Sample, spans_of
 from dolma_pipe.stages.reread import Reread, reader_of
 from dolma_pipe.tagger import Spans
 
@@ -30,7 +31,7 @@ Key = tuple[str, int]
 
 class Choice(NamedTuple):
     """A document to show. value: as Example; marked: columns of spans that it is shown for; hidden:
-    those whose text is not shown, and what stands there instead."""
+    as Sample."""
 
     source: Source
     place: Place
@@ -42,6 +43,22 @@ class Choice(NamedTuple):
     @property
     def key(self) -> Key:
         return self.place.part.shard.key, self.place.line
+
+
+def choice_of(sample: Sample, row: int, value: float, marked: tuple[str, ...]) -> Choice:
+    """A document of the sample."""
+    [place] = sample.places([row])
+    return Choice(sample.source, place, value, bool(sample.legible[row]), marked, sample.hidden)
+
+
+Panel = TypeVar("Panel", RulePanel, SpanCount)
+
+
+class Draft(NamedTuple, Generic[Panel]):
+    """A panel without its examples, and which they are."""
+
+    panel: Panel
+    choices: tuple[Choice, ...]
 
 
 Texts = dict[Key, bytes | str]
@@ -100,7 +117,12 @@ def _read(given: Reread, wanted: dict[int, Choice], found: Texts) -> str:
     return why
 
 
-def example_of(choice: Choice, shown: Shown) -> Example:
+def filled(draft: Draft[Panel], shown: Shown) -> Panel:
+    """The panel with its examples."""
+    return replace(draft.panel, examples=tuple(_example(one, shown) for one in draft.choices))
+
+
+def _example(choice: Choice, shown: Shown) -> Example:
     """The document as it is shown."""
     part, group, row = choice.place
     cells = group.rows.slice(row, 1)

@@ -9,7 +9,7 @@ from dolma_pipe.report.layout import counted
 from dolma_pipe.report.page import lengths, rules, sample, spans
 from dolma_pipe.report.page.columns import columns_of
 from dolma_pipe.report.page.duplicates import entries_of
-from dolma_pipe.report.page.excerpts import texts_of
+from dolma_pipe.report.page.excerpts import filled, texts_of
 from dolma_pipe.report.page.facts import facts_of
 from dolma_pipe.report.page.hidden import shown_of
 from dolma_pipe.report.page.languages import languages_of
@@ -39,11 +39,9 @@ def page_of(run: FinishedRun) -> Page:
     """
     summary = run.summary
     plan, report = run.plan, run.dedup_report
-    told = {row.source for row in summary.intake}
-    tagged = [one for one in run.tagged if one.source.name in told]
-    samples = [sample_of(run, one) for one in tagged]
-    panels = rules.drafts_of(samples)
-    counts = [draft for one in samples for draft in spans.drafts_of(one)]
+    samples = _samples(run)
+    panels = rules.drafts_of(samples, summary)
+    counts = [draft for one in samples for draft in spans.drafts_of(one, summary)]
     chosen = [choice for draft in panels for choice in draft.choices]
     chosen += [choice for draft in counts for choice in draft.choices]
     shown = shown_of(chosen, texts_of(chosen, run.recipe.max_document_bytes))
@@ -56,10 +54,10 @@ def page_of(run: FinishedRun) -> Page:
         sources=tuple(row.source for row in summary.intake),
         intake=tuple(_bounded(row) for row in summary.intake),
         steps=tuple(steps_of(summary, plan)),
-        rules=tuple(rules.panel_of(draft, summary, shown) for draft in panels),
+        rules=tuple(filled(draft, shown) for draft in panels),
         columns=tuple(columns_of(samples, summary)),
         languages=tuple(share for one in samples for share in languages_of(one)),
-        spans=tuple(spans.count_of(draft, summary, shown) for draft in counts),
+        spans=tuple(filled(draft, shown) for draft in counts),
         dedup=tuple(entries_of(run, report)) if report else (),
         mix=mix_of(plan, run.recipe.mix, summary) if plan else None,
         lengths=tuple(lengths.lengths_of(sampled)),
@@ -73,6 +71,12 @@ def page_of(run: FinishedRun) -> Page:
         recipe=recipe_text(run.recipe),
         facts=tuple(facts_of(run)),
     )
+
+
+def _samples(run: FinishedRun) -> list[Sample]:
+    """Of the sources that the run was asked for."""
+    told = {row.source for row in run.summary.intake}
+    return [sample_of(run, one) for one in run.tagged if one.source.name in told]
 
 
 def _stages(summary: Summary, plan: Plan | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Personal data, secrets and masked text: a page counts them and does not show what they hold."""
+"""Personal data, secrets and masked text in documents where the run has not looked for them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,23 +9,11 @@ from dolma_pipe.batch import batch_of
 from dolma_pipe.columns import gather
 from dolma_pipe.errors import UserError
 from dolma_pipe.recipe import TaggerUse
-from dolma_pipe.report.page.column_help import is_private
 from dolma_pipe.report.page.excerpts import Choice, Key, Shown, Texts
-from dolma_pipe.report.page.sample import Sample
 from dolma_pipe.shelf import find, names
 from dolma_pipe.tagger import Column, Spans
 
 UNSEEN = "its text is not shown: {} has not looked for what is hidden here"
-
-
-def hidden_columns(sample: Sample) -> dict[str, str]:
-    """Columns of spans whose text is not for a page, and what stands there instead: those of a
-    tagger that says so, and those that a mask replaces by a text."""
-    hidden = {m.column: m.replacement for m in sample.source.masks if m.replacement.strip()}
-    for column, kind in sample.columns.items():
-        if kind == "spans" and is_private(sample.source, column):
-            hidden.setdefault(column, f"⟨{column}⟩")
-    return hidden
 
 
 def shown_of(choices: Iterable[Choice], texts: Texts) -> Shown:

@@ -2,6 +2,8 @@
 shards."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
@@ -12,6 +14,7 @@ from dolma_pipe.kernels.jit import F64, I64, Bool
 from dolma_pipe.recipe import Source
 from dolma_pipe.remote import is_address
 from dolma_pipe.report.finished import FinishedRun, TaggedSource
+from dolma_pipe.report.page.tagger_files import is_private
 from dolma_pipe.stored import AttributeFile, Group, Unusable
 from dolma_pipe.tagger import Kind, Spans
 from dolma_pipe.work import held, is_remote
@@ -57,7 +60,8 @@ class Place(NamedTuple):
         return int(self.group.rows.column("line")[self.row].as_py())
 
 
-class Sample(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Sample:
     """Of one source. columns: all that some part of it has; gone: why parts are missing; others: of
     columns of numbers without a rule the values of fewer documents, NaN for none."""
 
@@ -76,20 +80,26 @@ class Sample(NamedTuple):
         for part in self.parts:
             yield from part.groups
 
-    @property
-    def sizes(self) -> I64:
-        """int64[documents]: bytes of text."""
-        return _joined([group.sizes for group in self.groups], np.zeros(0, np.int64))
-
-    @property
+    @cached_property
     def legible(self) -> Bool:
+        """bool[documents]: as Part."""
         return _joined([part.legible for part in self.parts], np.zeros(0, np.bool_))
 
-    @property
+    @cached_property
     def kept(self) -> Bool:
         """bool[documents]: whether stages 1 to 3 kept them."""
         reasons = [group.array("dropped_by").is_null() for group in self.groups]
         return _joined([np.asarray(one, np.bool_) for one in reasons], np.zeros(0, np.bool_))
+
+    @cached_property
+    def hidden(self) -> dict[str, str]:
+        """Columns of spans whose text is not for a page, and what stands there instead: those of a
+        tagger that says so, and those that a mask replaces by a text."""
+        found = {m.column: m.replacement for m in self.source.masks if m.replacement.strip()}
+        for column, kind in self.columns.items():
+            if kind == "spans" and is_private(self.source, column):
+                found.setdefault(column, f"⟨{column}⟩")
+        return found
 
     def numbers(self, column: str) -> F64:
         """float64[documents], NaN where there is none, also where it is not stored."""

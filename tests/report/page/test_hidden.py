@@ -6,7 +6,7 @@ import pytest
 
 from dolma_pipe.recipe import Mask, Source, TaggerUse
 from dolma_pipe.report.page.excerpts import excerpt
-from dolma_pipe.report.page.hidden import _tagged, hidden_columns
+from dolma_pipe.report.page.hidden import _tagged
 from dolma_pipe.report.page.marks import MATCHES, marks_of
 from dolma_pipe.report.page.sample import Sample
 from dolma_pipe.shelf import Found, find
@@ -46,7 +46,7 @@ def test_a_tagger_of_personal_data_and_a_mask_with_a_text_hide() -> None:
         columns,
         {"pii.email": "|||EMAIL|||", "pii.ip": "", "c4.removed": "\n", "toxicity.hits": "***"},
     )
-    assert hidden_columns(sample) == {
+    assert sample.hidden == {
         "pii.email": "|||EMAIL|||",
         "pii.phone": "⟨pii.phone⟩",
         "pii.ip": "⟨pii.ip⟩",
@@ -66,7 +66,7 @@ def test_a_tagger_of_personal_data_and_a_mask_with_a_text_hide() -> None:
     ],
 )
 def test_a_tagger_of_ones_own_says_it_too(line: str, hides: bool) -> None:
-    found = hidden_columns(sample_of([own(line)], ["names.person"], {}))
+    found = sample_of([own(line)], ["names.person"], {}).hidden
     assert list(found) == (["names.person"] if hides else [])
 
 
