@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from dolma_pipe.report.html import columns, mixing, removals, sections, spans
 from dolma_pipe.report.html.drawing import COLOURS
 from dolma_pipe.report.html.render import rendered
+from dolma_pipe.report.page.excerpts import shortened
 from dolma_pipe.report.page.model import ColumnPanel, EntryPanel, Example, Page, Piece, RulePanel
 
 LARGEST = 4_900_000
@@ -96,22 +97,22 @@ def _shortened(page: Page, detail: Detail) -> Page:
             replace(span, examples=_examples(span.examples, detail)) for span in page.spans
         ),
         dedup=tuple(_entry(entry, detail) for entry in page.dedup),
-        recipe=_text(page.recipe, detail.recipe),
-        notes=tuple(_text(note, LINE) for note in notes[:ROWS]),
-        damaged={shard: _text(why, LINE) for shard, why in page.damaged.items()},
-        failed={shard: _text(why, LINE) for shard, why in page.failed.items()},
+        recipe=shortened(page.recipe, detail.recipe),
+        notes=tuple(shortened(note, LINE) for note in notes[:ROWS]),
+        damaged={shard: shortened(why, LINE) for shard, why in page.damaged.items()},
+        failed={shard: shortened(why, LINE) for shard, why in page.failed.items()},
         facts=tuple(
-            replace(fact, value=_text(fact.value, LINE)) for fact in page.facts[: 10 * ROWS]
+            replace(fact, value=shortened(fact.value, LINE)) for fact in page.facts[: 10 * ROWS]
         ),
     )
 
 
 def _rule(rule: RulePanel, detail: Detail) -> RulePanel:
-    return replace(rule, help=_text(rule.help, LINE), examples=_examples(rule.examples, detail))
+    return replace(rule, help=shortened(rule.help, LINE), examples=_examples(rule.examples, detail))
 
 
 def _column(column: ColumnPanel) -> ColumnPanel:
-    return replace(column, help=_text(column.help, LINE))
+    return replace(column, help=shortened(column.help, LINE))
 
 
 def _entry(entry: EntryPanel, detail: Detail) -> EntryPanel:
@@ -142,7 +143,7 @@ def _examples(examples: tuple[Example, ...], detail: Detail) -> tuple[Example, .
 
 def _example(example: Example, detail: Detail) -> Example:
     pieces = _pieces(example.pieces, detail.characters)
-    return replace(example, id=_text(example.id, LINE), pieces=pieces)
+    return replace(example, id=shortened(example.id, LINE), pieces=pieces)
 
 
 def _pieces(pieces: tuple[Piece, ...], most: int) -> tuple[Piece, ...]:
@@ -151,13 +152,9 @@ def _pieces(pieces: tuple[Piece, ...], most: int) -> tuple[Piece, ...]:
         if most <= 0:
             made.append(Piece("…"))
             break
-        made.append(replace(piece, text=_text(piece.text, most)))
+        made.append(replace(piece, text=shortened(piece.text, most)))
         most -= len(piece.text)
     return tuple(made)
-
-
-def _text(text: str, most: int) -> str:
-    return text if len(text) <= most else text[:most] + "…"
 
 
 def _left_out(page: Page, whole: Page, detail: Detail) -> Iterator[str]:

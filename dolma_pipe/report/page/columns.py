@@ -10,7 +10,7 @@ from dolma_pipe.report.page.model import ColumnPanel, SourceBins
 from dolma_pipe.report.page.sample import Sample
 from dolma_pipe.report.summary import Summary
 
-COLUMNS = 200
+COLUMNS = 100
 """Of all sources together, the first by name."""
 QUANTILES = (0.05, 0.5, 0.95)
 

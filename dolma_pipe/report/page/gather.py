@@ -112,8 +112,8 @@ def _told(samples: list[Sample]) -> str:
     shards = sum(len(one.parts) for one in samples)
     return (
         f"Histograms, languages, spans and examples come from {documents:,} documents of"
-        f" {counted(shards, 'shard', 'shards')}: of each source some {sample.DOCUMENTS:,} at most,"
-        f" whole blocks from up to {sample.SHARDS} evenly spread shards ({sample.SHARDS_ON_A_STORE}"
-        " of a work directory on an object store), the same ones each time. All other counts are"
-        " exact."
+        f" {counted(shards, 'shard', 'shards')}: of each source some {sample.DOCUMENTS:,} at most"
+        f" ({sample.OTHERS:,} for columns without a rule), whole blocks from up to {sample.SHARDS}"
+        f" evenly spread shards ({sample.SHARDS_ON_A_STORE} of a work directory on an object"
+        " store), the same ones each time. All other counts are exact."
     )
