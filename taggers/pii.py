@@ -46,6 +46,7 @@ class Pii(Tagger, frozen=True):
     """
 
     cost: ClassVar[float] = 0.3
+    private: ClassVar[bool] = True
 
     find: Annotated[tuple[SomeKind, ...], msgspec.Meta(min_length=1)] = ("email", "phone", "ip")
     """Kinds to look for: email, phone, ip, credit_card, iban, secret (API keys, private keys)."""

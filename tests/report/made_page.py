@@ -6,6 +6,7 @@ from dolma_pipe.report.page.model import (
     Bins,
     Bucket,
     ClusterPanel,
+    ColumnPanel,
     Copy,
     EntryPanel,
     Example,
@@ -34,8 +35,10 @@ HOSTILE = (
 )
 
 
-def made_page(rules: int = 4, sources: tuple[str, ...] = SOURCES, text: str = HOSTILE) -> Page:
-    """The page. rules: how many; text: wherever a document can set one."""
+def made_page(
+    rules: int = 4, sources: tuple[str, ...] = SOURCES, text: str = HOSTILE, columns: int = 2
+) -> Page:
+    """The page. rules, columns: how many; text: wherever a document can set one."""
     return Page(
         name=f"made {text[:60]}",
         place="work/made",
@@ -44,6 +47,7 @@ def made_page(rules: int = 4, sources: tuple[str, ...] = SOURCES, text: str = HO
         intake=tuple(_intake(name, i) for i, name in enumerate(sources)),
         steps=tuple(_steps(sources)),
         rules=tuple(_rule(i, sources, text) for i in range(rules)),
+        columns=tuple(_column(i, sources, text) for i in range(columns)),
         languages=tuple(
             LanguageShare(name, language, 100 // (1 + i + 2 * j), 10_000, "lid.top")
             for i, name in enumerate(sources)
@@ -57,6 +61,7 @@ def made_page(rules: int = 4, sources: tuple[str, ...] = SOURCES, text: str = HO
                 spans=25,
                 sampled=100,
                 masked=7 if column == "pii.email" else None,
+                hidden=column == "pii.email",
                 examples=(example(text, name),),
             )
             for column in ("pii.email", "c4.removed")
@@ -101,7 +106,7 @@ def _steps(sources: tuple[str, ...]) -> list[Step]:
             size = None if stage in ("tokenize", "output") else left * 500 * (i + 1)
             early = stage in ("input", "language", "quality")
             made.append(Step(name, stage, left, size, left * 120, early))
-            left = left * (8 - i) // 10 if stage != "mix" else left * 2
+            left = left * max(2, 8 - i) // 10 if stage != "mix" else left * 2
     return made
 
 
@@ -132,6 +137,12 @@ def _rule(number: int, sources: tuple[str, ...], text: str) -> RulePanel:
         ),
         borders=(50.0,) if number % 3 == 1 else (50.0, 1001.0),
     )
+
+
+def _column(number: int, sources: tuple[str, ...], text: str) -> ColumnPanel:
+    some = sources[number % 2 :]
+    bins = tuple(SourceBins(name, 500, 1000, _bins(i)) for i, name in enumerate(some))
+    return ColumnPanel(f"made.free_{number}", f"`free`: {text}", (1.0, 50.0, 900.0), bins)
 
 
 def example(text: str, source: str, value: float | None = None) -> Example:

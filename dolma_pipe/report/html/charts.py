@@ -1,7 +1,7 @@
 """Charts as Vega-Lite dicts: bars, histograms with the borders of a rule, lines."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dolma_pipe.report.html.drawing import (
@@ -45,40 +45,16 @@ def bars(
     """
     order = list(dict.fromkeys(row[0] for row in rows))
     palette = palette_of(dict.fromkeys([*series, *(row[1] for row in rows)]), colours)
+    places = {name: i for i, name in enumerate(palette)}
     stacked = stacked or len(palette) == 1
     y: dict[str, Any] = {"field": "category", "type": "nominal", "title": None}
     y |= {"scale": {"domain": order}} if filtered != "category" else {"sort": order}
-    x = {"field": "value", "type": "quantitative", "axis": axis_of(unit, None)}
-    rough = {"condition": {"test": "datum.rough", "value": 0.6}, "value": 1}
-    bar: dict[str, Any] = {
-        "y": y,
-        "x": x | {"stack": "zero" if stacked else None},
-        "color": coloured(palette),
-    }
-    bar |= {"order": IN_TURN, "opacity": rough, "tooltip": _tooltip(category, unit)}
-    label: dict[str, Any] = {"y": y, "x": x, "text": {"field": "label"}}
-    each = ["category"] if stacked else ["category", "series"]
-    if not stacked:
-        offset = {"field": "series", "scale": {"domain": list(palette)}}
-        bar, label = bar | {"yOffset": offset}, label | {"yOffset": offset}
+    layers = _bar_layers(y, palette, category, unit, stacked)
     deep = len(order) * (THICK if stacked else THIN * len(palette) + GAP)
-    spec = {
-        "data": ROWS,
-        "height": deep,
-        "layer": [
-            {"mark": {"type": "bar", "cornerRadiusEnd": 2}, "encoding": bar},
-            {
-                "transform": _labels(each, unit),
-                "mark": {"type": "text", "align": "left", "dx": 6},
-                "encoding": label,
-            },
-        ],
-    }
-    places = {name: i for i, name in enumerate(palette)}
     return Chart(
         title=title,
         finding=finding,
-        spec=spec,
+        spec={"data": ROWS, "height": deep, "layer": layers},
         columns=("category", "series", "value", "place", "rough"),
         rows=tuple((*row, places[row[1]], row[:2] in approximate) for row in rows),
         filtered=filtered,
@@ -109,33 +85,13 @@ def histogram(
     borders: where these lines stand, if not there.
     """
     edges, log = positive(list(edges), log)
+    palette = palette_of(dict.fromkeys([*series, *counts]))
+    rows = list(_filled(edges, counts, list(palette)))
     lines = _borders(minimum, maximum, borders)
     ends = [*edges, *(at for at, _ in lines if at > 0 or not log)]
     domain = [min(ends), max(ends)]
-    palette = palette_of(dict.fromkeys([*series, *counts]))
-    places = {name: i for i, name in enumerate(palette)}
-    rows = [
-        (low, high, name, count, places[name])
-        for name, column in counts.items()
-        for low, high, count in zip(edges, edges[1:], column, strict=False)
-        if count
-    ]
-    scale: dict[str, Any] = {"domain": domain, "nice": False}
-    scale |= {"type": "log"} if log else {"zero": False}
-    axis = {"format": "~s" if domain[1] >= 10 else "~g", "title": value}
-    x = {"field": "low", "type": "quantitative", "bin": "binned", "scale": scale, "axis": axis}
-    y = {"field": "value", "type": "quantitative", "stack": "zero"}
-    told = [("low", "from"), ("high", "below"), ("series", "source" if filtered else " ")]
-    bar: dict[str, Any] = {
-        "x": x,
-        "x2": {"field": "high"},
-        "y": y | {"axis": axis_of("count", "documents")},
-    }
-    bar |= {"color": coloured(palette), "order": IN_TURN}
-    bar["tooltip"] = [{"field": field, "title": name} for field, name in told]
-    bar["tooltip"] += [{"field": "value", "title": "documents", "format": ","}]
     below, above = _shades(domain, minimum is not None, maximum is not None, lines)
-    middle = {"mark": {"type": "bar", "binSpacing": 0.5}, "encoding": bar}
+    middle = _bin_layer(domain, log, value, palette, "source" if filtered else " ")
     return Chart(
         title=title,
         finding=finding,
@@ -233,6 +189,41 @@ def steps(
     )
 
 
+def _bar_layers(
+    y: dict[str, Any], palette: Mapping[str, str], category: str, unit: str, stacked: bool
+) -> list[dict[str, Any]]:
+    """Bars, and their numbers beside them."""
+    x = {"field": "value", "type": "quantitative", "axis": axis_of(unit, None)}
+    rough = {"condition": {"test": "datum.rough", "value": 0.6}, "value": 1}
+    offset = {"yOffset": {"field": "series", "scale": {"domain": list(palette)}}}
+    both: dict[str, Any] = {"y": y} | ({} if stacked else offset)
+    bar = both | {"x": x | {"stack": "zero" if stacked else None}, "color": coloured(palette)}
+    bar |= {"order": IN_TURN, "opacity": rough, "tooltip": _tooltip(category, unit)}
+    label = {
+        "transform": _labels(["category"] if stacked else ["category", "series"], unit),
+        "mark": {"type": "text", "align": "left", "dx": 6},
+        "encoding": both | {"x": x, "text": {"field": "label"}},
+    }
+    return [{"mark": {"type": "bar", "cornerRadiusEnd": 2}, "encoding": bar}, label]
+
+
+def _bin_layer(
+    domain: list[float], log: bool, value: str, palette: Mapping[str, str], series: str
+) -> dict[str, Any]:
+    """Bars of a histogram; value: the title of its axis."""
+    scale: dict[str, Any] = {"domain": domain, "nice": False}
+    scale |= {"type": "log"} if log else {"zero": False}
+    axis = {"format": "~s" if domain[1] >= 10 else "~g", "title": value}
+    x = {"field": "low", "type": "quantitative", "bin": "binned", "scale": scale, "axis": axis}
+    y = {"field": "value", "type": "quantitative", "stack": "zero"}
+    told = [("low", "from"), ("high", "below"), ("series", series)]
+    tooltip = [{"field": field, "title": name} for field, name in told]
+    tooltip.append({"field": "value", "title": "documents", "format": ","})
+    encoding = {"x": x, "x2": {"field": "high"}, "y": y | {"axis": axis_of("count", "documents")}}
+    encoding |= {"color": coloured(palette), "order": IN_TURN, "tooltip": tooltip}
+    return {"mark": {"type": "bar", "binSpacing": 0.5}, "encoding": encoding}
+
+
 def _labels(each: list[str], unit: str) -> list[dict[str, Any]]:
     """The sum beside a bar, with "~" where a part of it is estimated."""
     told = f"format(datum.value, '{FORMATS[unit]}') + '{SUFFIX.get(unit, '')}'"
@@ -255,6 +246,16 @@ def _tooltip(category: str, unit: str) -> list[dict[str, Any]]:
         {"field": "series", "title": " "},
         {"field": "value", "title": unit if unit == "bytes" else "value", "format": exact},
     ]
+
+
+def _filled(
+    edges: Sequence[float], counts: Mapping[str, Sequence[int]], order: list[str]
+) -> Iterator[tuple[float, float, str, int, int]]:
+    """Bins that hold a document: from, to, series, documents, place of the series."""
+    for name, column in counts.items():
+        for low, high, count in zip(edges, edges[1:], column, strict=False):
+            if count:
+                yield low, high, name, count, order.index(name)
 
 
 def _bins(

@@ -13,6 +13,7 @@ from dolma_pipe.report.html.numbers import shown
 
 Cell = float | int | str | bool | None
 COLOURS = 10
+"""Of series; the last one is a grey."""
 FONT = "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', system-ui, sans-serif"
 CONFIG: dict[str, Any] = {
     "background": None,
@@ -43,6 +44,7 @@ FORMATS = {
     "bytes": ".3~s",
     "percent": ".1~%",
     "number": ".3~g",
+    "rate": ",.3~r",
     "seconds": ",.2~f",
     "times": ".3~g",
 }
@@ -89,14 +91,13 @@ class Told(NamedTuple):
     finding: str
 
 
-def colour(number: int) -> str:
-    """Of the series at this place; they come round."""
-    return f"var(--series-{number % COLOURS + 1})"
-
-
 def palette_of(series: Iterable[str], colours: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A colour for each series: of the mapping, or by its place."""
-    return {name: (colours or {}).get(name) or colour(i) for i, name in enumerate(series)}
+    """A colour for each series: of the mapping, or by its place. Of more series than there are
+    colours all that come after share the last one, a grey."""
+    names = list(series)
+    own = COLOURS if len(names) <= COLOURS else COLOURS - 1
+    by_place = {name: f"var(--series-{min(i, own) + 1})" for i, name in enumerate(names)}
+    return {name: (colours or {}).get(name, by_place[name]) for name in names}
 
 
 def coloured(palette: Mapping[str, str]) -> dict[str, Any]:

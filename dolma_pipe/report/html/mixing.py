@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
-from dolma_pipe.report.html.charts import bars, histogram, steps
-from dolma_pipe.report.html.drawing import Chart, Told, TwinRow, colour
+from dolma_pipe.report.html.charts import bars, steps
+from dolma_pipe.report.html.columns import binned
+from dolma_pipe.report.html.drawing import Chart, Told, TwinRow, palette_of
 from dolma_pipe.report.html.numbers import count, percent, short, shown, times
 from dolma_pipe.report.page.model import Bucket, Page
 
@@ -71,25 +72,12 @@ def even(page: Page) -> dict[str, str]:
 
 def lengths(page: Page, by_source: bool = True) -> Chart | None:
     """Documents of the output by their tokens."""
-    if not page.lengths:
-        return None
     total = sum(one.documents for one in page.lengths)
     tokens = sum(one.tokens for one in page.lengths)
-    counts = {one.source: one.bins.counts for one in page.lengths}
-    if not by_source:
-        together = zip(*counts.values(), strict=False)
-        counts = {"all sources": tuple(sum(column) for column in together)}
-    bins = page.lengths[0].bins
-    return histogram(
-        "Documents by length",
-        f"{short(tokens / max(1, total))} tokens a document on average",
-        bins.edges,
-        counts,
-        page.sources if by_source else list(counts),
-        value="tokens",
-        log=bins.scale == "log",
-        filtered=by_source,
-    )
+    finding = f"{short(tokens / max(1, total))} tokens a document on average"
+    bins = {one.source: one.bins for one in page.lengths}
+    told = Told("Documents by length", finding)
+    return binned(told, bins, page.sources, by_source, value="tokens")
 
 
 def padding(page: Page) -> Chart | None:
@@ -133,13 +121,12 @@ def _repeats(page: Page, source: str, group: str, buckets: list[Bucket]) -> Char
         )
         for b, rate in zip(buckets, got, strict=True)
     )
-    place = page.sources.index(source) if source in page.sources else 0
     return steps(
         Told(name, f"the best tokens are used {times(got[-1])}, the worst {times(got[0])}"),
         [(b.low, b.high, rate) for b, rate in zip(buckets, got, strict=True)],
         curve,
         (BUCKETS, rows),
-        fill=colour(place),
+        fill=palette_of(page.sources).get(source, "var(--accent)"),
         x="token quantile, from worst to best",
         y="repeats",
     )

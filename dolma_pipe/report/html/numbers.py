@@ -6,7 +6,7 @@ SHORT = ("", "k", "M", "G", "T", "P", "E")
 
 
 def shown(value: float | str | None, unit: str = "count") -> str:
-    """A value in a unit: count, number, bytes, percent, seconds, times. Text stays as it is."""
+    """A value in a unit: a key of UNITS. Text stays as it is."""
     if value is None or isinstance(value, str):
         return NONE if value is None else value
     return UNITS[unit](value)
@@ -69,6 +69,7 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
 UNITS = {
     "count": count,
     "number": number,
+    "rate": number,
     "bytes": size,
     "short": short,
     "percent": percent,

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dolma_pipe.report.html.charts import bars, histogram
-from dolma_pipe.report.html.drawing import Chart
+from dolma_pipe.report.html.charts import bars
+from dolma_pipe.report.html.columns import binned, value_of
+from dolma_pipe.report.html.drawing import Chart, Told
 from dolma_pipe.report.html.numbers import count, number, percent
 from dolma_pipe.report.page.duplicates import NOTES
 from dolma_pipe.report.page.model import EntryPanel, Example, Page, RulePanel
@@ -137,29 +138,18 @@ def _least(sizes: str) -> int:
 
 
 def _chart(rule: RulePanel, sources: Sequence[str], by_source: bool) -> Chart | None:
-    found = [one for one in rule.histograms if sum(one.bins.counts)]
-    if not found:
-        return None
-    bins = found[0].bins
-    counts = {one.source: one.bins.counts for one in found}
-    if not by_source:
-        together = zip(*counts.values(), strict=False)
-        counts = {"all sources": tuple(sum(column) for column in together)}
-    total = sum(rule.scored.values())
-    breaking = sum(rule.would.values())
-    return histogram(
-        rule.column,
+    total, breaking = sum(rule.scored.values()), sum(rule.would.values())
+    finding = (
         f"{percent(breaking / max(1, total))} of the {count(total)} documents sampled are outside "
-        f"{range_of(rule.minimum, rule.maximum)}{_unshown(rule)}",
-        bins.edges,
-        counts,
-        [name for name in sources if name in counts] if not by_source else sources,
-        value=rule.column.rpartition(".")[2].replace("_", " "),
-        log=bins.scale == "log",
-        minimum=rule.minimum,
-        maximum=rule.maximum,
-        borders=rule.borders,
-        filtered=by_source,
+        f"{range_of(rule.minimum, rule.maximum)}{_unshown(rule)}"
+    )
+    return binned(
+        Told(rule.column, finding),
+        {one.source: one.bins for one in rule.histograms},
+        sources,
+        by_source,
+        value=value_of(rule.column),
+        rule=rule,
     )
 
 

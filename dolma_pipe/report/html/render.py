@@ -16,7 +16,7 @@ import msgspec
 from dolma_pipe.errors import MissingExtra, WorkError
 from dolma_pipe.kernels.jit import user_cache
 from dolma_pipe.report.html import numbers
-from dolma_pipe.report.html.drawing import CONFIG, Chart
+from dolma_pipe.report.html.drawing import CONFIG, Chart, palette_of
 from dolma_pipe.report.terminal import code_of, is_shown
 from dolma_pipe.work import atomic_write
 
@@ -157,7 +157,7 @@ def _environment() -> "Environment":
     )
     made.filters |= {**numbers.UNITS, "shown": numbers.shown, "visible": visible, "ticked": ticked}
     made.filters |= {"in_script": in_script, "chart_data": chart_data, "in_attribute": _json}
-    made.globals |= {"chart_config": CONFIG}
+    made.globals |= {"chart_config": CONFIG, "palette_of": palette_of}
     return made
 
 

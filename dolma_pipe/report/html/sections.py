@@ -1,13 +1,13 @@
-"""What the page says of a corpus as a whole: key figures, funnel, languages, spans, times."""
+"""What the page says of a corpus as a whole: key figures, funnel, languages, times."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from dolma_pipe.report.html.charts import bars
-from dolma_pipe.report.html.drawing import Chart, colour
+from dolma_pipe.report.html.drawing import Chart, palette_of
 from dolma_pipe.report.html.numbers import percent, seconds, short, shown, size
-from dolma_pipe.report.page.model import LanguageShare, Page, SpanCount, Step
+from dolma_pipe.report.page.model import Page, Step
 
 LANGUAGES = 10
 AFTER = ("mix", "tokenize", "output")
@@ -16,6 +16,7 @@ TITLES = (
     ("overview", "Overview", None),
     ("funnel", "Funnel", "funnel"),
     ("rules", "Rules", "rules"),
+    ("columns", "Other columns", "columns"),
     ("languages", "Languages", "languages"),
     ("spans", "PII and spans", "spans"),
     ("duplicates", "Duplicates", "entries"),
@@ -121,14 +122,14 @@ def languages(page: Page) -> list[Chart]:
     """By column of labels: documents of the sample in each language."""
     columns: dict[str, Counter[str]] = defaultdict(Counter)
     for share in page.languages:
-        columns[_column(share)][share.language] += share.documents
+        columns[share.column][share.language] += share.documents
     made = []
     for column, counts in columns.items():
         found = [name for name, _ in counts.most_common() if name not in ("other", "none")]
         shown_ones = found[:LANGUAGES]
         rows: Counter[tuple[str, str]] = Counter()
         for share in page.languages:
-            if _column(share) == column:
+            if share.column == column:
                 known = share.language in shown_ones or share.language == "none"
                 rows[share.language if known else "other", share.source] += share.documents
         order = [*shown_ones, "other", "none"]
@@ -148,33 +149,6 @@ def languages(page: Page) -> list[Chart]:
     return made
 
 
-class SpanTable(NamedTuple):
-    """Spans of all columns: a chart, and a row for each column of each source."""
-
-    chart: Chart
-    rows: tuple[SpanCount, ...]
-
-
-def spans(page: Page) -> SpanTable | None:
-    """How often taggers found a span, and what was masked."""
-    if not page.spans:
-        return None
-    counts: Counter[str] = Counter()
-    for row in page.spans:
-        counts[row.column] += row.spans
-    order = [name for name, _ in counts.most_common()]
-    rows = sorted(page.spans, key=lambda row: order.index(row.column))
-    [(most, many)] = counts.most_common(1)
-    chart = bars(
-        "Spans in the sample",
-        f"{most} has most of them, {short(many)}",
-        [(row.column, row.source, row.spans) for row in rows],
-        page.sources,
-        category="column",
-    )
-    return SpanTable(chart, tuple(rows))
-
-
 def times(page: Page) -> Chart | None:
     """Seconds of workers in each pass."""
     if not page.times:
@@ -184,7 +158,6 @@ def times(page: Page) -> Chart | None:
         spent[row.name] += row.worker_seconds  # type: ignore[assignment]  # seconds are not whole
     [(longest, took)] = spent.most_common(1)
     others = dict.fromkeys(row.source for row in page.times if row.source not in page.sources)
-    palette = {name: colour(i) for i, name in enumerate(page.sources)}
     names = {name: name or "all" for name in others}
     return bars(
         "Seconds of workers in each pass",
@@ -193,7 +166,7 @@ def times(page: Page) -> Chart | None:
         [*page.sources, *names.values()],
         category="pass",
         unit="seconds",
-        colours=palette | dict.fromkeys(names.values(), "var(--line)"),
+        colours=palette_of(page.sources) | dict.fromkeys(names.values(), "var(--line)"),
     )
 
 
@@ -211,7 +184,7 @@ def _ends(page: Page) -> dict[str, tuple[Step, Step]]:
     for step in page.steps:
         if step.stage not in AFTER:
             made[step.source] = (made.get(step.source, (step, step))[0], step)
-    return made
+    return {name: made[name] for name in page.sources if name in made}
 
 
 def _figure(
@@ -253,7 +226,3 @@ def _left(steps: list[Step], unit: str) -> str:
         return "no stage removed any"
     share = percent(lost[most] / sums[stages[0]])
     return f"{most} removed most, {share} of the input"
-
-
-def _column(share: LanguageShare) -> str:
-    return share.column

@@ -1,48 +1,76 @@
 """Examples with a stretch of their text: inputs are read once more for it, as far as needed."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from dolma_pipe.errors import UserError
 from dolma_pipe.recipe import Source
 from dolma_pipe.remote import is_address
-from dolma_pipe.report.page.model import Example, Piece, Tone
-from dolma_pipe.report.page.sample import Place, spans_of
+from dolma_pipe.report.page.marks import Mark, marks_of
+from dolma_pipe.report.page.model import Example, Piece, RulePanel, SpanCount
+from dolma_pipe.report.page.sample import Place, Sample, spans_of
 from dolma_pipe.stages.reread import Reread, reader_of
-from dolma_pipe.stored import Group
+from dolma_pipe.tagger import Spans
 
 LENGTH = 400
 """Code points of a text that are shown."""
 BEFORE = 120
 """Of them before the first match."""
-MATCHES = 20
 NAME = 200
 """Code points of an id."""
 FAR = "its text lies too deep in its shard to be read again for this page"
 CHANGED = "its input has changed since it was tagged"
 
-Spans = Sequence[tuple[int, int]]
+Key = tuple[str, int]
+"""Of a shard, and a line of it."""
 
 
 class Choice(NamedTuple):
-    """A document to show. value: as Example; marked: columns of spans to mark in its text."""
+    """A document to show. value: as Example; marked: columns of spans that it is shown for; hidden:
+    as Sample."""
 
     source: Source
     place: Place
     value: float | str | None
     legible: bool
-    marked: tuple[str, ...] = ()
+    marked: tuple[str, ...]
+    hidden: Mapping[str, str]
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> Key:
         return self.place.part.shard.key, self.place.line
 
 
-Texts = dict[tuple[str, int], bytes | str]
-"""By shard and line: the text, or why there is none."""
+def choice_of(sample: Sample, row: int, value: float, marked: tuple[str, ...]) -> Choice:
+    """A document of the sample."""
+    [place] = sample.places([row])
+    return Choice(sample.source, place, value, bool(sample.legible[row]), marked, sample.hidden)
+
+
+Panel = TypeVar("Panel", RulePanel, SpanCount)
+
+
+class Draft(NamedTuple, Generic[Panel]):
+    """A panel without its examples, and which they are."""
+
+    panel: Panel
+    choices: tuple[Choice, ...]
+
+
+Texts = dict[Key, bytes | str]
+"""The text, or why there is none."""
+
+
+class Shown(NamedTuple):
+    """What examples are made of. spans: of columns that the run has not looked for in a document,
+    as it had dropped it before."""
+
+    texts: Texts
+    spans: dict[tuple[Key, str], Spans]
 
 
 def texts_of(choices: Iterable[Choice], max_document_bytes: int) -> Texts:
@@ -89,12 +117,16 @@ def _read(given: Reread, wanted: dict[int, Choice], found: Texts) -> str:
     return why
 
 
-def example_of(choice: Choice, texts: Texts) -> Example:
+def filled(draft: Draft[Panel], shown: Shown) -> Panel:
+    """The panel with its examples."""
+    return replace(draft.panel, examples=tuple(_example(one, shown) for one in draft.choices))
+
+
+def _example(choice: Choice, shown: Shown) -> Example:
     """The document as it is shown."""
     part, group, row = choice.place
     cells = group.rows.slice(row, 1)
-    text = texts.get(choice.key, FAR) if choice.legible else FAR
-    spans = sorted(span for column in choice.marked for span in _spans(group, column, row))
+    text = shown.texts.get(choice.key, FAR) if choice.legible else FAR
     reason = cells.column("dropped_by")[0].as_py()
     return Example(
         id=shortened(cells.column("id")[0].as_py(), NAME),
@@ -105,29 +137,39 @@ def example_of(choice: Choice, texts: Texts) -> Example:
         value=choice.value,
         kept=reason is None,
         dropped_by=reason,
-        pieces=() if isinstance(text, str) else excerpt(text, spans),
+        pieces=() if isinstance(text, str) else _marked(text, choice, shown),
         note=text if isinstance(text, str) else "",
     )
 
 
-def _spans(group: Group, column: str, row: int) -> list[tuple[int, int]]:
-    found = spans_of(Group(group.path, group.rows.slice(row, 1), group.places), column)
-    return list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))[:MATCHES]
+def _marked(text: bytes, choice: Choice, shown: Shown) -> tuple[Piece, ...]:
+    """An excerpt about the first span that the document is shown for."""
+    group = choice.place.group.row(choice.place.row)
+    spans = {
+        column: shown.spans.get((choice.key, column), spans_of(group, column))
+        for column in dict.fromkeys((*choice.hidden, *choice.marked))
+    }
+    firsts = [int(spans[column].starts[0]) for column in choice.marked if len(spans[column].starts)]
+    masks = {mask.column: mask.replacement for mask in choice.source.masks}
+    return excerpt(text, marks_of(spans, choice.hidden, masks), min(firsts, default=None))
 
 
-def excerpt(text: bytes, spans: Spans = (), length: int = LENGTH) -> tuple[Piece, ...]:
-    """A stretch of a text with its first spans marked (bytes, sorted by start): its beginning,
-    where there are none."""
+def excerpt(
+    text: bytes, marks: Sequence[Mark] = (), about: int | None = None, length: int = LENGTH
+) -> tuple[Piece, ...]:
+    """A stretch of a text with its marks, which are sorted and apart: its beginning, or what stands
+    about a byte of it."""
     start = 0
-    if spans:
-        before = text[: spans[0][0]].decode(errors="replace")
+    if about is not None:
+        before = text[:about].decode(errors="replace")
         start = len(before[: max(0, len(before) - BEFORE)].encode())
     end = start + len(text[start : start + 4 * length].decode(errors="ignore")[:length].encode())
     pieces, at = [Piece("…")] if start else [], start
-    for first, last in spans:
-        first, last = max(at, first), min(end, last)  # of several columns, they may overlap
+    for mark in marks:
+        first, last = max(at, mark.start), min(end, mark.end)
         if first < last:
-            pieces += _piece(text[at:first]), _piece(text[first:last], "match")
+            held = _piece(text[first:last]).text if mark.text is None else mark.text
+            pieces += _piece(text[at:first]), Piece(held, mark.tone)
             at = last
     pieces.append(_piece(text[at:end]))
     if end < len(text):
@@ -135,8 +177,8 @@ def excerpt(text: bytes, spans: Spans = (), length: int = LENGTH) -> tuple[Piece
     return tuple(piece for piece in pieces if piece.text)
 
 
-def _piece(text: bytes, tone: Tone = "plain") -> Piece:
-    return Piece(text.decode(errors="replace"), tone)
+def _piece(text: bytes) -> Piece:
+    return Piece(text.decode(errors="replace"))
 
 
 def shortened(text: str, most: int) -> str:

@@ -1,7 +1,6 @@
 """All that report.html shows of a run, gathered from its work directory."""
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -9,9 +8,11 @@ import msgspec
 from dolma_pipe.report.finished import FinishedRun
 from dolma_pipe.report.layout import counted
 from dolma_pipe.report.page import lengths, rules, sample, spans
+from dolma_pipe.report.page.columns import columns_of
 from dolma_pipe.report.page.duplicates import entries_of
-from dolma_pipe.report.page.excerpts import texts_of
+from dolma_pipe.report.page.excerpts import filled, texts_of
 from dolma_pipe.report.page.facts import facts_of
+from dolma_pipe.report.page.hidden import shown_of
 from dolma_pipe.report.page.languages import languages_of
 from dolma_pipe.report.page.mixture import mix_of
 from dolma_pipe.report.page.model import Page
@@ -47,10 +48,11 @@ def page_of(run: FinishedRun, samples: Sequence[Sample] | None = None) -> Page:
     summary = run.summary
     plan, report = run.plan, run.dedup_report
     samples = samples_of(run) if samples is None else samples
-    panels = rules.drafts_of(samples)
-    counts = [draft for one in samples for draft in spans.drafts_of(one)]
-    chosen = [*(draft.choices for draft in panels), *(draft.choices for draft in counts)]
-    texts = texts_of(chain.from_iterable(chosen), run.recipe.max_document_bytes)
+    panels = rules.drafts_of(samples, summary)
+    counts = [draft for one in samples for draft in spans.drafts_of(one, summary)]
+    chosen = [choice for draft in panels for choice in draft.choices]
+    chosen += [choice for draft in counts for choice in draft.choices]
+    shown = shown_of(chosen, texts_of(chosen, run.recipe.max_document_bytes))
     sampled = lengths.sampled_lengths(run, plan) if plan else []
     times, seconds = _times(run, summary)
     return Page(
@@ -60,9 +62,10 @@ def page_of(run: FinishedRun, samples: Sequence[Sample] | None = None) -> Page:
         sources=tuple(row.source for row in summary.intake),
         intake=tuple(_bounded(row) for row in summary.intake),
         steps=tuple(steps_of(summary, plan)),
-        rules=tuple(rules.panel_of(draft, summary, texts) for draft in panels),
+        rules=tuple(filled(draft, shown) for draft in panels),
+        columns=tuple(columns_of(samples, summary)),
         languages=tuple(share for one in samples for share in languages_of(one)),
-        spans=tuple(spans.count_of(draft, summary, texts) for draft in counts),
+        spans=tuple(filled(draft, shown) for draft in counts),
         dedup=tuple(entries_of(run, report)) if report else (),
         mix=mix_of(plan, run.recipe.mix, summary) if plan else None,
         lengths=tuple(lengths.lengths_of(sampled)),
@@ -111,8 +114,8 @@ def _told(samples: Sequence[Sample]) -> str:
     shards = sum(len(one.parts) for one in samples)
     return (
         f"Histograms, languages, spans and examples come from {documents:,} documents of"
-        f" {counted(shards, 'shard', 'shards')}: of each source some {sample.DOCUMENTS:,} at most,"
-        f" whole blocks from up to {sample.SHARDS} evenly spread shards ({sample.SHARDS_ON_A_STORE}"
-        " of a work directory on an object store), the same ones each time. All other counts are"
-        " exact."
+        f" {counted(shards, 'shard', 'shards')}: of each source some {sample.DOCUMENTS:,} at most"
+        f" ({sample.OTHERS:,} for columns without a rule), whole blocks from up to {sample.SHARDS}"
+        f" evenly spread shards ({sample.SHARDS_ON_A_STORE} of a work directory on an object"
+        " store), the same ones each time. All other counts are exact."
     )

@@ -13,8 +13,8 @@ Tone = Literal["plain", "match", "gone", "new"]
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A stretch of an excerpt: plain text, a span that a tagger found, words that one of two texts
-    has alone (gone: the kept one, new: its copy)."""
+    """A stretch of an excerpt: plain text, a span that a tagger found; gone: what a mask cut out,
+    new: what it wrote; of two texts, words that the kept one (gone) or its copy (new) has alone."""
 
     text: str
     tone: Tone = "plain"
@@ -23,8 +23,8 @@ class Piece(msgspec.Struct, frozen=True):
 class Example(msgspec.Struct, frozen=True):
     """A document. line: of its shard, from 1, 0 where it is not known; value: of the column that is
     shown; kept, dropped_by: by stages 1 to 3, of a duplicate by its cluster; pieces: a stretch of
-    its text, "…" where it was shortened; none where the text cannot be read any more (note says
-    why)."""
+    its text, "…" where it was shortened, and what stands for personal data and masked text; none
+    where the text cannot be read any more, or not be shown (note says why)."""
 
     id: str
     source: str
@@ -102,6 +102,16 @@ class RulePanel(msgspec.Struct, frozen=True):
     borders: tuple[float, ...] = ()
 
 
+class ColumnPanel(msgspec.Struct, frozen=True):
+    """A column of numbers of sources that have no rule on it. quantiles: of all values together, 5,
+    50 and 95 %, none where there is no value; histograms share their edges."""
+
+    column: str
+    help: str
+    quantiles: tuple[float, ...]
+    histograms: tuple[SourceBins, ...]
+
+
 class LanguageShare(msgspec.Struct, frozen=True):
     """Documents and bytes of one source in one language, of the sample; "other" sums the rest,
     "none" has none. column: the labels, of natural languages or of programming languages."""
@@ -114,8 +124,12 @@ class LanguageShare(msgspec.Struct, frozen=True):
 
 
 class SpanCount(msgspec.Struct, frozen=True):
-    """A column of spans (PII, lines of C4 ...) of one source. spans, documents: in the sample, of
-    documents in it; masked: spans replaced in the whole run, exact, None where nothing masks it."""
+    """A column of spans (PII, lines of C4 ...) of one source.
+
+    documents: of the sample, with a span; spans: in them; sampled: documents that the tagger has
+    seen. masked: spans replaced in the whole run, exact, None where nothing masks it. hidden:
+    personal data, secrets, or what is replaced by a text: tagger or recipe say so.
+    """
 
     source: str
     column: str
@@ -123,6 +137,7 @@ class SpanCount(msgspec.Struct, frozen=True):
     spans: int
     sampled: int
     masked: int | None
+    hidden: bool
     examples: tuple[Example, ...]
 
 
@@ -242,6 +257,7 @@ class Page(msgspec.Struct, frozen=True):
     intake: tuple[Intake, ...]
     steps: tuple[Step, ...]
     rules: tuple[RulePanel, ...]
+    columns: tuple[ColumnPanel, ...]
     languages: tuple[LanguageShare, ...]
     spans: tuple[SpanCount, ...]
     dedup: tuple[EntryPanel, ...]

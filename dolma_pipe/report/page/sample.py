@@ -2,6 +2,8 @@
 shards."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
@@ -12,12 +14,15 @@ from dolma_pipe.kernels.jit import F64, I64, Bool
 from dolma_pipe.recipe import Source
 from dolma_pipe.remote import is_address
 from dolma_pipe.report.finished import FinishedRun, TaggedSource
+from dolma_pipe.report.page.tagger_files import is_private
 from dolma_pipe.stored import AttributeFile, Group, Unusable
 from dolma_pipe.tagger import Kind, Spans
 from dolma_pipe.work import held, is_remote
 
 DOCUMENTS = 100_000
 """Of a source, at most some more: row groups are taken whole."""
+OTHERS = 20_000
+"""The same, of columns that no rule looks at."""
 SHARDS, SHARDS_ON_A_STORE = 32, 4
 """Of a source; a file on an object store is fetched whole."""
 READ_AGAIN = 64 << 20
@@ -55,13 +60,16 @@ class Place(NamedTuple):
         return int(self.group.rows.column("line")[self.row].as_py())
 
 
-class Sample(NamedTuple):
-    """Of one source. columns: all that some part of it has; gone: why parts are missing."""
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Of one source. columns: all that some part of it has; gone: why parts are missing; others: of
+    columns of numbers without a rule the values of fewer documents, NaN for none."""
 
     source: Source
     parts: tuple[Part, ...]
     columns: dict[str, Kind]
     gone: tuple[str, ...]
+    others: dict[str, F64]
 
     @property
     def documents(self) -> int:
@@ -72,14 +80,26 @@ class Sample(NamedTuple):
         for part in self.parts:
             yield from part.groups
 
-    @property
-    def sizes(self) -> I64:
-        """int64[documents]: bytes of text."""
-        return _joined([group.sizes for group in self.groups], np.zeros(0, np.int64))
-
-    @property
+    @cached_property
     def legible(self) -> Bool:
+        """bool[documents]: as Part."""
         return _joined([part.legible for part in self.parts], np.zeros(0, np.bool_))
+
+    @cached_property
+    def kept(self) -> Bool:
+        """bool[documents]: whether stages 1 to 3 kept them."""
+        reasons = [group.array("dropped_by").is_null() for group in self.groups]
+        return _joined([np.asarray(one, np.bool_) for one in reasons], np.zeros(0, np.bool_))
+
+    @cached_property
+    def hidden(self) -> dict[str, str]:
+        """Columns of spans whose text is not for a page, and what stands there instead: those of a
+        tagger that says so, and those that a mask replaces by a text."""
+        found = {m.column: m.replacement for m in self.source.masks if m.replacement.strip()}
+        for column, kind in self.columns.items():
+            if kind == "spans" and is_private(self.source, column):
+                found.setdefault(column, f"⟨{column}⟩")
+        return found
 
     def numbers(self, column: str) -> F64:
         """float64[documents], NaN where there is none, also where it is not stored."""
@@ -129,15 +149,20 @@ def sample_of(run: FinishedRun, tagged: TaggedSource, more: frozenset[str] = fro
     shards = spread([shard for shard in source.inputs if shard.key in files], most)
     parts, gone = [], []
     columns: dict[str, Kind] = {}
+    others: dict[str, list[F64]] = {}
     left = READ_ELSEWHERE if any(is_address(one.uri) for one in shards) else READ_AGAIN
-    wanted = _wanted(source) | more
+    ruled = {rule.column for rule in source.rules} | more
     for shard in shards:
         try:
-            with held(
-                run.work.attributes(shard.key)
-            ):  # of an object, one copy for all that follows
+            # of an object, one copy for all that is read of it
+            with held(run.work.attributes(shard.key)):
                 stored = run.attributes(shard.key)
-                groups = _some(stored, wanted, -(-DOCUMENTS // len(shards)))
+                free = [c for c, k in stored.columns.items() if k == "number" and c not in ruled]
+                looked_at = [column for column in stored.columns if column not in free]
+                groups = _some(stored, looked_at, -(-DOCUMENTS // len(shards)))
+                for _, group in _some(stored, free, -(-OTHERS // len(shards))):
+                    for column in free:
+                        others.setdefault(column, []).append(group.numbers(column))
         except Unusable as error:
             gone.append(str(error))
             continue
@@ -145,7 +170,8 @@ def sample_of(run: FinishedRun, tagged: TaggedSource, more: frozenset[str] = fro
         left -= cost
         columns |= stored.columns
         parts.append(Part(shard, tuple(group for _, group in groups), legible))
-    return Sample(source, tuple(parts), columns, tuple(gone))
+    free_values = {column: np.concatenate(found) for column, found in others.items()}
+    return Sample(source, tuple(parts), columns, tuple(gone), free_values)
 
 
 def spread(shards: Sequence[Item], most: int) -> list[Item]:
@@ -154,14 +180,8 @@ def spread(shards: Sequence[Item], most: int) -> list[Item]:
     return [shards[k * (len(shards) - 1) // max(1, count - 1)] for k in range(count)]
 
 
-def _wanted(source: Source) -> frozenset[str]:
-    """Numbers that are looked at: those of rules; spans and labels are all of interest."""
-    return frozenset(rule.column for rule in source.rules)
-
-
-def _some(stored: AttributeFile, wanted: frozenset[str], most: int) -> list[tuple[int, Group]]:
+def _some(stored: AttributeFile, names: list[str], most: int) -> list[tuple[int, Group]]:
     """About so many documents: whole row groups, evenly from the file, the first among them."""
-    names = [name for name, kind in stored.columns.items() if kind != "number" or name in wanted]
     there = len(stored.row_groups)
     count = min(there, max(1, round(most * there / max(1, len(stored)))))
     numbers = [k * there // count for k in range(count)]

@@ -1,55 +1,38 @@
 """Columns of spans, as those of personal information: how many there are, masked, and examples."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from dolma_pipe.kernels.jit import I64
-from dolma_pipe.report.page.excerpts import Choice, Texts, example_of
+from dolma_pipe.report.page.excerpts import Draft, choice_of
 from dolma_pipe.report.page.model import SpanCount
-from dolma_pipe.report.page.sample import Sample, spans_of
+from dolma_pipe.report.page.sample import Sample, spans_of, spread
 from dolma_pipe.report.summary import Summary
 
-EXAMPLES = 2
+EXAMPLES = 3
+"""Of a column of a source, evenly from those that stayed, if there are any."""
 
 
-class Draft(NamedTuple):
-    """A column of spans of one source. counts: int64[documents of the sample]."""
-
-    sample: Sample
-    column: str
-    counts: I64
-    choices: tuple[Choice, ...]
-
-
-def drafts_of(sample: Sample) -> Iterator[Draft]:
-    """Every column of spans that is stored of a source."""
-    for column, kind in sorted(sample.columns.items()):
-        if kind == "spans":
-            counts = [np.diff(spans_of(group, column).offsets) for group in sample.groups]
-            joined = np.concatenate(counts) if counts else np.zeros(0, np.int64)
-            rows = np.flatnonzero((joined > 0) & sample.legible)[:EXAMPLES].tolist()
-            chosen = [
-                Choice(sample.source, place, float(joined[row]), True, (column,))
-                for row, place in zip(rows, sample.places(rows), strict=True)
-            ]
-            yield Draft(sample, column, joined, tuple(chosen))
-
-
-def count_of(draft: Draft, summary: Summary, texts: Texts) -> SpanCount:
-    """As the page shows it; the number of masked spans is exact."""
-    source = draft.sample.source
+def drafts_of(sample: Sample, summary: Summary) -> Iterator[Draft[SpanCount]]:
+    """Every column of spans that is stored of a source; the number of masked spans is exact."""
+    source = sample.source
     masked = {mask.column for mask in source.masks}
     intake = next((row for row in summary.intake if row.source == source.name), None)
-    return SpanCount(
-        source=source.name,
-        column=draft.column,
-        documents=int((draft.counts > 0).sum()),
-        spans=int(draft.counts.sum()),
-        sampled=int(draft.sample.scored(draft.column).sum()),
-        masked=intake.masked_spans.get(draft.column, 0)
-        if intake and draft.column in masked
-        else None,
-        examples=tuple(example_of(choice, texts) for choice in draft.choices),
-    )
+    for column in sorted(name for name, kind in sample.columns.items() if kind == "spans"):
+        each = [np.diff(spans_of(group, column).offsets) for group in sample.groups]
+        counts = np.concatenate([np.zeros(0, np.int64), *each])
+        there = np.flatnonzero((counts > 0) & sample.legible)
+        stayed = there[sample.kept[there]]
+        rows = spread((stayed if len(stayed) else there).tolist(), EXAMPLES)
+        panel = SpanCount(
+            source=source.name,
+            column=column,
+            documents=int((counts > 0).sum()),
+            spans=int(counts.sum()),
+            sampled=int(sample.scored(column).sum()),
+            masked=intake.masked_spans.get(column, 0) if intake and column in masked else None,
+            hidden=column in sample.hidden,
+            examples=(),
+        )
+        choices = [choice_of(sample, row, float(counts[row]), (column,)) for row in rows]
+        yield Draft(panel, tuple(choices))

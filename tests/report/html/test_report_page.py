@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dolma_pipe.report.html.report_page import LARGEST, render_page
+from dolma_pipe.report.html.spans import parts_of
 from tests.browser import Opened, browser, opened
 from tests.report.made_page import HOSTILE, SOURCES, made_page
 
@@ -124,6 +126,23 @@ def test_the_filter_by_source_changes_charts_tables_and_figures(page: Any) -> No
     assert page.locator(".rule:visible").count() == 3, "one rule is not of this source"
 
 
+def test_what_is_said_of_all_sources_says_so_when_one_is_chosen(page: Any) -> None:
+    """Key figures and totals of rules follow the filter, findings cannot."""
+    chart = page.locator("#funnel-documents")
+    label, before = chart.locator("[role=img]"), "e => getComputedStyle(e, '::before').content"
+    told = label.get_attribute("aria-label")
+    assert "all sources" not in chart.locator(".finding").evaluate(before)
+    page.locator("[data-source-filter] input[value=wiki]").dispatch_event("click")
+    assert chart.locator(".finding").evaluate(before) == '"· all sources: "'
+    assert label.get_attribute("aria-label") == f"All sources: {told}"
+    for place in ("#mix .lead", "#duplicates .entry > p"):
+        assert page.locator(place).first.evaluate(before) == '"All sources: "'
+    removed = page.locator(".rule:visible .removed:visible").all_inner_texts()
+    assert [text.split()[-1] for text in removed] == ["1", "10", "21", "31"]
+    page.locator("[data-source-filter] input").first.dispatch_event("click")
+    assert label.get_attribute("aria-label") == told
+
+
 def test_rules_are_filtered_by_stage_and_text_and_ordered(page: Any) -> None:
     rules = page.locator(".rule:visible h3")
     assert rules.count() == 4
@@ -142,6 +161,26 @@ def test_rules_are_filtered_by_stage_and_text_and_ordered(page: Any) -> None:
     assert rules.first.inner_text() == "made.column_0"
 
 
+def test_columns_without_a_rule_are_drawn_when_they_are_opened(browser: Any, file: Path) -> None:
+    with opened(browser, file) as made:
+        section = made.page.locator("#columns")
+        section.scroll_into_view_if_needed()
+        assert not section.locator("figure").first.is_visible()
+        section.locator("summary").first.press("Enter")
+        section.locator("figure").nth(1).scroll_into_view_if_needed()
+        section.locator("figure").nth(1).locator("svg").wait_for()
+        titles = section.locator("figcaption strong").all_inner_texts()
+        assert titles == ["made.free_0", "made.free_1"]
+        assert made.complaints == []
+
+
+def test_columns_without_a_rule_make_room_before_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dolma_pipe.report.html.report_page.LARGEST", 1_700_000)
+    made = render_page(made_page(columns=90))
+    assert len(made.encode()) <= 1_700_000
+    assert "To stay below 5 MB 60 columns without a rule are left out." in made
+
+
 def test_the_unit_of_the_funnel(page: Any) -> None:
     tokens = page.locator("#funnel-tokens")
     assert not tokens.is_visible()
@@ -150,6 +189,54 @@ def test_the_unit_of_the_funnel(page: Any) -> None:
     assert not page.locator("#funnel-documents").is_visible()
     assert "~ " in tokens.locator("svg").inner_html(), "estimates are marked"
     page.locator("input[value=funnel-documents]").dispatch_event("click")
+
+
+def test_of_many_sources_the_largest_have_colours_and_the_others_share_a_grey(
+    browser: Any, tmp_path: Path
+) -> None:
+    names = tuple(f"source-{i}" for i in range(14))
+    made = made_page(sources=names)
+    sizes = dict(zip(names, (7 * i % 14 for i in range(14)), strict=True))
+    intake = tuple(replace(row, documents=sizes[row.source]) for row in made.intake)
+    file = tmp_path / "many.html"
+    file.write_text(render_page(replace(made, intake=intake)), encoding="utf-8")
+    largest = sorted(names, key=lambda name: -sizes[name])[:9]
+    with opened(browser, file, color_scheme="light") as many:
+        page = many.page
+        see(page, "#funnel-documents")
+        colours = "e => e.map(m => getComputedStyle(m).fill)"
+        drawn = page.locator(f"#funnel-documents {MARKS}").evaluate_all(colours)
+        dots = page.locator("#overview tbody .dot").evaluate_all(
+            "e => e.map(d => [d.parentElement.textContent, getComputedStyle(d).backgroundColor])"
+        )
+        by_name = dict(dots)
+        assert [name for name, _ in dots[:9]] == largest
+        assert len({by_name[name] for name in largest}) == 9
+        assert len({by_name[name] for name in names if name not in largest}) == 1
+        assert set(drawn) == set(by_name.values())
+        legend = page.locator(".filters .legend li").all_inner_texts()
+        assert [text.strip() for text in legend] == [*largest, "5 others"]
+        page.locator(".filters select").select_option("source-0")
+        page.locator("#funnel-documents .mark-rect path").nth(8).wait_for(state="detached")
+        left = page.locator(f"#funnel-documents {MARKS}").evaluate_all(colours)
+        assert set(left) == {by_name["source-0"]}
+        assert many.complaints == []
+
+
+def test_lines_that_are_cut_out_do_not_dwarf_personal_data() -> None:
+    page = made_page()
+    web, *rest = page.spans
+    rows = (web, *(replace(row, spans=99_999) if not row.hidden else row for row in rest))
+    hidden, others = parts_of(replace(page, spans=rows))
+    assert [row.column for row in hidden.rows] == ["pii.email"] * len(SOURCES)
+    assert [row.column for row in others.rows] == ["c4.removed"] * len(SOURCES)
+    rates = {name: chart.rows[0][:3] for name, chart in hidden.charts.items()}
+    assert rates == {
+        "documents": ("web", "pii.email", 1000 * web.documents / web.sampled),
+        "spans": ("web", "pii.email", 1000 * web.spans / web.sampled),
+    }
+    assert hidden.charts["spans"].finding == "pii.email has most, 250 in all sources together"
+    assert list(others.charts) == ["spans"]
 
 
 def test_the_theme_is_switched_and_remembered(browser: Any, file: Path) -> None:

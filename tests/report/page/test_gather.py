@@ -14,9 +14,10 @@ from dolma_pipe.browse.opened import Opened
 from dolma_pipe.errors import WorkError
 from dolma_pipe.report.finished import finished_run
 from dolma_pipe.report.html.removals import entries_of, removed_by_entry, rule_of
-from dolma_pipe.report.page import duplicates, lengths, sample
+from dolma_pipe.report.page import columns, duplicates, lengths, sample
 from dolma_pipe.report.page.excerpts import CHANGED, FAR, excerpt
 from dolma_pipe.report.page.gather import page_of
+from dolma_pipe.report.page.marks import Mark
 from dolma_pipe.report.page.model import Example, Page, Piece
 from dolma_pipe.report.page.sample import sample_of
 from dolma_pipe.run import run, tag
@@ -102,6 +103,26 @@ def test_in_a_whole_sample_histograms_hold_every_document(page: Page) -> None:
         assert len({one.bins.edges for one in panel.histograms}) == 1
 
 
+def test_columns_without_a_rule_have_histograms_too(page: Page) -> None:
+    having = {panel.column: [one.source for one in panel.histograms] for panel in page.columns}
+    assert having["gopher.mean_word_length"] == ["web", "code", "none"]
+    assert having["pii.emails"] == ["web"]
+    assert "gopher.words" not in having, "a rule of every source looks at it"
+    assert not [name for name in having if name in ("pii.email", "code.language", "metadata.n")]
+    for panel in page.columns:
+        assert len({one.bins.edges for one in panel.histograms}) == 1
+        for one in panel.histograms:
+            assert (
+                sum(one.bins.counts) + one.bins.without + one.bins.below + one.bins.above == one.of
+            )
+        assert panel.quantiles == tuple(sorted(panel.quantiles))
+    [emails] = [panel for panel in page.columns if panel.column == "pii.emails"]
+    [spans] = [count for count in page.spans if count.column == "pii.email"]
+    [bins] = [one.bins for one in emails.histograms]
+    with_one = sum(n for low, n in zip(bins.edges, bins.counts, strict=False) if low >= 1)
+    assert with_one + bins.above == spans.documents > 0
+
+
 def test_a_rule_of_several_sources_is_one_panel(page: Page) -> None:
     told = [(panel.stage, panel.column, tuple(panel.removed)) for panel in page.rules]
     assert told == [
@@ -133,14 +154,52 @@ def test_examples_stand_on_both_sides_nearest_to_each_border(page: Page) -> None
         assert example.kept == (example.dropped_by is None)
 
 
-def test_matches_are_marked_and_hostile_text_is_text(page: Page) -> None:
+def test_masks_are_written_into_examples_and_hostile_text_is_text(page: Page) -> None:
     [count] = [count for count in page.spans if count.column == "pii.email"]
     for example in (*count.examples, *page.rules[1].examples):
-        marked = [piece.text for piece in example.pieces if piece.tone == "match"]
-        assert len(marked) == example.value
-        assert all("@example.org" in text for text in marked)
+        written = [piece.text for piece in example.pieces if piece.tone == "new"]
+        assert written == ["|||EMAIL_ADDRESS|||"] * int(example.value or 0)
+    assert len(count.examples) == 3
+    assert all(example.kept for example in count.examples)
     assert any(HOSTILE in text_of(example) for panel in page.rules for example in panel.examples)
     assert json.loads(msgspec.json.encode(page))["name"] == "demo"
+
+
+def test_no_text_of_a_source_with_masks_shows_what_they_hide(page: Page) -> None:
+    examples = [example for panel in page.rules for example in panel.examples]
+    examples += [example for count in page.spans for example in count.examples]
+    web = [example for example in examples if example.source == "web"]
+    assert not [one for one in web if "@example.org" in text_of(one)]
+    clusters = [one for entry in page.dedup for one in entry.biggest if one.kept.source == "web"]
+    assert clusters
+    assert "@example.org" not in str(clusters)
+
+
+def test_nor_where_nobody_has_looked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Documents that were dropped before are looked at for the page."""
+    monkeypatch.chdir(tmp_path)
+    write_inputs(tmp_path, 1, 60)
+    early = RECIPE.replace(", metadata.n: [0, 90]", "").replace(
+        "documents: data/web/*\n",
+        "documents: data/web/*\n    language: {keep: {metadata.n: [0, 43]}}\n",
+    )
+    tag(context(recipe=early), ("web",), (), score_all=False)
+    found = page_of(finished_run("work"))
+    [counted] = [count for count in found.spans if count.column == "pii.email"]
+    assert counted.sampled == found.steps[1].documents < found.steps[0].documents
+    dropped = [e for rule in found.rules for e in rule.examples if e.dropped_by == "metadata.n"]
+    assert [one.value for one in dropped] == [44, 46, 47]
+    assert "@example.org" not in str(dropped)
+    assert str(dropped).count("|||EMAIL_ADDRESS|||") == 2
+
+
+def test_personal_data_is_told_apart_from_other_spans(page: Page) -> None:
+    told = {(count.source, count.column): count.hidden for count in page.spans}
+    assert told["web", "pii.email"]
+    assert told["web", "pii.phone"], "nothing masks it, its tagger says so"
+    assert not told["code", "code.licence_header"]
 
 
 def test_labels_are_counted_and_documents_without_a_score_told(page: Page) -> None:
@@ -198,6 +257,7 @@ def test_the_same_each_time(page: Page, finished: Path) -> None:  # noqa: ARG001
 def test_the_sample_is_bounded(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     monkeypatch.setattr(sample, "SHARDS", 2)
     monkeypatch.setattr(sample, "READ_OF_A_SHARD", 6000)
+    monkeypatch.setattr(columns, "COLUMNS", 3)
     monkeypatch.setattr(lengths, "DOCUMENTS", 10)
     monkeypatch.setattr(duplicates, "READ", 0)
     (Path("data/web/1.jsonl.zst")).unlink()  # between the two that are read
@@ -211,6 +271,7 @@ def test_the_sample_is_bounded(copy: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "code/2",
     }
     assert all(one.shown <= 60 for one in small.lengths)
+    assert len(small.columns) == 3
     notes = {e.note for panel in small.rules for e in panel.examples}
     assert notes == {"", FAR} or notes == {""}
     assert small.dedup[0].biggest[0].kept.note.startswith("only the beginning")
@@ -302,15 +363,16 @@ def test_no_stage_of_an_earlier_run_is_told(copy: Path) -> None:  # noqa: ARG001
 
 def test_excerpts_mark_what_was_found() -> None:
     text = ("ä" * 300 + "MATCH" + "ö" * 900).encode()
-    pieces = excerpt(text, [(600, 605), (603, 607)])
+    marks = [Mark(600, 605, "match"), Mark(605, 607, "new", "|||")]
+    pieces = excerpt(text, marks, 600)
     assert pieces[0] == Piece("…")
-    assert [p.tone for p in pieces] == ["plain", "plain", "match", "match", "plain", "plain"]
+    assert [p.tone for p in pieces] == ["plain", "plain", "match", "new", "plain", "plain"]
     assert pieces[1].text == "ä" * 120
-    assert pieces[2].text == "MATCH"
-    assert sum(len(piece.text) for piece in pieces) == 402
+    assert [piece.text for piece in pieces[2:4]] == ["MATCH", "|||"]
+    assert sum(len(piece.text) for piece in pieces) == 404  # "|||" for one of 400, two "…"
     assert excerpt(b"short") == (Piece("short"),)
     assert excerpt(b"") == ()
-    assert excerpt("é".encode(), [(0, 2)]) == (Piece("é", "match"),)
+    assert excerpt("é".encode(), [Mark(0, 2, "match")]) == (Piece("é", "match"),)
 
 
 def test_an_entry_that_only_annotates_removes_nothing(

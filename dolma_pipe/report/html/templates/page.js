@@ -53,6 +53,7 @@
         `[data-source]:not(${mine}), .all-sources { display: none !important; }
          .one-source${mine} { display: revert; }`);
     }
+    root.classList.toggle("one", source !== null);
     drawn.forEach(refresh);
     document.dispatchEvent(new CustomEvent("source", { detail: source }));
   }
@@ -93,8 +94,10 @@
   }
 
   function refresh({ view, made }, figure) {
-    const rows = rowsOf(made);
-    figure.querySelector(".plot").hidden = !rows.length;
+    const rows = rowsOf(made), plot = figure.querySelector(".plot");
+    plot.dataset.told ??= plot.ariaLabel;
+    plot.ariaLabel = source === null ? plot.dataset.told : `All sources: ${plot.dataset.told}`;
+    plot.hidden = !rows.length;
     figure.querySelector(".nothing").hidden = rows.length > 0;
     if (rows.length) view.data("rows", rows).runAsync();
   }
