@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +243,7 @@ def stored(made: FinishedRun, source: str, column: str) -> list[float]:
 def test_a_rule_that_only_one_run_has(runs: tuple[FinishedRun, FinishedRun]) -> None:
     """Where the other has stored its column all the same, its values are there, too."""
     without = samples_of(runs[0], frozenset({"gopher.words"}))
-    bare = [one._replace(source=replace(one.source, rules=())) for one in without]
+    bare = [replaced(one, source=replace(one.source, rules=())) for one in without]
     [words] = [
         one for one in overlays_of(bare, samples_of(runs[1])) if one.column == "gopher.words"
     ]
