@@ -9,8 +9,7 @@ from dolma_pipe.search.shard import Counts
 
 Counted = Sequence[tuple[Input, Counts]]
 ENOUGH = 32 << 20
-"""Stored bytes from which on another process is worth its start."""
-ENOUGH_FOR_KERNELS = 8 << 20
+"""Stored bytes from which on another process, or kernels, are worth their start."""
 
 
 def workers_for(shards: Sequence[Input]) -> int:
@@ -20,7 +19,7 @@ def workers_for(shards: Sequence[Input]) -> int:
 
 def worth_sieving(shards: Sequence[Input]) -> bool:
     """Whether kernels save more than their start takes."""
-    return _stored_bytes(shards) >= ENOUGH_FOR_KERNELS
+    return _stored_bytes(shards) >= ENOUGH
 
 
 def _stored_bytes(shards: Sequence[Input]) -> int:
