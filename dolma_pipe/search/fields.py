@@ -58,8 +58,8 @@ def _first(shard: Input, asked: Search) -> Iterator[bytes | str]:
                 yield record.fault or opened.parse(record)[1]
             except BadLine as bad:
                 yield str(bad)
-    except (Damaged, InputError) as error:
-        yield str(error)
+    except (Damaged, InputError):
+        return  # told already
 
 
 def _fields(value: Any, path: str = "") -> Iterator[tuple[str, bool]]:

@@ -14,8 +14,9 @@ from dolma_pipe.errors import UserError
 SECONDS = 10.0
 """CPU seconds that a regular expression may take in one document, and up to a quarter more."""
 
-TICKS = 4
-"""In them; the first comes at any time."""
+LONGEST, TICKS = 1e6, 4
+"""Seconds that a clock can count, and how often it ticks in those that a document has; the first
+tick comes at any time."""
 
 TEXT, ID, URL = "text", "id", "url"
 URL_FIELDS = ("url", "metadata.url", "metadata.warc_url")
@@ -38,14 +39,14 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Compiled. Raises UserError for one that Python refuses."""
+        """Compiled. Raises UserError for one that Python refuses, and for a field's name."""
         flags = re.IGNORECASE if self.ignore_case else re.NOFLAG
         given = re.escape(self.text) if self.text is not None else self.regex or ""
         try:
-            given.encode()
+            (given + self.field).encode()
             return re.compile(given, flags)
         except UnicodeEncodeError:
-            raise UserError("the pattern is not UTF-8") from None
+            raise UserError("the pattern or the field is not UTF-8") from None
         except (re.error, OverflowError, RecursionError) as error:
             raise UserError(f"--regex {self.regex}: {error}") from None
 
@@ -91,7 +92,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         signals while it backtracks. The time is that of this process, so that a busy machine
         changes nothing."""
         signal.signal(signal.SIGVTALRM, _limit.tick)
-        signal.setitimer(signal.ITIMER_VIRTUAL, *[self.seconds / TICKS] * 2)
+        seconds = min(LONGEST, self.seconds) / TICKS  # in this order LONGEST for NaN
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)
         try:
             yield
         finally:

@@ -126,7 +126,7 @@ Got = tuple[int, tuple[Document, bytes] | str | None]
 def _sieved(uri: str, table: "I32", query: Query, most: int) -> Iterator[Got]:
     from dolma_pipe.search.blocks import sieved
 
-    names = "".join(path.split(".")[-1] + "\n" for path in query.paths).encode(errors="replace")
+    names = "".join(path.split(".")[-1] + "\n" for path in query.paths).encode()
     for record in sieved(ByteStream(uri), table, names, most):
         if record.fault is None and record.content is None:
             yield record.number, None

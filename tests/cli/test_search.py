@@ -209,6 +209,14 @@ def test_a_field_that_no_document_has(arguments: list[str], told: str | None) ->
         assert last == [told]
 
 
+@pytest.mark.parametrize("seconds", ["1e300", "inf", "nan", "1e-12"])
+def test_any_timeout(seconds: str) -> None:
+    assert told("data/web", "--text", "needle 3", "--ids", "--timeout", seconds) == [
+        "web03",
+        "web13",
+    ]
+
+
 def test_lines_that_are_no_documents() -> None:
     Path("chat.jsonl").write_text('{"messages": []}\n' * 3)
     assert searched("chat.jsonl", "--text", "x").stderr.splitlines()[1:] == [

@@ -346,6 +346,11 @@ def test_a_pattern_that_explodes_is_given_up(tmp_path: Path) -> None:
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
 
 
+def test_a_fields_name_is_text() -> None:
+    with pytest.raises(UserError, match="the pattern or the field is not UTF-8"):
+        _ = Query(text="a", field="\udcff").pattern
+
+
 @pytest.mark.parametrize("regex", ["(", "a{99999999999}", "[z-a]", "x\udcff"])
 def test_a_wrong_pattern_is_one_line(regex: str) -> None:
     with pytest.raises(UserError) as raised:
