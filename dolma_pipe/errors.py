@@ -25,7 +25,10 @@ class UserError(DolmaPipeError):
 
 
 class RecipeError(UserError):
-    """The recipe is wrong."""
+    """The recipe is wrong. args: every mistake that was found; its text is the first of them."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class AssetError(UserError):
@@ -61,3 +64,32 @@ class MissingExtra(UserError):
 
     def __init__(self, extra: str, package: str) -> None:
         super().__init__(f"{package} is not installed: pip install 'dolma-pipe[{extra}]'")
+
+
+class Mistakes:
+    """The user's errors of things that are looked at each alone, so that all are told at once.
+
+    with mistakes: around each of them; at the end tell() raises what there was.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[UserError] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object
+    ) -> bool:
+        if isinstance(error, UserError):
+            self.found.append(error)
+            return True
+        return False
+
+    def tell(self) -> None:
+        """Raise the one error, or a RecipeError of all; what several have is told once."""
+        told = dict.fromkeys(each for error in self.found for each in error.args)
+        if len(told) == 1:
+            raise self.found[0]
+        if told:
+            raise RecipeError(*told)

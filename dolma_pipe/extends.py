@@ -21,6 +21,14 @@ def read_extended(path: Path) -> Any:
     return _read(path, [])
 
 
+def files_of(path: Path) -> list[Path]:
+    """The recipe, which can be read, and those that it extends."""
+    given = read_yaml(path)
+    if not isinstance(given, dict) or "extends" not in given:
+        return [path]
+    return [path, *files_of(_found(given["extends"]))]
+
+
 def _read(path: Path, below: list[Path]) -> Any:
     given = read_yaml(path)
     if not isinstance(given, dict) or "extends" not in given:

@@ -60,6 +60,7 @@ FLOORS = {
     "recipe": 2,
     "recipe_checks": 2,
     "recipe_file": 2,
+    "recipe_lines": 2,
     "shelf": 2,
     "engine": 2,
     "train": 2,

@@ -110,8 +110,8 @@ def main() -> None:
         error.show()
         sys.exit(WRONG_USAGE)
     except (UserError, click.ClickException) as error:
-        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        print(f"dolma-pipe: {' '.join(told.split())}", file=sys.stderr)
+        for line in error.args if isinstance(error, UserError) else [error.format_message()]:
+            print(f"dolma-pipe: {' '.join(str(line).split())}", file=sys.stderr)
         sys.exit(CLUSTER_LOST if isinstance(error, ClusterLost) else USER_ERROR)
     except (KeyboardInterrupt, click.Abort):
         print("dolma-pipe: interrupted; run again to go on", file=sys.stderr)
