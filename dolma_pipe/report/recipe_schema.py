@@ -6,13 +6,13 @@ What no schema can say stays with `dolma-pipe check`: that files, sources and co
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 import msgspec
 
 from dolma_pipe.assets import ASSETS
 from dolma_pipe.entries import METHODS
+from dolma_pipe.extends import shipped
 from dolma_pipe.mixer import Mixer
 from dolma_pipe.recipe import FILTER_STAGES
 from dolma_pipe.recipe_file import RecipeFile, SourceSection
@@ -224,14 +224,12 @@ def _whole(recipe: Schema) -> None:
         "additionalProperties": {"$ref": "#/$defs/SourceSection"},
         "minProperties": 1,
     }
-    shipped = sorted(
-        path.name.removesuffix(".yaml")
-        for path in files("dolma_pipe.configs").iterdir()
-        if path.name.endswith(".yaml")
-    )
     properties["extends"] = {
         "description": "A shipped recipe, or the path of another: it says what this one does not.",
-        "anyOf": [{"enum": shipped}, {"type": "string", "pattern": r"^(?!.*://).*\.ya?ml$"}],
+        "anyOf": [
+            {"enum": list(shipped())},
+            {"type": "string", "pattern": r"^(?!.*://).*\.ya?ml$"},
+        ],
     }
     recipe["required"] = ["name"]
     recipe["anyOf"] = [{"required": ["sources"]}, {"required": ["extends"]}]
