@@ -4,7 +4,8 @@
     └── UserError            one line, exit 1: the user can mend it
         ├── RecipeError      the recipe is wrong: said before any data is read
         ├── AssetError       a model or tokenizer cannot be had, or is not the one that was pinned
-        ├── InputError       documents cannot be read, or too many of them are bad
+        ├── InputError       documents cannot be read
+        │   └── TooManyBad   more lines are bad than max_bad allows
         ├── WorkError        the work directory cannot be used
         ├── StoreError       an object store, or a folder for output, refuses or cannot be reached
         ├── TokensError      a token array is missing, damaged or not what its manifest says
@@ -37,6 +38,14 @@ class AssetError(UserError):
 
 class InputError(UserError):
     """Documents cannot be read, or too many of them are bad."""
+
+
+class TooManyBad(InputError):
+    """More lines are bad than max_bad allows. found: the counts, for JSON."""
+
+    def __init__(self, told: str, found: object) -> None:
+        super().__init__(told)
+        self.found = found
 
 
 class WorkError(UserError):

@@ -80,7 +80,9 @@ WITHOUT = {
 
 NOTES = {
     "run": "report.json of the work directory, with places and times. A run that ends without some "
-    "shards prints it, too, names them in `failed`, and exits 1.",
+    "shards prints it, too, names them in `failed`, and exits 1. One with more bad lines than "
+    '`max_bad` allows prints `{"bad": int, "lines": int, "allowed": int, "reasons": {str: int}, '
+    '"quarantine": str}` and exits 1, as does whatever command runs pass 1.',
     "dedup report": "dedup/report.json of the work directory with the `entries` that were asked "
     "for, `estimated_tokens` and `times`: what each entry counts is in [dedup.md](dedup.md).",
     "dedup index": "index.json of the index.",
