@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -12,71 +12,18 @@ from dolma_pipe.entries import METHODS, Ast, Decontaminate, Entry, MinHash
 from dolma_pipe.errors import InputError, Mistakes, RecipeError
 from dolma_pipe.evaluations import check_evaluations
 from dolma_pipe.extends import files_of, read_extended
-from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
+from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import Input, find_inputs
 from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.recipe import FILTER_STAGES, FilterStage, Mask, Recipe, Rule, Source, TaggerUse
 from dolma_pipe.recipe_checks import check_columns, check_together
 from dolma_pipe.recipe_lines import located
+from dolma_pipe.recipe_sections import RecipeFile, SourceSection
 from dolma_pipe.settings import nearest, settle
-from dolma_pipe.shard import MAX_DOCUMENT_BYTES
 from dolma_pipe.shelf import blamed, find
-from dolma_pipe.tokenizer import TokenizeSettings
-
-MOST_ENTRIES = 255
-"""Of dedup: a byte a document says which one removed it."""
 
 METADATA = "metadata"
 """The tagger of fields that documents bring with them, and the prefix of its columns."""
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", max_length=100)]
-"""Of a recipe or a source: a folder is called so."""
-
-
-class FilterSection(msgspec.Struct, forbid_unknown_fields=True):
-    """One of the stages 1 to 3 as the recipe has it."""
-
-    taggers: list[str | dict[str, dict[str, Any] | None]] | msgspec.UnsetType = msgspec.UNSET
-    keep: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    mask: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
-
-
-class SourceSection(msgspec.Struct, forbid_unknown_fields=True):
-    """A source: its documents, the stages it skips, and settings that replace those of a stage."""
-
-    documents: str | list[str]
-    format: FormatName | Literal["auto"] = "auto"
-    split: str | list[str] = []
-    columns: ColumnNames = ColumnNames()
-    html: Html = "resiliparse"
-    check_digests: bool = False
-    messages: bool = False
-    skip: list[FilterStage] = []
-    language: FilterSection = msgspec.field(default_factory=FilterSection)
-    quality: FilterSection = msgspec.field(default_factory=FilterSection)
-    content: FilterSection = msgspec.field(default_factory=FilterSection)
-
-
-class RecipeFile(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file, stages in their order."""
-
-    name: Name
-    sources: dict[Name, Any]
-    seed: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
-    language: FilterSection = msgspec.field(default_factory=FilterSection)
-    quality: FilterSection = msgspec.field(default_factory=FilterSection)
-    content: FilterSection = msgspec.field(default_factory=FilterSection)
-    dedup: Annotated[
-        list[dict[str, dict[str, Any] | None]], msgspec.Meta(max_length=MOST_ENTRIES)
-    ] = []
-    dedup_index: str | list[str] = []
-    """Indexes of earlier runs, made by `dolma-pipe dedup index`: their documents come before those
-    of this recipe, without being read again."""
-    mix: MixSettings | None = None
-    tokenize: TokenizeSettings | None = None
-    max_bad: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    """Bad lines that a pass may quarantine: a number, or a share below 1; by default the larger of
-    10 and 0.1 %."""
-    max_document_bytes: Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)] = MAX_DOCUMENT_BYTES
 
 
 def read_recipe(path: Path) -> Recipe:
