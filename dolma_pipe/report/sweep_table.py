@@ -38,10 +38,10 @@ def _source(swept: Swept) -> Iterator[str]:
     yield f"  {'at':>12} " + " ".join(f"{name:>10}" for name in names)
     yield _row("as it is", swept.present, "")
     for threshold in swept.thresholds:
-        is_known = threshold.change or threshold.unknown == swept.present.unknown
-        yield _row(
-            f"{threshold.at:g}", threshold, f"{threshold.change:+,}" if is_known else "unknown"
-        )
+        change = f"{threshold.change:+,}"
+        if not threshold.change and threshold.unknown != swept.present.unknown:
+            change = "unknown"
+        yield _row(f"{threshold.at:g}", threshold, change)
     for border in swept.borders:
         yield from _border(border)
 
