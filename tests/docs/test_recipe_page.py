@@ -11,7 +11,8 @@ from dolma_pipe.entries import METHODS
 from dolma_pipe.entries.base import Chooser, Common
 from dolma_pipe.formats.reading import ColumnNames
 from dolma_pipe.mix_settings import Curve, Groups, MixSettings
-from dolma_pipe.recipe_file import FilterSection, RecipeFile, SourceSection, read_recipe
+from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.recipe_sections import FilterSection, RecipeFile, SourceSection
 from dolma_pipe.tokenizer import TokenizeSettings
 from tests.docs.pages import DOCS, ROOT, blocks
 
