@@ -105,9 +105,10 @@ def _misfits(value: Any, kind: Any, path: str, whole: str) -> list[RecipeError]:
     for step, part in parts.items():
         found += _misfits(value[step], part, f"{path}.{step}".strip("."), whole)
     refusals = []
-    if isinstance(value, dict):
-        refusals += [_refusal({key: value[key]}, kind) for key in value if key not in parts]
-        refusals += [MISSING.format(name) for name in _needed(kind) if name not in value]
+    if isinstance(value, dict):  # an unknown key may stand for one that is missing
+        unknown = [_refusal({key: value[key]}, kind) for key in value if key not in parts]
+        missing = [MISSING.format(name) for name in _needed(kind) if name not in value]
+        refusals += [each for each in unknown if each] or missing
     if not found and not any(refusals):
         refusals = [own]
     return found + [_error(each, kind, path, whole) for each in refusals if each is not None]
