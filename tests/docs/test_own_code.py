@@ -2,14 +2,12 @@
 
 import runpy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from dolma_pipe.batch import batch_of
 from dolma_pipe.engine.base import TaskBug
-from dolma_pipe.mixer import Budget, Mixer, checked, supply_of
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.shelf import find, load
 from dolma_pipe.tagger import Labels, Spans, Tagger
@@ -72,30 +70,6 @@ def test_the_recipe_with_the_mixers(folder: Path) -> None:
     mix = read_recipe(folder / "mixed.yaml").mix
     assert mix is not None
     assert mix.mixer == {"./mine.py": {"least": 1000}}
-
-
-@pytest.mark.parametrize(
-    ("name", "settings", "tokens", "wanted", "given"),
-    [
-        ("./best.py", {"max": 2}, [100, 100, 100, 100], 300, [0, 0, 100, 200]),
-        ("./in_order.py", {}, [100, 100, 100], 150, [100, 50, 0]),
-    ],
-)
-def test_the_other_mixers(
-    folder: Path,
-    name: str,
-    settings: dict[str, Any],
-    tokens: list[int],
-    wanted: int,
-    given: list[int],
-) -> None:
-    assert folder.is_dir()
-    supply = supply_of([str(n) for n in range(len(tokens))], np.array(tokens))
-    if settings:
-        supply = supply._replace(most=supply.tokens * settings["max"])
-    mixer = load(find("mixers", name), Mixer)(**settings)
-    portions = checked(mixer.plan(supply, Budget(wanted)), supply, Budget(wanted), name)
-    assert portions.tokens.tolist() == pytest.approx(given)
 
 
 def test_a_bug_of_a_tagger_is_told_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,11 @@ import pytest
 from dolma_pipe.mixer import Budget, checked
 from dolma_pipe.settings import read_yaml
 from dolma_pipe.shelf import names
+from tests.docs.pages import blocks
 from tests.mixers.made import mixer, supply
 
 FOLDER = Path(__file__).parents[2] / "docs"
 DOCS = (FOLDER / "mixing.md").read_text(encoding="utf-8")
-OWN = (FOLDER / "mixers.md").read_text(encoding="utf-8")
 
 
 def table(first: str) -> list[list[str]]:
@@ -23,15 +23,9 @@ def table(first: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def block(heading: str) -> str:
-    """The first indented block after a heading."""
-    taken: list[str] = []
-    for line in OWN.split(f"## {heading}\n", 1)[1].splitlines():
-        if line.startswith("    ") or (taken and not line):
-            taken.append(line[4:])
-        elif taken:
-            break
-    return "\n".join(taken).strip() + "\n"
+def block(name: str) -> str:
+    """The file that docs/mixers.md shows under this name."""
+    return next(b.text for b in blocks(FOLDER / "mixers.md") if b.title == name)
 
 
 def test_every_mixer_is_told() -> None:
@@ -73,7 +67,7 @@ def test_the_table_of_curves() -> None:
 
 def test_a_mixer_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    source = block("A mixer of your own")
+    source = block("mine.py")
     assert len([line for line in source.splitlines() if line]) < 20
     Path("mine.py").write_text(source)
     parts = supply([32_000, 4_000, 1_000], [64_000, 8_000, 2_000], "web code wiki")
@@ -88,7 +82,7 @@ def test_a_mixer_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_curve_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    source = block("A curve of your own")
+    source = block("best.py")
     assert len([line for line in source.splitlines() if line]) < 20
     Path("best.py").write_text(source)
     made = mixer("./best.py", max=4, discard=0.2)
@@ -99,7 +93,7 @@ def test_a_curve_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_mixer_from_the_ground_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("order.py").write_text(block("From the ground up"))
+    Path("order.py").write_text(block("in_order.py"))
     parts = supply([30, 20, 10], [60, 20, 10], "web code wiki")
     portions = mixer("./order.py").plan(parts, Budget(65))
     assert checked(portions, parts, Budget(65), "./order.py").tokens.tolist() == [60, 5, 0]
