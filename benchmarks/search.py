@@ -1,9 +1,9 @@
 """`python -m benchmarks.search FILE.jsonl.zst...`: searching beside `zstd -dc | grep` and a loop in
 Python over json.loads.
 
-CPU seconds and wall seconds of whole commands, start-up apart (measured on an empty file); the same
-files, the same number of documents. grep sees lines and not texts: it finds what stands in another
-field, too, and nothing that is escaped.
+CPU seconds and wall seconds of whole commands, start-up apart (measured on a file with nothing in
+it); the same files, the same number of documents, of which both count the matches. grep sees lines
+and not texts: it finds what stands in another field, too, and nothing that is escaped.
 """
 
 import os
@@ -27,12 +27,14 @@ ROUNDS = 3
 OURS = "from dolma_pipe.cli.main import main; main()"
 LOOP = """
 import io, json, re, sys, zstandard
-pattern, found = re.compile(sys.argv[1]), 0
+pattern, matches, found = re.compile(sys.argv[1]), 0, 0
 for path in sys.argv[2:]:
     with open(path, "rb") as file:
         stream = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
         for line in io.BufferedReader(stream, 1 << 20):
-            found += pattern.search(json.loads(line)["text"]) is not None
+            count = len(pattern.findall(json.loads(line)["text"]))
+            matches, found = matches + count, found + (count > 0)
+print(matches)
 print(found)
 """
 

@@ -14,6 +14,11 @@ NEWLINE, QUOTE, BACKSLASH, COLON = ord("\n"), ord('"'), ord("\\"), ord(":")
 READ = {NEWLINE: 0xFD, QUOTE: 0xFE, BACKSLASH: 0xFF}
 """Columns of what a string of JSON has escaped only; no UTF-8 has such bytes."""
 READ_NEWLINE, READ_QUOTE, READ_BACKSLASH = READ.values()
+ESCAPED = np.full(STRIDE, NEWLINE, np.uint8)
+"""Column of what a letter stands for behind a backslash; NEWLINE, which is read in no string, where
+it is none."""
+for _char, _stands_for in zip('"\\/bfnrt', '"\\/\b\f\n\r\t', strict=True):
+    ESCAPED[ord(_char)] = READ.get(ord(_stands_for), ord(_stands_for))
 REPLACEMENT = 0xFFFD
 """What half of a surrogate pair is read as."""
 
@@ -75,18 +80,27 @@ def unescaped(table: I32) -> I32:
 def _run(block: U8, i: int, table: I32, idle: Bool) -> tuple[int, int]:
     """The state in which a string that begins at i is left, and where; before the line's end."""
     state = before = START
+    has_escapes = table[START + BACKSLASH] == ESCAPE
     while i < len(block):
-        if state == START:
+        while state == START:
             while i < len(block) and idle[block[i]]:
                 i += 1
+            is_escape = has_escapes and i + 1 < len(block) and block[i] == BACKSLASH
+            if not (is_escape and idle[ESCAPED[block[i + 1]]]):
+                break
+            i += 2
         while i < len(block):
             before, state = state, table[state + block[i]]
             i += 1
             if state <= START:
                 break
         if state == ESCAPE:
-            code, i = _unescaped(block, i)
-            state = _read(table, before, code)
+            if i < len(block) and ESCAPED[block[i]] != NEWLINE:
+                state = table[before + ESCAPED[block[i]]]
+                i += 1
+            else:
+                code, i = _unescaped(block, i)
+                state = _read(table, before, code)
         if state < START:
             break
     return state, i - int(state == LINE_END)
@@ -125,31 +139,18 @@ def _is_one_of(key: U8, names: U8) -> bool:
 
 @kernel
 def _unescaped(block: U8, i: int) -> tuple[int, int]:
-    """The code point of an escape whose backslash stands before i, and where it ends; of what is
+    r"""The code point of a \uXXXX whose backslash stands before i, and where it ends; of what is
     none the backslash."""
-    if i == len(block) or block[i] == NEWLINE:
+    if i == len(block) or block[i] != ord("u"):
         return BACKSLASH, i
-    char = block[i]
-    if char == ord("u"):
-        first = _hexadecimal(block, i + 1)
-        if first < 0xD800 or first >= 0xE000:
-            return (first, i + 5) if first >= 0 else (BACKSLASH, i)
-        if first < 0xDC00 and i + 6 < len(block) and block[i + 5] == BACKSLASH:
-            second = _hexadecimal(block, i + 7) if block[i + 6] == ord("u") else -1
-            if 0xDC00 <= second < 0xE000:
-                return 0x10000 + ((first - 0xD800) << 10) + second - 0xDC00, i + 11
-        return REPLACEMENT, i + 5
-    if char == ord("n"):
-        return NEWLINE, i + 1
-    if char == ord("t"):
-        return ord("\t"), i + 1
-    if char == ord("r"):
-        return ord("\r"), i + 1
-    if char == ord("f"):
-        return ord("\f"), i + 1
-    if char == ord("b"):
-        return ord("\b"), i + 1
-    return int(char), i + 1
+    first = _hexadecimal(block, i + 1)
+    if first < 0xD800 or first >= 0xE000:
+        return (first, i + 5) if first >= 0 else (BACKSLASH, i)
+    if first < 0xDC00 and i + 6 < len(block) and block[i + 5] == BACKSLASH:
+        second = _hexadecimal(block, i + 7) if block[i + 6] == ord("u") else -1
+        if 0xDC00 <= second < 0xE000:
+            return 0x10000 + ((first - 0xD800) << 10) + second - 0xDC00, i + 11
+    return REPLACEMENT, i + 5
 
 
 @inlined

@@ -1,6 +1,7 @@
 """The bytes of a shard as blocks of whole lines, and those of their lines that may match."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from dolma_pipe.kernels.jit import I32, U8
 from dolma_pipe.stream import READ, ByteStream, Damaged, Record
 
 BLOCK = 1 << 20
+UNSIEVED = 15
+"""Blocks that are not sieved after one of which most may match."""
 
 
 def blocks(stream: ByteStream, max_bytes: int) -> Iterator[U8 | None]:
@@ -54,14 +57,21 @@ def _pieces(stream: ByteStream) -> Iterator[bytes]:
             yield piece[at : at + READ]
 
 
-def sieved(stream: ByteStream, table: I32, names: bytes, max_bytes: int) -> Iterator[Record]:
+class Sieve(NamedTuple):
+    """What sieves lines. names: as lines_that_may_match has them. most: share of the bytes of a
+    block; where more are in lines that may match, parsing all takes less than sieving."""
+
+    table: I32
+    names: U8
+    most: float
+
+
+def sieved(stream: ByteStream, sieve: Sieve, max_bytes: int) -> Iterator[Record]:
     """The lines that may match, as stream.read_lines has them; of all others nothing is known.
 
-    names: as lines_that_may_match has them.
     At the end a record without content: its number is how many lines there are.
     """
-    ended, last = 0, 0
-    keys = np.frombuffer(names, np.uint8)
+    ended = last = unsieved = 0
     too_long = f"longer than {max_bytes} bytes"
     for block in blocks(stream, max_bytes):
         last = ended + 1
@@ -69,13 +79,27 @@ def sieved(stream: ByteStream, table: I32, names: bytes, max_bytes: int) -> Iter
             yield Record(last, None, too_long)
             ended = last
             continue
-        room = [np.empty(len(block) // 2 + 1, np.int64) for _ in range(3)]
-        found, ends = lines_that_may_match(block, table, keys, *room)
-        for start, end, place in zip(*(column[:found].tolist() for column in room), strict=True):
-            if end - start > max_bytes:
+        if unsieved:
+            unsieved -= 1
+            lines = list(enumerate(block.tobytes().split(b"\n")))
+            ends = len(lines) - 1
+        else:
+            lines, ends = _that_may_match(block, sieve)
+            if sum(len(line) for _, line in lines) > sieve.most * len(block):
+                unsieved = UNSIEVED
+        for place, line in lines:
+            if len(line) > max_bytes:
                 yield Record(ended + 1 + place, None, too_long)
-            elif content := block[start:end].tobytes().strip(b" \t\r\n"):
+            elif content := line.strip(b" \t\r\n"):
                 yield Record(ended + 1 + place, content)
         ended += ends
         last = ended + int(block[-1] != NEWLINE)
     yield Record(last, None)
+
+
+def _that_may_match(block: U8, sieve: Sieve) -> tuple[list[tuple[int, bytes]], int]:
+    """Lines with their places in the block, and how many lines end there."""
+    room = [np.empty(len(block) // 2 + 1, np.int64) for _ in range(3)]
+    found, ends = lines_that_may_match(block, sieve.table, sieve.names, *room)
+    lines = zip(*(column[:found].tolist() for column in room), strict=True)
+    return [(place, block[start:end].tobytes()) for start, end, place in lines], ends

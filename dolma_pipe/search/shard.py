@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
+import numpy as np
 
 from dolma_pipe.document import BadLine, Document, parse
 from dolma_pipe.formats.open import open_format
@@ -124,10 +125,11 @@ Got = tuple[int, tuple[Document, bytes] | str | None]
 
 
 def _sieved(uri: str, table: "I32", query: Query, most: int) -> Iterator[Got]:
-    from dolma_pipe.search.blocks import sieved
+    from dolma_pipe.search.blocks import Sieve, sieved
 
     names = "".join(path.split(".")[-1] + "\n" for path in query.paths).encode()
-    for record in sieved(ByteStream(uri), table, names, most):
+    sieve = Sieve(table, np.frombuffer(names, np.uint8), 0.5 if query.regex is None else 0.9)
+    for record in sieved(ByteStream(uri), sieve, most):
         if record.fault is None and record.content is None:
             yield record.number, None
         else:
