@@ -154,7 +154,7 @@ def test_counts_and_places_of_32_bits_are_kept() -> None:
 @pytest.mark.parametrize("before", [0, 3000])
 def test_bounds_hold_where_keys_are_made_to_collide(before: int) -> None:
     counter = Frequencies(Size(20_000, 2500))
-    keys = [key_of(n) >> 1 for n in range(1, before + 1)] + list(range(2**64 - 3000, 2**64))
+    keys = [key_of(n) >> 1 for n in range(1, before + 1)] + list(range(2**64 - 1, 2**64 - 3001, -1))
     numbers = np.arange(len(keys), dtype=np.uint64)
     counter.add(np.array(keys, np.uint64), np.ones(1, np.uint64), numbers)
     summary = counter.summary()
