@@ -76,7 +76,8 @@ def is_work_directory(path: str) -> bool:
     """
     folders = ("curated", "records")
     if not is_s3(path):
-        return all((Path(path) / name).is_dir() for name in folders)
+        places = (Path(path) / name for name in folders)
+        return all(map(os.path.isdir, places))  # no error for a long name
     if has_pattern(path) or named_format(PurePath(path).name):
         return False
     refuse_credentials(path)

@@ -67,9 +67,12 @@ def _blocked() -> Iterator[None]:
     meanwhile, which another thread may be handed, is handled after it: half a start is none."""
     came: list[int] = []
     here = threading.current_thread() is threading.main_thread()
-    handlers = {n: signal.signal(n, lambda n, _: came.append(n)) for n in _SIGNALS if here}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    handlers = {n: signal.getsignal(n) for n in _SIGNALS if here}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        for blocked in handlers:  # one may raise before its turn
+            signal.signal(blocked, lambda n, _: came.append(n))
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -253,7 +253,8 @@ class Frequencies:
 
     def _add_known(self, sample: "_Table", new: "_Keys", first: int = 0) -> None:
         while (first := sample.add(self._limit, new, first)) < len(new.keys):
-            self._limit = int(sample.gathered(self._limit)[self._size.sample - 1, KEY])
+            held = sample.gathered(self._limit)  # twice the sample, unless keys crowd the last rows
+            self._limit = int(held[len(held) // 2 - 1, KEY])
             sample.gathered(self._limit)
             sample.spread(self._limit)
 
@@ -362,8 +363,9 @@ def _both(first: Counts, second: Counts) -> Counts:
 
 
 def _cut(counts: U64, capacity: int) -> np.uint64:
-    """What is taken from every count so that at most half of the capacity is left."""
-    place = len(counts) - capacity // 2 - 1
+    """What is taken from every count so that at most half of the capacity is left, and at least a
+    key goes where a table is full before, as keys made to collide crowd its last rows."""
+    place = max(len(counts) - capacity // 2 - 1, 0)
     return np.uint64(np.partition(counts, place)[place])
 
 

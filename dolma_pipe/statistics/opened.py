@@ -20,10 +20,12 @@ from dolma_pipe.work import held
 
 class OfRun(msgspec.Struct, frozen=True):
     """What deduplication did to a curated shard: the files of what it removed, None where it was
-    not run or does not count, and cut, see work.Work. messages: they are conversations."""
+    not run or does not count, and cut, see work.Work. size: bytes of the texts before it. messages:
+    they are conversations."""
 
     removed: str | None = None
     cuts: str | None = None
+    size: int = 0
     messages: bool = False
 
 
@@ -56,17 +58,25 @@ class _Left(ShardReader):
 
     def __init__(self, of_run: OfRun, uri: str, how: dict[str, Any]) -> None:
         super().__init__(uri, **how)
-        with held(str(of_run.removed)) as file:
-            self._removed = np.fromfile(file, np.uint8)
-        documents = len(self._removed)
-        self._cuts = read_cuts(of_run.cuts, documents) if of_run.cuts else no_cuts(documents)
         self._uri, self._messages = uri, of_run.messages
+        self._size = of_run.size
+        try:
+            with held(str(of_run.removed)) as file:
+                self._removed = np.fromfile(file, np.uint8)
+            documents = len(self._removed)
+            self._cuts = read_cuts(of_run.cuts, documents) if of_run.cuts else no_cuts(documents)
+        except FileNotFoundError:
+            raise self._mixed() from None
+        if self._cuts.offsets[-1:].tolist() != [len(self._cuts.starts)]:
+            raise self._mixed()
 
     def __iter__(self) -> Iterator[Batch]:
+        size = 0
         for batch in super().__iter__():
+            size += int(batch.offsets[-1] - batch.offsets[0])
             if len(left := self._left(batch)):
                 yield left
-        if self.documents != len(self._removed):
+        if (self.documents, size) != (len(self._removed), self._size):
             raise self._mixed()
 
     def take(self, lines: I64) -> Batch:
@@ -80,6 +90,8 @@ class _Left(ShardReader):
         left, cuts = batch.select(kept), self._cuts.of(rows[kept])
         if not len(cuts.starts):
             return left
+        if (cuts.ends > np.repeat(np.diff(left.offsets), np.diff(cuts.offsets))).any():
+            raise self._mixed()
         if self._messages:
             cuts = around_marks(cuts, left.text, left.offsets)
         return left.with_text(*cuts.apply(left.text, left.offsets))

@@ -33,7 +33,7 @@ def run_corpora(path: str) -> RunCorpora | None:
         return None
     work = Work(around if curated else path)
     ended = FinishedRun(work.root) if exists(work.root / "manifest.json") else None
-    deduplicated = ended is not None and not curated and ended.dedup_report is not None
+    deduplicated = ended is not None and not curated and _deduplicated(ended)
     sources: dict[str, dict[str, OfRun]] = {}
     shards = _curated(work) if ended is None else _of_run(ended, deduplicated=deduplicated)
     for key, of_run in shards:
@@ -44,19 +44,26 @@ def run_corpora(path: str) -> RunCorpora | None:
     return RunCorpora("dedup" if deduplicated else "content", sources)
 
 
+def _deduplicated(run: FinishedRun) -> bool:
+    """Whether it came so far, and no run is doing it again."""
+    return run.dedup_report is not None and exists(run.work.record("dedup", "all"))
+
+
 def _of_run(run: FinishedRun, *, deduplicated: bool) -> Iterator[tuple[str, OfRun]]:
     outputs: Mapping[str, int] = (run.manifest.dedup or {}).get("outputs", {})
     for source in run.recipe.sources:
         for shard in source.inputs:
             key = shard.key
-            if "curate" not in run.manifest.shards.get(key, {}) or key in run.summary.failed:
+            curated = run.manifest.shards.get(key, {}).get("curate")
+            if curated is None or key in run.summary.failed:
                 continue
             if deduplicated:
                 cuts = run.work.cuts(key)
                 cut = cuts.relative_to(run.work.root).as_posix() in outputs
                 removed = str(run.work.removed(key))
                 messages = source.reading.messages
-                yield key, OfRun(removed, str(cuts) if cut else None, messages)
+                size = curated["counts"]["kept_bytes"]
+                yield key, OfRun(removed, str(cuts) if cut else None, size, messages)
             else:
                 yield key, OfRun()
 

@@ -215,6 +215,26 @@ def test_an_interrupt_waits_until_a_worker_is_started(monkeypatch: pytest.Monkey
         workers.end()
 
 
+def test_handlers_come_back_where_one_raises_before_it_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workers, handlers = Workers(1), [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    replace = signal.signal
+
+    def interrupted(number: int, handler: Any) -> Any:
+        if number == signal.SIGTERM:
+            monkeypatch.undo()
+            raise stopping.Terminated
+        return replace(number, handler)
+
+    monkeypatch.setattr(signal, "signal", interrupted)
+    with pytest.raises(stopping.Terminated):
+        workers.submit(f"{HERE}:double", Task("t", {"n": 1}), 1)
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    workers.end()
+
+
 def test_workers_end_where_one_could_not_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = Workers(1)
 

@@ -75,6 +75,8 @@ def test_the_work_directory_of_a_run_is_its_curated_sources(root: Path) -> None:
         (["web", "more/web"], "are both called web: give a name, as web2=more/web"),
         (["web", "web=web"], "both called web"),
         (["all=web", "all=web"], "is there twice"),
+        (["a" * 300], "no file matches aaa"),
+        (["web=" + "a" * 300], "no file matches aaa"),
         (["s3//bucket/x"], "object stores are s3://"),
         (["mixed"], "mixed has files of arrow and jsonl: give its files as a pattern"),
         (["splits"], "say which: --split train"),

@@ -151,6 +151,20 @@ def test_counts_and_places_of_32_bits_are_kept() -> None:
     assert rows(counter.summary())[:3] == [[7, 9], [most + 1, most + 1], [5, 5]]
 
 
+@pytest.mark.parametrize("before", [0, 3000])
+def test_bounds_hold_where_keys_are_made_to_collide(before: int) -> None:
+    counter = Frequencies(Size(20_000, 2500))
+    keys = [key_of(n) >> 1 for n in range(1, before + 1)] + list(range(2**64 - 1, 2**64 - 3001, -1))
+    numbers = np.arange(len(keys), dtype=np.uint64)
+    counter.add(np.array(keys, np.uint64), np.ones(1, np.uint64), numbers)
+    summary = counter.summary()
+    assert not summary.exact  # with fewer keys than there is room for
+    assert summary.known.keys.tolist() == [key for key in sorted(keys) if key <= summary.limit]
+    assert len(summary.known.keys) > 500
+    assert summary.error >= 1
+    assert len(summary.heavy.keys) <= 20_000
+
+
 def test_estimates_cover_the_truth_as_often_as_they_say() -> None:
     size, hits, singles = Size(400, 200), 0, 0
     for turn in range(100):

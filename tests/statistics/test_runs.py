@@ -2,11 +2,13 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 
+from dolma_pipe.curated import read_curated_lines
 from dolma_pipe.errors import RecipeError, WorkError
 from dolma_pipe.passes.context import Context
 from dolma_pipe.recipe_file import read_recipe
@@ -145,15 +147,43 @@ def test_a_run_that_deduplicated_nothing_is_told(tmp_path: Path) -> None:
     assert sizes(counted(unended)) == {"web": (1, 3)}
 
 
-def test_a_run_that_is_made_anew_meanwhile_is_no_wrong_number(finished: Path) -> None:
-    removed = Work("work").removed("web/0")
-    content = (finished / removed).read_bytes()
-    for other in (content[:-1], content + b"\0"):
-        removed.write_bytes(other)
+@pytest.mark.usefixtures("finished")
+def test_a_run_that_is_made_anew_meanwhile_is_no_wrong_number() -> None:
+    work, key = Work("work"), "web/1"
+    removed, cuts, curated = work.removed(key), work.cuts(key), work.curated(key)
+    lines = [json.loads(line) for line in read_curated_lines(curated)]
+
+    def told_where(path: Path, changed: Callable[[bytes], bytes | None]) -> None:
+        content = path.read_bytes()
+        path.unlink()
+        if (other := changed(content)) is not None:
+            path.write_bytes(other)
         found = counted("work")
-        assert list(found.failed) == ["web/0"]
-        assert "count when its run has ended" in found.failed["web/0"]
-    removed.write_bytes(content)
+        assert list(found.failed) == [key]
+        assert "count when its run has ended" in found.failed[key]
+        path.write_bytes(content)
+
+    def cut_short(end: int) -> bytes:
+        shorter = [json.dumps(line | {"text": line["text"][:end]}).encode() for line in lines]
+        return zstandard.compress(b"".join(line + b"\n" for line in shorter))
+
+    for path in (removed, cuts):
+        told_where(path, lambda _: None)
+        told_where(path, lambda content: content[:-1])
+        told_where(path, lambda content: bytes(8) + content)
+    told_where(curated, lambda _: cut_short(30))  # before a cut ends
+    told_where(curated, lambda _: cut_short(-1))
+
+
+@pytest.mark.usefixtures("finished")
+def test_while_a_run_deduplicates_again_it_is_counted_as_before_that() -> None:
+    record = Work("work").record("dedup", "all")
+    content = record.read_bytes()
+    record.unlink()
+    found = counted("work")
+    record.write_bytes(content)
+    assert found.runs == {"work": "content"}
+    assert sizes(found) == expected(deduplicated=False)
 
 
 @pytest.mark.usefixtures("finished")
