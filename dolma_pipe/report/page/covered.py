@@ -1,5 +1,5 @@
-"""Texts as stages 1 to 3 have left them, which have the run's masks, without what taggers of personal
-data have found and no mask replaces."""
+"""Texts as stages 1 to 3 have left them, with the masks of the run, and without what taggers of
+personal data have found and no mask replaces."""
 
 from collections.abc import Sequence
 
