@@ -28,7 +28,10 @@ counts from 1."""
 
 
 class Batch:
-    """Documents of one shard, in the order of the shard."""
+    """Documents of one shard, in the order of the shard; len() is how many.
+
+    shard: its key, `<source>/<name>`. documents: all of it, as Arrow.
+    """
 
     def __init__(self, documents: pa.RecordBatch, shard: str = "") -> None:
         """documents: a record batch of SCHEMA. shard: its key, <source>/<name>."""
@@ -56,17 +59,17 @@ class Batch:
 
     @cached_property
     def words(self) -> Words:
-        """Split once for every tagger that asks."""
+        """Of all documents, with a hash each; split once for every tagger that asks."""
         return split_words(self.text, self.offsets)
 
     @cached_property
     def lines(self) -> Lines:
-        """Split once for every tagger that asks."""
+        """Of all documents, blank ones too; split once for every tagger that asks."""
         return split_lines(self.text, self.offsets)
 
     @cached_property
     def sentences(self) -> Sentences:
-        """Split once for every tagger that asks."""
+        """Of all documents; split once for every tagger that asks."""
         return split_sentences(self.text, self.words, self.lines)
 
     def texts(self) -> Iterator[str]:
@@ -85,7 +88,7 @@ class Batch:
         return self._fields[path]
 
     def select(self, rows: I64) -> "Batch":
-        """A new batch of these rows, in their order."""
+        """A new batch of these rows, int64[documents wanted], in their order."""
         return Batch(self.documents.take(pa.array(rows)), self.shard)
 
     def with_text(self, text: U8, offsets: I64) -> "Batch":

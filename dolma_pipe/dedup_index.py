@@ -19,7 +19,7 @@ LATER = ("verify", "radius", "keep", "prefer", "action", "sources")
 
 
 class IndexedShard(msgspec.Struct, frozen=True):
-    """key: <source>/<name>; documents: survivors of its curation, removed ones too."""
+    """key: `<source>/<name>`; documents: survivors of its curation, removed ones too."""
 
     key: str
     source: str

@@ -4,7 +4,8 @@
     └── UserError            one line, exit 1: the user can mend it
         ├── RecipeError      the recipe is wrong: said before any data is read
         ├── AssetError       a model or tokenizer cannot be had, or is not the one that was pinned
-        ├── InputError       documents cannot be read, or too many of them are bad
+        ├── InputError       documents cannot be read
+        │   └── TooManyBad   more lines are bad than max_bad allows
         ├── WorkError        the work directory cannot be used
         ├── StoreError       an object store, or a folder for output, refuses or cannot be reached
         ├── TokensError      a token array is missing, damaged or not what its manifest says
@@ -25,7 +26,10 @@ class UserError(DolmaPipeError):
 
 
 class RecipeError(UserError):
-    """The recipe is wrong."""
+    """The recipe is wrong. args: every mistake that was found; its text is the first of them."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class AssetError(UserError):
@@ -34,6 +38,14 @@ class AssetError(UserError):
 
 class InputError(UserError):
     """Documents cannot be read, or too many of them are bad."""
+
+
+class TooManyBad(InputError):
+    """More lines are bad than max_bad allows. found: the counts, for JSON."""
+
+    def __init__(self, told: str, found: object) -> None:
+        super().__init__(told)
+        self.found = found
 
 
 class WorkError(UserError):
@@ -61,3 +73,32 @@ class MissingExtra(UserError):
 
     def __init__(self, extra: str, package: str) -> None:
         super().__init__(f"{package} is not installed: pip install 'dolma-pipe[{extra}]'")
+
+
+class Mistakes:
+    """The user's errors of things that are looked at each alone, so that all are told at once.
+
+    with mistakes: around each of them; at the end tell() raises what there was.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[UserError] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object
+    ) -> bool:
+        if isinstance(error, UserError):
+            self.found.append(error)
+            return True
+        return False
+
+    def tell(self) -> None:
+        """Raise the one error, or a RecipeError of all; what several have is told once."""
+        told = dict.fromkeys(each for error in self.found for each in error.args)
+        if len(told) == 1:
+            raise self.found[0]
+        if told:
+            raise RecipeError(*told)

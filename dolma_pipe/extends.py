@@ -21,6 +21,20 @@ def read_extended(path: Path) -> Any:
     return _read(path, [])
 
 
+def shipped() -> dict[str, Path]:
+    """The recipes that come with the package, sorted by name."""
+    paths = [Path(str(path)) for path in files("dolma_pipe.configs").iterdir()]
+    return {path.stem: path for path in sorted(paths) if path.suffix == ".yaml"}
+
+
+def files_of(path: Path) -> list[Path]:
+    """The recipe, which can be read, and those that it extends."""
+    given = read_yaml(path)
+    if not isinstance(given, dict) or "extends" not in given:
+        return [path]
+    return [path, *files_of(_found(given["extends"]))]
+
+
 def _read(path: Path, below: list[Path]) -> Any:
     given = read_yaml(path)
     if not isinstance(given, dict) or "extends" not in given:
@@ -45,14 +59,10 @@ def _found(name: object) -> Path:
         raise RecipeError(f"extends: {name}: {FROM_HERE}")
     if name.endswith((".yaml", ".yml")):
         return Path(name).resolve()
-    shipped = {
-        path.name.removesuffix(".yaml"): path
-        for path in files("dolma_pipe.configs").iterdir()
-        if path.name.endswith(".yaml")
-    }
-    if name not in shipped:
-        raise RecipeError(f"extends: unknown recipe '{name}'{nearest(name, list(shipped))}")
-    return Path(str(shipped[name])).resolve()
+    known = shipped()
+    if name not in known:
+        raise RecipeError(f"extends: unknown recipe '{name}'{nearest(name, list(known))}")
+    return known[name].resolve()
 
 
 def _merged(base: Any, own: Any, inside: tuple[str, ...]) -> Any:

@@ -84,7 +84,8 @@ def is_work_directory(path: str) -> bool:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Files that may be data. Of a folder in dolma's layout only documents/, not attributes/."""
+    """Files that may be data. Of a folder in dolma's layout only documents/, not attributes/; none
+    of a work directory below."""
     seen = set()
     for root, folders, files in os.walk(folder, followlinks=True):
         if (real := os.path.realpath(root)) in seen:
@@ -94,7 +95,11 @@ def _walk(folder: str) -> Iterator[str]:
         if "documents" in folders:
             folders[:] = ["documents"]
             continue
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith((".", "__")) and not is_work_directory(os.path.join(root, name))  # noqa: PTH118  as below
+        )
         for name in sorted(files):
             if _may_be_data(name):
                 yield os.path.join(root, name)  # noqa: PTH118  addresses stay strings
@@ -109,11 +114,13 @@ def _chosen(folder: str, paths: Iterable[str]) -> Iterator[str]:
         for i, name in enumerate(names[:-1])
         if name == "documents"
     }
+    there = {names[:i] for names in parts.values() for i in range(len(names))}
     for path, (*folders, name) in parts.items():
         entered = all(
             folder == "documents"
             if tuple(folders[:i]) in dolmas
             else not folder.startswith((".", "__"))
+            and not {(*folders[: i + 1], "curated"), (*folders[: i + 1], "records")} <= there
             for i, folder in enumerate(folders)
         )
         if entered and tuple(folders) not in dolmas and _may_be_data(name):

@@ -15,7 +15,7 @@ F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
 Repeats = Annotated[float, msgspec.Meta(gt=0, le=1000)]
-"""Nobody wants more; copies are counted in 16 bits."""
+"""How often a token may come, at most 1000; copies are counted in 16 bits."""
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 TOLERANCE = 1e-6  # of a sum: curves are solved by bisection
 
@@ -39,7 +39,7 @@ class Budget(NamedTuple):
 
 
 class Portions(NamedTuple):
-    """How much of each: float64[parts] tokens, and what to tell about it."""
+    """How much of each. tokens: float64[parts], repeats included. notes: lines for the plan."""
 
     tokens: F64
     notes: tuple[str, ...] = ()
@@ -53,7 +53,10 @@ class Mixer(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         raise NotImplementedError
 
     def plan(self, supply: Supply, budget: Budget) -> Portions:
-        """Divide the budget. Raises RecipeError where it is out of reach, naming the largest."""
+        """Divide the budget: tokens of each part, from 0 to its `most`, that sum to the budget.
+
+        Raises RecipeError where it is out of reach, naming the largest that is not.
+        """
         raise NotImplementedError
 
 

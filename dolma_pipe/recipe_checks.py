@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from dolma_pipe.conversations import MARKS
 from dolma_pipe.dedup_index import check_indexes
-from dolma_pipe.errors import RecipeError
+from dolma_pipe.errors import Mistakes, RecipeError
 from dolma_pipe.mix_settings import LENGTH, Groups
 from dolma_pipe.mixing import check_mixers
-from dolma_pipe.recipe import Recipe, Source, TaggerUse
+from dolma_pipe.recipe import FILTER_STAGES, Mask, Recipe, Rule, Source, TaggerUse
 from dolma_pipe.settings import nearest
 from dolma_pipe.shelf import blamed
 from dolma_pipe.store import check_place, is_within
@@ -15,42 +15,39 @@ from dolma_pipe.tagger import Kind, Tagger
 from dolma_pipe.tokenizer import load_template
 
 
-def check_chat(recipe: Recipe) -> None:
-    """The chat template is there where conversations are, and only there. Raises RecipeError."""
-    for source in recipe.sources:
-        for mask in source.masks if source.reading.messages else ():
-            if any(mark in mask.replacement for mark in MARKS):
-                raise RecipeError(f"mask.{mask.column}: a control character begins a turn")
-    if recipe.tokenize is None:
-        return
-    if recipe.chats():
-        load_template(recipe.tokenize.chat)
-    elif recipe.tokenize.chat is not None:
-        raise RecipeError("tokenize.chat: no source has conversations (messages: true)")
-
-
-def check_columns(source: Source) -> None:
+def check_columns(source: Source, *, all_taggers: bool) -> None:
     """Every rule and mask speaks of a column that a tagger of this source makes.
 
-    Raises RecipeError.
+    all_taggers: False where some are missing, since they are wrong: nothing is said of columns that
+    these could make. Raises RecipeError.
     """
     columns = _columns(source)
+    prefixes = {name.rpartition(".")[0] for name in columns}
+
+    def could_tell(one: Rule | Mask) -> bool:
+        return all_taggers or one.column.rpartition(".")[0] in prefixes
+
+    mistakes = Mistakes()
     seen: set[str] = set()
-    for rule in source.rules:
-        place = f"{rule.stage}.keep.{rule.column}"
-        _known(place, rule.column, columns, source)
-        if columns[rule.column] == "spans":
-            raise RecipeError(f"{place}: is spans, which have no range; keep by their count")
-        if columns[rule.column] == "label":
-            raise RecipeError(f"{place}: is a name, which has no range; keep by a score")
-        if rule.column in seen:
-            raise RecipeError(f"{place}: the column has a rule in an earlier stage")
-        seen.add(rule.column)
-    for mask in source.masks:
-        place = f"mask.{mask.column}"
-        _known(place, mask.column, columns, source)
-        if columns[mask.column] != "spans":
-            raise RecipeError(f"{place}: is a {columns[mask.column]}, only spans can be masked")
+    for rule in filter(could_tell, source.rules):
+        with mistakes:
+            place = f"{rule.stage}.keep.{rule.column}"
+            _known(place, rule.column, columns, source)
+            if columns[rule.column] == "spans":
+                raise RecipeError(f"{place}: is spans, which have no range; keep by their count")
+            if columns[rule.column] == "label":
+                raise RecipeError(f"{place}: is a name, which has no range; keep by a score")
+            if rule.column in seen:
+                raise RecipeError(f"{place}: the column has a rule in an earlier stage")
+            seen.add(rule.column)
+    for mask in filter(could_tell, source.masks):
+        with mistakes:
+            place = f"{mask.stage}.mask.{mask.column}"
+            _known(place, mask.column, columns, source)
+            if columns[mask.column] != "spans":
+                told = f"is a {columns[mask.column]}, only spans can be masked"
+                raise RecipeError(f"{place}: {told}")
+    mistakes.tell()
 
 
 def _columns(source: Source) -> dict[str, Kind]:
@@ -97,7 +94,48 @@ def _known(place: str, column: str, columns: dict[str, Kind], source: Source) ->
         raise RecipeError(f"{place}: no tagger of source {source.name} makes this column{hint}")
 
 
-def indexed_sources(recipe: Recipe) -> set[str]:
+def check_together(
+    recipe: Recipe, names: Sequence[str], wrong: set[str], mistakes: Mistakes
+) -> None:
+    """What sections say of each other, where they are right.
+
+    recipe: of what is right. names: of all sources. wrong: names of the sections that are not, and
+    "stages" where a source is not.
+    """
+    complete = not wrong & {"sources", "stages", *FILTER_STAGES}
+    if not wrong & {"sources", "dedup", "dedup_index"}:
+        with mistakes:
+            _check_dedup(recipe, names, complete)
+    if not wrong & {"sources", "mix", "tokenize"}:
+        with mistakes:
+            _check_mix(recipe, names, complete)
+    if complete and "tokenize" not in wrong:
+        with mistakes:
+            _check_chat(recipe)
+        with mistakes:
+            _check_output(recipe)
+
+
+def _check_dedup(recipe: Recipe, names: Sequence[str], complete: bool) -> None:
+    """Sources and columns that entries name are there. Raises RecipeError.
+
+    complete: recipe has all sources.
+    """
+    known = sorted({*names, *_indexed_sources(recipe)})
+    mistakes = Mistakes()
+    for i, entry in enumerate(recipe.dedup):
+        place = f"dedup.{i}.{entry.method}"
+        for setting, named in (("sources", entry.sources or ()), ("prefer", entry.prefer)):
+            for name in named:
+                with mistakes:
+                    _known_source(f"{place}.{setting}", name, known)
+        if entry.column is not None and complete:
+            with mistakes:
+                _scored(f"{place}.keep", entry.column, recipe.sources)
+    mistakes.tell()
+
+
+def _indexed_sources(recipe: Recipe) -> set[str]:
     """The sources of the indexes of earlier runs, which fit to the recipe. Raises RecipeError."""
     if recipe.dedup_index and not recipe.dedup:
         raise RecipeError("dedup_index: the recipe has no dedup section")
@@ -106,39 +144,61 @@ def indexed_sources(recipe: Recipe) -> set[str]:
     return {shard.source for index in indexes for shard in index.shards}
 
 
-def check_names(recipe: Recipe, indexed: set[str]) -> None:
-    """Sources and columns that dedup and mix name are there. Raises RecipeError.
+def _check_mix(recipe: Recipe, names: Sequence[str], complete: bool) -> None:
+    """Sources, columns and mixers that the mix names are there. Raises RecipeError.
 
-    indexed: sources that only dedup may name as well.
+    complete: recipe has all sources.
     """
-    names = [source.name for source in recipe.sources]
-    mentioned: list[tuple[str, str]] = []
-    for i, entry in enumerate(recipe.dedup):
-        mentioned += [(f"dedup.{i}.{entry.method}.sources", name) for name in entry.sources or ()]
-        mentioned += [(f"dedup.{i}.{entry.method}.prefer", name) for name in entry.prefer]
-        if entry.column is not None:
-            _scored(f"dedup.{i}.{entry.method}.keep", entry.column, recipe.sources)
-    if recipe.mix is not None:
-        held_out = recipe.mix.held_out
-        mentioned += [("mix.shares", name) for name in recipe.mix.shares]
-        mentioned += [("mix.upsample", name) for name in recipe.mix.upsample]
-        mentioned += [("mix.groups", name) for name in recipe.mix.groups]
-        mentioned += [("mix.held_out", n) for n in (held_out if isinstance(held_out, dict) else ())]
-    for place, name in mentioned:
-        known = sorted({*names, *indexed}) if place.startswith("dedup") else names
-        if name not in known:
-            raise RecipeError(f"{place}: unknown source '{name}'{nearest(name, known)}")
-    if recipe.mix is not None:
-        recipe.mix.check(names)
-        check_mixers(recipe.mix, names)
-        for source in recipe.sources:
-            for place, curve in recipe.mix.curves_of(source.name):
+    mix = recipe.mix
+    if mix is None:
+        return
+    if recipe.tokenize is None:
+        raise RecipeError(
+            "mix: needs a tokenize section, a mix is planned in tokens"
+            " (tokenize: {tokenizer: gpt-neox-olmo})"
+        )
+    mistakes = Mistakes()
+    for section in ("shares", "upsample", "groups", "held_out"):
+        named = getattr(mix, section)
+        for name in named if isinstance(named, dict) else ():
+            with mistakes:
+                _known_source(f"mix.{section}", name, names)
+    with mistakes:
+        if not mistakes.found:
+            mix.check(names)
+        check_mixers(mix, list(names))
+    for source in recipe.sources if complete else ():
+        for place, curve in mix.curves_of(source.name):
+            with mistakes:
                 _scored(f"{place}.by", curve.by, [source])
-            if group := recipe.mix.groups.get(source.name):
+        if group := mix.groups.get(source.name):
+            with mistakes:
                 _grouped(source, group)
+    mistakes.tell()
 
 
-def check_output(recipe: Recipe) -> None:
+def _known_source(place: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise RecipeError(f"{place}: unknown source '{name}'{nearest(name, list(known))}")
+
+
+def _check_chat(recipe: Recipe) -> None:
+    """The chat template is there where conversations are, and only there. Raises RecipeError."""
+    for source in recipe.sources:
+        for mask in source.masks if source.reading.messages else ():
+            if any(mark in mask.replacement for mark in MARKS):
+                raise RecipeError(
+                    f"{mask.stage}.mask.{mask.column}: a control character begins a turn"
+                )
+    if recipe.tokenize is None:
+        return
+    if recipe.chats():
+        load_template(recipe.tokenize.chat)
+    elif recipe.tokenize.chat is not None:
+        raise RecipeError("tokenize.chat: no source has conversations (messages: true)")
+
+
+def _check_output(recipe: Recipe) -> None:
     """Token arrays can go where the recipe says, and its documents lie elsewhere.
 
     Raises RecipeError, MissingExtra.

@@ -1,97 +1,39 @@
 """mix.yaml: parsed and checked once, before any data is read."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from dolma_pipe.entries import METHODS, Ast, Decontaminate, Entry, MinHash
-from dolma_pipe.errors import InputError, RecipeError
+from dolma_pipe.errors import InputError, Mistakes, RecipeError
 from dolma_pipe.evaluations import check_evaluations
-from dolma_pipe.extends import read_extended
-from dolma_pipe.formats.reading import ColumnNames, FormatName, Html, Reading
-from dolma_pipe.inputs import find_inputs
+from dolma_pipe.extends import files_of, read_extended
+from dolma_pipe.formats.reading import Reading
+from dolma_pipe.inputs import Input, find_inputs
 from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.recipe import FILTER_STAGES, FilterStage, Mask, Recipe, Rule, Source, TaggerUse
-from dolma_pipe.recipe_checks import (
-    check_chat,
-    check_columns,
-    check_names,
-    check_output,
-    indexed_sources,
-)
-from dolma_pipe.settings import nearest, one_line, settle
-from dolma_pipe.shard import MAX_DOCUMENT_BYTES
+from dolma_pipe.recipe_checks import check_columns, check_together
+from dolma_pipe.recipe_lines import located
+from dolma_pipe.recipe_sections import RecipeFile, SourceSection
+from dolma_pipe.settings import nearest, settle
 from dolma_pipe.shelf import blamed, find
-from dolma_pipe.tokenizer import TokenizeSettings
-
-MOST_ENTRIES = 255
-"""Of dedup: a byte a document says which one removed it."""
 
 METADATA = "metadata"
 """The tagger of fields that documents bring with them, and the prefix of its columns."""
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z", max_length=100)]
-"""Of a recipe or a source: a folder is called so."""
-
-
-class FilterSection(msgspec.Struct, forbid_unknown_fields=True):
-    """One of the stages 1 to 3 as the recipe has it."""
-
-    taggers: list[str | dict[str, dict[str, Any] | None]] | msgspec.UnsetType = msgspec.UNSET
-    keep: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    mask: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
-
-
-class SourceSection(msgspec.Struct, forbid_unknown_fields=True):
-    """A source: its documents, the stages it skips, and settings that replace those of a stage."""
-
-    documents: str | list[str]
-    format: FormatName | Literal["auto"] = "auto"
-    split: str | list[str] = []
-    columns: ColumnNames = ColumnNames()
-    html: Html = "resiliparse"
-    check_digests: bool = False
-    messages: bool = False
-    skip: list[FilterStage] = []
-    language: FilterSection = msgspec.field(default_factory=FilterSection)
-    quality: FilterSection = msgspec.field(default_factory=FilterSection)
-    content: FilterSection = msgspec.field(default_factory=FilterSection)
-
-
-class RecipeFile(msgspec.Struct, forbid_unknown_fields=True):
-    """The whole file, stages in their order."""
-
-    name: Name
-    sources: dict[Name, Any]
-    seed: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
-    language: FilterSection = msgspec.field(default_factory=FilterSection)
-    quality: FilterSection = msgspec.field(default_factory=FilterSection)
-    content: FilterSection = msgspec.field(default_factory=FilterSection)
-    dedup: Annotated[
-        list[dict[str, dict[str, Any] | None]], msgspec.Meta(max_length=MOST_ENTRIES)
-    ] = []
-    dedup_index: str | list[str] = []
-    """Indexes of earlier runs, made by `dolma-pipe dedup index`: their documents come before those
-    of this recipe, without being read again."""
-    mix: MixSettings | None = None
-    tokenize: TokenizeSettings | None = None
-    max_bad: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    """Bad lines that a pass may quarantine: a number, or a share below 1; by default the larger of
-    10 and 0.1 %."""
-    max_document_bytes: Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)] = MAX_DOCUMENT_BYTES
 
 
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe, `extends` followed. Relative paths in it start at the current
     directory.
 
-    Raises RecipeError: one line with file, place and the nearest name.
+    Raises RecipeError of every Mistake that can be seen at once: file, line, place and the nearest
+    name.
     """
-    try:
-        return _checked(settle(_without_empty_sections(read_extended(path)), RecipeFile, ""))
-    except RecipeError as error:
-        raise RecipeError(f"{path}: {one_line(error)}") from error.__cause__
+    return _read(path, _without_empty_sections)
 
 
 def read_sources(path: Path) -> Recipe:
@@ -99,26 +41,33 @@ def read_sources(path: Path) -> Recipe:
 
     Raises RecipeError.
     """
-    given = read_extended(path)
-    if isinstance(given, dict):
-        given = {
-            key: given[key] for key in ("name", "sources", "max_document_bytes") if key in given
-        }
-        if isinstance(given.get("sources"), dict):
-            given["sources"] = {
-                name: {
-                    key: value
-                    for key, value in source.items()
-                    if key not in (*FILTER_STAGES, "skip")
-                }
-                if isinstance(source, dict)
-                else source
-                for name, source in given["sources"].items()
-            }
+    return _read(path, _sources_alone)
+
+
+def _read(path: Path, prepared: Callable[[Any], Any]) -> Recipe:
+    files = [path]
     try:
-        return _checked(settle(given, RecipeFile, ""))
+        given = read_extended(path)
+        files = files_of(path)
+        return _checked(prepared(given))
     except RecipeError as error:
-        raise RecipeError(f"{path}: {one_line(error)}") from error.__cause__
+        raise RecipeError(*located(error.args, files)) from error.__cause__
+
+
+def _sources_alone(given: Any) -> Any:
+    if not isinstance(given, dict):
+        return given
+    given = {key: given[key] for key in ("name", "sources", "max_document_bytes") if key in given}
+    if isinstance(given.get("sources"), dict):
+        given["sources"] = {
+            name: {
+                key: value for key, value in source.items() if key not in (*FILTER_STAGES, "skip")
+            }
+            if isinstance(source, dict)
+            else source
+            for name, source in given["sources"].items()
+        }
+    return given
 
 
 def _without_empty_sections(given: Any) -> Any:
@@ -140,42 +89,131 @@ def _without_nulls(given: Any, *keys: str) -> Any:
     return {key: value for key, value in given.items() if value is not None or key not in keys}
 
 
-def _checked(file: RecipeFile) -> Recipe:
-    if not file.sources:
-        raise RecipeError("sources: at least one is needed")
-    sections = {
-        name: settle(
-            _without_nulls(given, "skip", *FILTER_STAGES), SourceSection, f"sources.{name}"
-        )
-        for name, given in file.sources.items()
-    }
-    entries = tuple(_entries(file.dedup))
+def _checked(given: Any) -> Recipe:
+    """Each part is looked at alone, then what one says of another, where both are right."""
+    mistakes = Mistakes()
+    file, wrong = _sections(given, mistakes)
+    entries: list[Entry] = []
+    for i, entry in enumerate(file.dedup):
+        with mistakes:
+            entries.append(_entry(i, entry))
+    if len(entries) < len(file.dedup):
+        wrong.add("dedup")
+    sources = _sources(file, entries, wrong, mistakes)
     indexes = file.dedup_index
     recipe = Recipe(
         name=file.name,
         seed=file.seed,
-        sources=tuple(_source(name, section, file, entries) for name, section in sections.items()),
-        dedup=entries,
+        sources=tuple(sources),
+        dedup=tuple(entries),
         dedup_index=tuple([indexes] if isinstance(indexes, str) else indexes),
         mix=file.mix,
         tokenize=file.tokenize,
         max_bad=file.max_bad,
         max_document_bytes=file.max_document_bytes,
     )
-    if file.mix is not None and file.tokenize is None:
-        raise RecipeError(
-            "mix: needs a tokenize section, a mix is planned in tokens"
-            " (tokenize: {tokenizer: gpt-neox-olmo})"
-        )
-    check_names(recipe, indexed_sources(recipe))
-    check_chat(recipe)
-    check_output(recipe)
+    check_together(recipe, list(file.sources), wrong, mistakes)
+    mistakes.tell()
     return recipe
 
 
-def _source(
-    name: str, section: SourceSection, file: RecipeFile, entries: Sequence[Entry]
+def _sections(given: Any, mistakes: Mistakes) -> tuple[RecipeFile, set[str]]:
+    """The file without what is wrong in its shape, and the names of the sections that are not as
+    they were meant: an unknown key may stand for any that is missing."""
+    if not isinstance(given, dict):
+        settle(given, RecipeFile, "")
+    known = set(RecipeFile.__struct_fields__)
+    needed = {"name": "none", "sources": {}}
+    with mistakes:
+        settle({key: value for key, value in needed.items() if key in given}, RecipeFile, "")
+        if given["sources"] == {}:
+            raise RecipeError("sources: at least one is needed")
+    right = {}
+    for key, value in given.items():
+        with mistakes:
+            settle(needed | {key: value}, RecipeFile, "")
+            right[key] = value
+    wrong = given.keys() - right.keys()
+    if wrong - known:
+        wrong |= known - given.keys()
+    if not given.get("sources"):
+        wrong.add("sources")
+    return settle(needed | right, RecipeFile, ""), wrong & known
+
+
+def _sources(
+    file: RecipeFile, entries: Sequence[Entry], wrong: set[str], mistakes: Mistakes
+) -> list[Source]:
+    """Those that are right; where one is not, "stages" are among what is wrong."""
+    sources: list[Source] = []
+    seen: list[object] = []
+    for name, given in file.sources.items():
+        here = Mistakes()
+        section = SourceSection("")
+        with here:
+            own = _without_nulls(given, "skip", *FILTER_STAGES)
+            section = settle(own, SourceSection, f"sources.{name}")
+            source = _filtered(name, section, file, entries, here)
+            way = (source.taggers, source.rules, source.masks)
+            if way not in seen:  # of sources that go the same way it is told once
+                seen.append(way)
+                with here:
+                    check_columns(source, all_taggers=not (here.found or wrong & {*FILTER_STAGES}))
+            inputs = _inputs(name, section, source.reading)
+            sources.append(msgspec.structs.replace(source, inputs=inputs))
+        if here.found:
+            wrong.add("stages")
+        with mistakes, _where_it_is_said(name, section):
+            here.tell()
+    return sources
+
+
+@contextmanager
+def _where_it_is_said(name: str, section: SourceSection) -> Iterator[None]:
+    """A place in a stage, of settings that the source has of its own, is told as a place in it."""
+    try:
+        yield
+    except RecipeError as error:
+        raise RecipeError(*(_own(str(told), name, section) for told in error.args)) from error
+
+
+def _own(told: str, name: str, section: SourceSection) -> str:
+    stage, _, rest = told.partition(".")
+    if stage in FILTER_STAGES:
+        key = re.split(r"[.:]", rest)[0]
+        if getattr(getattr(section, stage), key, msgspec.UNSET) is not msgspec.UNSET:
+            return f"sources.{name}.{told}"
+    return told
+
+
+def _filtered(
+    name: str,
+    section: SourceSection,
+    file: RecipeFile,
+    entries: Sequence[Entry],
+    mistakes: Mistakes,
 ) -> Source:
+    """A source as stages 1 to 3 see it, its files not yet found."""
+    taggers, rules, masks = _filters(section, file, mistakes)
+    with mistakes:
+        taggers += _implied(
+            taggers, rules, _compared(name, entries, file.mix), _grouped(name, file.mix)
+        )
+    reading = Reading(
+        section.format, section.columns, section.html, section.check_digests, section.messages
+    )
+    return Source(name, (), tuple(taggers), tuple(rules), tuple(masks), reading)
+
+
+def _inputs(name: str, section: SourceSection, reading: Reading) -> tuple[Input, ...]:
+    splits = (section.split,) if isinstance(section.split, str) else tuple(section.split)
+    return find_inputs(name, section.documents, reading, splits)
+
+
+def _filters(
+    section: SourceSection, file: RecipeFile, mistakes: Mistakes
+) -> tuple[list[TaggerUse], list[Rule], list[Mask]]:
+    """What stages 1 to 3 do to a source."""
     taggers: list[TaggerUse] = []
     rules: list[Rule] = []
     masks: list[Mask] = []
@@ -183,24 +221,15 @@ def _source(
         if stage in section.skip:
             continue
         own, general = getattr(section, stage), getattr(file, stage)
-        taggers += [
-            _tagger_use(stage, given) for given in _chosen(own.taggers, general.taggers, [])
-        ]
+        for given in _chosen(own.taggers, general.taggers, []):
+            with mistakes:
+                taggers.append(_tagger_use(stage, given))
         for column, bounds in _chosen(own.keep, general.keep, {}).items():
-            rules.append(_rule(stage, column, bounds))
+            with mistakes:
+                rules.append(_rule(stage, column, bounds))
         for column, replacement in _chosen(own.mask, general.mask, {}).items():
             masks.append(Mask(stage, column, replacement))
-    taggers += _implied(
-        taggers, rules, _compared(name, entries, file.mix), _grouped(name, file.mix)
-    )
-    reading = Reading(
-        section.format, section.columns, section.html, section.check_digests, section.messages
-    )
-    splits = (section.split,) if isinstance(section.split, str) else tuple(section.split)
-    inputs = find_inputs(name, section.documents, reading, splits)
-    source = Source(name, inputs, tuple(taggers), tuple(rules), tuple(masks), reading)
-    check_columns(source)
-    return source
+    return taggers, rules, masks
 
 
 def _chosen(own: Any, general: Any, default: Any) -> Any:
@@ -293,23 +322,20 @@ def _rule(stage: FilterStage, column: str, bounds: Any) -> Rule:
     return Rule(stage, column, low, high)
 
 
-def _entries(given: list[dict[str, dict[str, Any] | None]]) -> Iterator[Entry]:
-    for i, entry in enumerate(given):
-        method, settings = _one_pair(entry, f"dedup.{i}")
-        if method not in METHODS:
-            raise RecipeError(
-                f"dedup.{i}: unknown method '{method}'{nearest(method, list(METHODS))}"
-            )
-        place = f"dedup.{i}.{method}"
-        settled = settle(settings or {}, METHODS[method], place)
-        if isinstance(settled, MinHash | Ast) and settled.threshold is not None:
-            _two_bands(settled.threshold, settled.bands * settled.rows, place)
-        if isinstance(settled, Decontaminate):
-            try:
-                check_evaluations(settled)
-            except InputError as error:
-                raise RecipeError(f"{place}.{error}") from None
-        yield settled
+def _entry(i: int, given: dict[str, dict[str, Any] | None]) -> Entry:
+    method, settings = _one_pair(given, f"dedup.{i}")
+    if method not in METHODS:
+        raise RecipeError(f"dedup.{i}: unknown method '{method}'{nearest(method, list(METHODS))}")
+    place = f"dedup.{i}.{method}"
+    entry = settle(settings or {}, METHODS[method], place)
+    if isinstance(entry, MinHash | Ast) and entry.threshold is not None:
+        _two_bands(entry.threshold, entry.bands * entry.rows, place)
+    if isinstance(entry, Decontaminate):
+        try:
+            check_evaluations(entry)
+        except InputError as error:
+            raise RecipeError(f"{place}.{error}") from None
+    return entry
 
 
 def _two_bands(threshold: float, permutations: int, place: str) -> None:

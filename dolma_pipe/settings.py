@@ -5,7 +5,8 @@ import difflib
 import math
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -13,11 +14,15 @@ from dolma_pipe.errors import RecipeError
 
 T = TypeVar("T")
 LISTED = 100
+MISSING = "Object missing required field `{}`"
+"""As msgspec has it."""
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, *, marked: bool = False) -> Any:
     """A file of YAML 1.2: 3e-4 is a number, no is a string. Raises RecipeError.
+
+    marked: the nodes, which know their lines, in place of their values.
 
     .inf, .nan and lone surrogates are refused: no setting has a use for them, and JSON cannot
     carry them.
@@ -48,7 +53,8 @@ def read_yaml(path: Path) -> Any:
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = Constructor
     try:
-        return yaml.load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return yaml.compose(text) if marked else yaml.load(text)
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise RecipeError(f"{line}{(error.problem or 'not YAML').splitlines()[0]}") from None
@@ -63,12 +69,14 @@ def read_yaml(path: Path) -> Any:
 def settle(value: Any, kind: type[T], path: str, *, whole: str = "recipe") -> T:
     """Convert value to kind; path says where in the recipe it stands, whole what its top is called.
 
-    Raises RecipeError: "quality.taggers.gopher: unknown key 'wrods' (did you mean 'words'?)".
+    Raises RecipeError of all that does not fit: "quality.taggers.gopher: unknown key 'wrods' (did
+    you mean 'words'?)".
     """
     try:
         return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise RecipeError(_told(one_line(error), kind, path, whole)) from None
+    except msgspec.ValidationError:
+        wrong = _misfits(value, kind, path, whole)
+        raise RecipeError(*(error.args[0] for error in wrong)) from None
 
 
 def one_line(told: object) -> str:
@@ -85,7 +93,74 @@ def nearest(name: str, known: "set[str] | list[str] | tuple[str, ...]") -> str:
     return f" (known: {', '.join(names[:LISTED])}{more})" if names else ""
 
 
-def _told(message: str, kind: Any, path: str, whole: str) -> str:
+def _misfits(value: Any, kind: Any, path: str, whole: str) -> list[RecipeError]:
+    """What is wrong with each part of the value, looked at alone; where all of them are right, what
+    is wrong with the whole."""
+    own = _refusal(value, kind)
+    if own is None:
+        return []
+    kind = _member(value, kind)
+    parts = _parts(value, kind)
+    found: list[RecipeError] = []
+    for step, part in parts.items():
+        found += _misfits(value[step], part, f"{path}.{step}".strip("."), whole)
+    refusals = []
+    if isinstance(value, dict):
+        refusals += [_refusal({key: value[key]}, kind) for key in value if key not in parts]
+        refusals += [MISSING.format(name) for name in _needed(kind) if name not in value]
+    if not found and not any(refusals):
+        refusals = [own]
+    return found + [_error(each, kind, path, whole) for each in refusals if each is not None]
+
+
+def _refusal(value: Any, kind: Any) -> str | None:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return one_line(error)
+    return None
+
+
+def _parts(value: Any, kind: Any) -> dict[Any, Any]:
+    """The type of each key, or place, of the value that kind knows."""
+    types = get_args(kind)
+    match value:
+        case dict() if _is_struct(kind):
+            fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+            return {key: fields[key] for key in value if key in fields}
+        case dict() if get_origin(kind) is dict:
+            keys: Any = types[0]
+            return {key: types[1] for key in value if _refusal([key], list[keys]) is None}
+        case list() if get_origin(kind) is list or types[1:] == (...,):
+            return dict.fromkeys(range(len(value)), types[0])
+        case list() if get_origin(kind) is tuple and len(types) == len(value):
+            return dict(enumerate(types))
+    return {}
+
+
+def _member(value: Any, kind: Any) -> Any:
+    """What the value is meant to be: of a union the mapping or list that it looks like."""
+    if get_origin(kind) is Annotated:
+        return _member(value, get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        members = [_member(value, each) for each in get_args(kind)]
+        alike = (each for each in members if _is_struct(each) or get_origin(each) is dict)
+        if isinstance(value, list):
+            alike = (each for each in members if get_origin(each) in (list, tuple))
+        return next(alike, kind) if isinstance(value, dict | list) else kind
+    return kind
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def _needed(kind: Any) -> list[str]:
+    fields = msgspec.structs.fields(kind) if _is_struct(kind) else ()
+    return [field.encode_name for field in fields if field.required]
+
+
+def _error(message: str, kind: Any, path: str, whole: str) -> RecipeError:
     what, _, where = message.partition(" - at ")
     if where.startswith("`key` in "):
         what = f"in a key: {what[:1].lower()}{what[1:]}"
@@ -93,42 +168,19 @@ def _told(message: str, kind: Any, path: str, whole: str) -> str:
     steps = [step for step in re.split(r"[.\[\]]+", where.strip("`$")) if step]
     place = ".".join([path, *steps]).strip(".") or whole
     if match := re.fullmatch(r"Object contains unknown field `(.+)`", what):
-        return f"{place}: unknown key '{match[1]}'{nearest(match[1], _keys_at(kind, steps))}"
-    if match := re.fullmatch(r"Object missing required field `(.+)`", what):
-        return f"{place}: '{match[1]}' is missing"
+        hint = nearest(match[1], _known(kind, "fields"))
+        return RecipeError(f"{place}: unknown key '{match[1]}'{hint}")
+    if match := re.fullmatch(MISSING.format("(.+)"), what):
+        return RecipeError(f"{place}: '{match[1]}' is missing")
     if match := re.fullmatch(r"Invalid enum value '?(.*?)'?", what):
-        return f"{place}: unknown value '{match[1]}'{nearest(match[1], _values_at(kind, steps))}"
-    return f"{place}: {what[:1].lower()}{what[1:] or 'the settings do not fit'}"
+        hint = nearest(match[1], _known(kind, "values"))
+        return RecipeError(f"{place}: unknown value '{match[1]}'{hint}")
+    return RecipeError(f"{place}: {what[:1].lower()}{what[1:] or 'the settings do not fit'}")
 
 
-def _keys_at(kind: Any, steps: list[str]) -> list[str]:
-    """The keys of the struct that lies `steps` below kind."""
+def _known(kind: Any, what: Literal["fields", "values"]) -> list[str]:
+    """The keys of a struct, or the values of a literal, which may be one of several types."""
     info = msgspec.inspect.type_info(kind)
-    for step in steps:
-        info = _below(info, step)
-    fields = [f for option in _options(info) for f in getattr(option, "fields", ())]
-    return [field.encode_name for field in fields]
-
-
-def _values_at(kind: Any, steps: list[str]) -> list[str]:
-    """The values that the literal `steps` below kind may have."""
-    info = msgspec.inspect.type_info(kind)
-    for step in steps:
-        info = _below(info, step)
-    return [str(value) for one in _options(info) for value in getattr(one, "values", ())]
-
-
-def _below(info: Any, step: str) -> Any:
-    for option in _options(info):
-        for field in getattr(option, "fields", ()):
-            if field.encode_name == step:
-                return field.type
-        for inside in ("value_type", "item_type"):
-            if hasattr(option, inside):
-                return getattr(option, inside)
-    return info
-
-
-def _options(info: Any) -> tuple[Any, ...]:
-    """The members of a union, or the type itself."""
-    return getattr(info, "types", None) or (info,)
+    members = getattr(info, "types", None) or (info,)
+    found = [each for member in members for each in getattr(member, what, ())]
+    return [str(getattr(each, "encode_name", each)) for each in found]

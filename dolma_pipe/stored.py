@@ -91,7 +91,7 @@ class Group:
 
 
 class AttributeFile:
-    """attributes/<source>/<shard>.parquet: a row an input document, in the order of the input.
+    """`attributes/<source>/<shard>.parquet`: a row an input document, in the order of the input.
 
     columns: every tagger's column and its kind, sorted by name. row_groups: documents of each. The
     file is open only while it is read, so that any number of them can be held.

@@ -85,5 +85,10 @@ class Tagger(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
         return ()
 
     def tag(self, batch: Batch) -> Mapping[str, Column]:
-        """Score every document of the batch; keys as in `columns`."""
+        """Score every document of the batch: a column for each name in `columns`.
+
+        Numbers have the shape [documents], Spans and Labels as they say. Other columns than
+        announced, another kind, or another number of rows is a RecipeError; what `tag` raises is
+        a bug of the tagger, exit code 3.
+        """
         raise NotImplementedError

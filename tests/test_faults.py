@@ -228,7 +228,7 @@ def test_a_wrong_recipe_is_one_line_before_any_data(
     for name in ("check", "run"):
         done = dolma_pipe(root, name, "mix.yaml", code=1)
         assert len(done.stderr.splitlines()) == 1
-        assert done.stderr.startswith("dolma-pipe: mix.yaml: ")
+        assert done.stderr.startswith("dolma-pipe: mix.yaml:")
         assert told in done.stderr
     assert not (root / "work").exists()
 

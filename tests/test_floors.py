@@ -60,6 +60,8 @@ FLOORS = {
     "recipe": 2,
     "recipe_checks": 2,
     "recipe_file": 2,
+    "recipe_lines": 2,
+    "recipe_sections": 2,
     "shelf": 2,
     "engine": 2,
     "train": 2,

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dolma_pipe.errors import RecipeError
-from dolma_pipe.folders import split_of
+from dolma_pipe.folders import every_file, split_of
 from dolma_pipe.formats.reading import ColumnNames, Reading
 from dolma_pipe.inputs import find_inputs
 
@@ -147,3 +147,15 @@ def test_a_format_that_a_file_has_not_is_refused() -> None:
     for asked, told in (("parquet", "is no Parquet file"), ("warc", "holds no WARC records")):
         with pytest.raises(RecipeError, match=f"{told}, but format is {asked}"):
             find_inputs("web", "set/a.jsonl", Reading(asked))  # type: ignore[arg-type]
+
+
+def test_a_work_directory_below_is_no_data_here_or_in_an_object_store(tmp_path: Path) -> None:
+    names = ["a.jsonl", "run/curated/web/b.jsonl", "run/records/c.json", "run/quarantine/d.jsonl"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    listed = [f"s3://bucket/data/{name}" for name in names]
+    assert every_file(str(tmp_path)) == [str(tmp_path / "a.jsonl")]
+    assert every_file("s3://bucket/data", listed) == listed[:1]
+    assert every_file("s3://bucket/data/run", listed[1:]) == sorted(listed[1:])
+    assert every_file(str(tmp_path / "run")) == sorted(str(tmp_path / n) for n in names[1:])

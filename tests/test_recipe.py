@@ -66,7 +66,7 @@ def test_everything_is_resolved() -> None:
 
 
 WRONG = [
-    ("name: demo", "nmae: demo", "mix.yaml: recipe: unknown key 'nmae' (did you mean 'name'?)"),
+    ("name: demo", "nmae: demo", "mix.yaml:2: recipe: unknown key 'nmae' (did you mean 'name'?)"),
     ("web:", "we b:", "sources"),
     ("{documents: web", "{docs: web", "sources.web: unknown key 'docs'"),
     ("web/*.jsonl", "wbe/*.jsonl", "sources.web.documents: no file matches wbe/*.jsonl"),
@@ -107,34 +107,34 @@ WRONG = [
         "sources.code.skip.0: unknown value 'langauge' (did you mean 'language'?)",
     ),
     ("[pii]", "[pii: {find: [cards]}]", "unknown value 'cards' (known: credit_card, email, "),
-    ("name: demo", "name: [", "line"),
-    ("name: demo", "name: demo\nname: twice", "line 3: "),
+    ("name: demo", "name: [", "mix.yaml:4: "),
+    ("name: demo", "name: demo\nname: twice", "mix.yaml:3: "),
     ("name: demo", "name: demo\nmix: {shares: {}}", "mix: needs a tokenize section"),
-    ("name: demo", "name: 2024-13-45", "line 2: '2024-13-45' is no timestamp"),
-    ("name: demo", "name: !!int abc", "line 2: 'abc' is no int"),
-    ("name: demo", "name: !!int ''", "line 2: '' is no int"),
-    ("name: demo", "name: !!float x", "line 2: 'x' is no float"),
-    ("name: demo", "name: !!bool x", "line 2: 'x' is no bool"),
-    ("name: demo", "name: demo\nseed: " + "9" * 5000, "line 3: '99999"),
+    ("name: demo", "name: 2024-13-45", "mix.yaml:2: '2024-13-45' is no timestamp"),
+    ("name: demo", "name: !!int abc", "mix.yaml:2: 'abc' is no int"),
+    ("name: demo", "name: !!int ''", "mix.yaml:2: '' is no int"),
+    ("name: demo", "name: !!float x", "mix.yaml:2: 'x' is no float"),
+    ("name: demo", "name: !!bool x", "mix.yaml:2: 'x' is no bool"),
+    ("name: demo", "name: demo\nseed: " + "9" * 5000, "mix.yaml:3: '99999"),
     ("name: demo", "name: demo\nseed: " + "9" * 30, "seed: "),
     ("name: demo", 'name: "\\U0011ffff"', "not YAML"),
     ("name: demo", "name: " + "[" * 3000, "not YAML: nested too deeply"),
     ("name: demo", 'name: "d\\n"', "name: "),
     ("name: demo", "name: " + "d" * 101, "name: "),
     ("name: demo", 'name: demo\n"x\\ny": 1', "recipe: unknown key 'x y'"),
-    ("name: demo", "name: demo\nmax_bad: .inf", "line 3: .inf is no number"),
-    ("name: demo", "name: demo\nmax_bad: .nan", "line 3: .nan is no number"),
+    ("name: demo", "name: demo\nmax_bad: .inf", "mix.yaml:3: .inf is no number"),
+    ("name: demo", "name: demo\nmax_bad: .nan", "mix.yaml:3: .nan is no number"),
     ("name: demo", "name: demo\nmax_bad: -1", "max_bad: expected `float` >= 0"),
     ("name: demo", "name: demo\nmax_bad: 1" + "0" * 400, "max_bad: number out of range"),
     (
         "name: demo",
         "name: demo\ntokenize: {tokenizer: t}\nmix: {shares: {web: 1}, upsample: {web: .inf}}",
-        "line 4: .inf",
+        "mix.yaml:4: .inf",
     ),
     (
         "name: demo",
         "name: demo\ntokenize: {tokenizer: t}\nmix: {shares: {web: 1}, upsample: {web: 1001}}",
-        "mix.upsample: expected `float` <= 1000",
+        "mix.yaml:4: mix.upsample.web: expected `float` <= 1000",
     ),
     ("web: {doc", "1: {doc", "sources: in a key: expected `str`, got `int`"),
     (
@@ -143,16 +143,20 @@ WRONG = [
         "content.keep: in a key: expected `str`",
     ),
     ("name: demo", "name: demo\n3: x", "recipe: in a key: expected `str`"),
-    ("{gopher_repetition: {}}", "{gopher_repetition: {3: 4}}", "quality.taggers.1: in a key: "),
+    (
+        "{gopher_repetition: {}}",
+        "{gopher_repetition: {3: 4}}",
+        "quality.taggers.1.gopher_repetition: in a key: ",
+    ),
     ("web/*.jsonl}", "[]}", "sources.web.documents: at least one file or pattern is needed"),
     ("web/*.jsonl}", "''}", "sources.web.documents: '' is no file name"),
     ("web/*.jsonl}", "web/*.jsonl, quality: {keep: }}", "sources.web.quality.keep: expected"),
-    ("[50, 1e5]", "[.nan, .nan]", "line 11: .nan is no number"),
-    ("[50, 1e5]", "[.inf, null]", "line 11: .inf is no number"),
+    ("[50, 1e5]", "[.nan, .nan]", "mix.yaml:11: .nan is no number"),
+    ("[50, 1e5]", "[.inf, null]", "mix.yaml:11: .inf is no number"),
     (
         '"|||EMAIL_ADDRESS|||"',
         '"a \\ud800 b"',
-        "line 15: 'a \\ud800 b' has half of a surrogate pair",
+        "mix.yaml:15: 'a \\ud800 b' has half of a surrogate pair",
     ),
     ("keep: longest", 'keep: "longest\\n"', "dedup.1.minhash.keep"),
     ("bands: 20, rows: 5", "threshold: 1.0", "dedup.1.minhash.threshold: expected `float` < 1"),
@@ -182,8 +186,123 @@ def test_what_is_wrong_is_one_line(right: str, wrong: str, told: str) -> None:
     with pytest.raises(RecipeError) as caught:
         checked(RECIPE.replace(right, wrong, 1))
     assert told in str(caught.value)
-    assert str(caught.value).startswith("mix.yaml: ")
+    assert re.match(r"mix\.yaml(:\d+)?: ", str(caught.value))
     assert "\n" not in str(caught.value)
+
+
+MANY = """
+name: demo
+sead: 3
+sources:
+  web: {documents: wbe/*.jsonl}
+  code:
+    documents: code/*.jsonl.zst
+    skip: [langage]
+  books:
+    documents: web/*.jsonl
+    quality: {keep: {gopher.wrods: [5, null], gopher.words: [9, 3]}}
+  same: {documents: web/*.jsonl}
+  other: {documents: web/*.jsonl}
+language:
+  taggers: [ldi]
+  keep: {lid.en: [0.5, null]}
+quality:
+  taggers: [gopher, {gopher_repetition: {wrods: 2, name: 5}}]
+  keep: {gopher.wrods: [50, 1e5], gopher.words: [1, 2, 3], gopher_repetition.x: [0, 1]}
+dedup:
+  - exact: {}
+  - minhash: {bands: 0, keep: longst}
+  - lines: {prefer: [wbe]}
+mix: {shares: {web: 2, xx: x}, upsample: {xx: 2}}
+tokenize: {tokeniser: x}
+"""
+ALL = """
+3: recipe: unknown key 'sead' (did you mean 'seed'?)
+5: sources.web.documents: no file matches wbe/*.jsonl
+8: sources.code.skip.0: unknown value 'langage' (did you mean 'language'?)
+11: sources.books.quality.keep.gopher.words: 9 is above 3, nothing can be kept
+11: sources.books.quality.keep.gopher.wrods: no tagger of source books makes this column (did
+15: language.taggers: unknown tagger 'ldi' (did you mean 'lid'?)
+18: quality.taggers.gopher_repetition.name: expected `str`, got `int`
+18: quality.taggers.gopher_repetition: unknown key 'wrods' (known:
+19: quality.keep.gopher.words: expected `array` of length 2, got 3
+19: quality.keep.gopher.wrods: no tagger of source web makes this column (did you mean 'gopher.words
+22: dedup.1.minhash.bands: expected `int` >= 1
+22: dedup.1.minhash.keep: expected `str` matching regex
+24: mix.shares.web: expected `float` <= 1.0
+24: mix.shares.xx: expected `float`, got `str`
+25: tokenize: 'tokenizer' is missing
+25: tokenize: unknown key 'tokeniser' (did you mean 'tokenizer'?)
+"""
+
+
+def told_of(text: str) -> list[str]:
+    """Every mistake, sorted."""
+    with pytest.raises(RecipeError) as caught:
+        checked(text)
+    return [str(each).removeprefix("mix.yaml:") for each in caught.value.args]
+
+
+def test_all_that_is_wrong_is_told_at_once_and_where_it_stands() -> None:
+    told = told_of(MANY)
+    lines = [int(mistake.partition(":")[0]) for mistake in told]
+    assert lines == sorted(lines)
+    for mistake, words in zip(sorted(told), sorted(ALL.strip().splitlines()), strict=True):
+        assert mistake.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("quality:\n  taggers", "quality:\n  tagger", ["10: quality: unknown key 'tagger'"]),
+        ("quality:\n  taggers", "qualiti:\n  taggers", ["9: recipe: unknown key 'qualiti'"]),
+        ("[gopher,", "[gohper,", ["10: quality.taggers: unknown tagger"]),
+        ("- exact: {}", "- exakt: {}", ["17: dedup.0: unknown method 'exakt'"]),
+        ("keep: longest}", "keep: highest gopher.words, rowz: 1}", ["18: dedup.1.minhash: unkn"]),
+        ("web/*.jsonl", "wbe/*.jsonl", ["4: sources.web.documents: no file matches"]),
+        ("  web: {", "  1: {", ["3: sources: in a key: expected `str`"]),
+    ],
+)
+def test_what_hangs_on_a_mistake_is_not_told_as_another(
+    right: str, wrong: str, told: list[str]
+) -> None:
+    curve = "{web: {by: gopher.words}, code: 1}"
+    mixed = f"{RECIPE}tokenize: {{tokenizer: t}}\nmix: {{shares: {{web: 1}}, upsample: {curve}}}\n"
+    assert checked(mixed).mix is not None
+    found = told_of(mixed.replace(right, wrong, 1))
+    assert len(found) == len(told), found
+    assert all(map(str.startswith, found, told))
+
+
+def test_what_one_section_says_of_another_is_told_beside_mistakes_elsewhere() -> None:
+    mixed = RECIPE.replace("bands: 20", "bends: 20").replace("web/*.jsonl", "wbe/*.jsonl")
+    mixed += (
+        "mix:\n"
+        "  shares: {wbe: 0.5, code: 0.5}\n"
+        "  mixer: {unimaxx: {}}\n"
+        "tokenize: {tokenizer: t.json}\n"
+        "max_bad: -1\n"
+    )
+    assert [line[: len("20: mix.shares")] for line in told_of(mixed)] == [
+        "4: sources.web",
+        "18: dedup.1.mi",
+        "20: mix.shares",
+        "21: mix.mixer:",
+        "23: max_bad: e",
+    ]
+
+
+def test_a_mistake_in_what_is_extended_is_told_there() -> None:
+    Path("base.yaml").write_text("seed: -1\nquality:\n  taggers: [gopher, c5]\n")
+    own = "name: demo\nextends: base.yaml\nsources:\n  web: {documents: web/*.jsonl}\nmax_bad: -1\n"
+    Path("mix.yaml").write_text(own)
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(Path("mix.yaml"))
+    base = Path("base.yaml").resolve()
+    first, second, third = map(str, caught.value.args)
+    assert first.startswith("mix.yaml:5: max_bad")
+    assert second.startswith(f"{base}:1: seed")
+    assert third.startswith(f"{base}:3: quality.taggers: unknown tagger 'c5'")
 
 
 def test_a_label_has_no_range() -> None:

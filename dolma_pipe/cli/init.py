@@ -23,11 +23,15 @@ def command(paths: tuple[str, ...], out: Path, name: str | None, force: bool) ->
     from dolma_pipe.first_recipe.look import look
     from dolma_pipe.first_recipe.text import SCHEMA_FILE, Looked, recipe_name, recipe_text, told
     from dolma_pipe.recipe_file import read_recipe
+    from dolma_pipe.report.terminal import harmless
 
     if out.exists() and not force:
         raise WorkError(f"{out} is there already: --out another, or --force to write over it")
     looked = []
-    for group in groups_of(paths):
+    found = groups_of(paths)
+    for why in found.left_out:
+        click.echo(f"left out: {harmless(why)}")
+    for group in found.groups:
         looked.append(Looked(group, look(group)))
         click.echo(f"{group.name}: {told(looked[-1])}")
     if all(one.seen.problem is not None for one in looked):
@@ -42,7 +46,8 @@ def command(paths: tuple[str, ...], out: Path, name: str | None, force: bool) ->
         read_recipe(tried)
         tried.replace(out)
     except RecipeError as error:
-        raise RecipeError(str(error).replace(str(tried), str(out))) from error
+        told_of = (str(each).replace(str(tried), str(out)) for each in error.args)
+        raise RecipeError(*told_of) from error
     finally:
         tried.unlink(missing_ok=True)
     click.echo(f"written to {out}; next:")

@@ -114,8 +114,8 @@ def main() -> None:
         error.show()
         sys.exit(WRONG_USAGE)
     except (UserError, click.ClickException) as error:
-        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        print(f"dolma-pipe: {' '.join(told.split())}", file=sys.stderr)
+        for line in error.args if isinstance(error, UserError) else [error.format_message()]:
+            print(f"dolma-pipe: {' '.join(str(line).split())}", file=sys.stderr)
         sys.exit(CLUSTER_LOST if isinstance(error, ClusterLost) else USER_ERROR)
     except (KeyboardInterrupt, click.Abort) as error:
         _say_ended("interrupted", error.__cause__ or error)  # click makes an Abort of Ctrl-C

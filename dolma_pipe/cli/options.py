@@ -105,6 +105,7 @@ def opened(
     """
     from dolma_pipe.cli.progress import watcher
     from dolma_pipe.engine.choice import do_share, has_only_a_share
+    from dolma_pipe.errors import TooManyBad
     from dolma_pipe.passes.prepare import prepared, root_of
     from dolma_pipe.recipe_file import read_recipe
 
@@ -112,7 +113,12 @@ def opened(
         do_share(engine, root_of(read_recipe(recipe), work))
         click.get_current_context().exit()
     with prepared(recipe, work, engine, force, watcher()) as context:
-        yield context
+        try:
+            yield context
+        except TooManyBad as error:
+            if STANDARD_OUTPUT in click.get_current_context().meta:
+                show_json(error.found)
+            raise
 
 
 arrays_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=str))

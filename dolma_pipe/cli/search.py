@@ -66,12 +66,20 @@ def command(
     from dolma_pipe.cli.guarded import unguarded
     from dolma_pipe.formats.reading import ColumnNames, Reading
     from dolma_pipe.inputs import Input
+    from dolma_pipe.search.fields import field_missing
     from dolma_pipe.search.files import files_of
     from dolma_pipe.search.lines import Printing
     from dolma_pipe.search.query import Query
     from dolma_pipe.search.run import found_lines
     from dolma_pipe.search.shard import Counts, Search
-    from dolma_pipe.search.table import as_object, count_table, notes, total, workers_for
+    from dolma_pipe.search.table import (
+        as_object,
+        count_table,
+        notes,
+        total,
+        workers_for,
+        worth_sieving,
+    )
 
     query = Query(text=text, regex=regex, ignore_case=ignore_case, field=field, seconds=timeout)
     _ = query.pattern  # refused before any file is looked for
@@ -83,9 +91,16 @@ def command(
     coloured = colour == "always" or (colour == "auto" and output.isatty())
     form = "json" if as_json else "ids" if ids else "matches"
     how = None if count else Printing(kind=form, context=context, colour=coloured)  # type: ignore[arg-type]
+    asked = Search(
+        query=query,
+        invert=invert,
+        reading=reading,
+        wanted="counts" if count else "documents" if ids else "spans",
+        sieves=worth_sieving(shards),
+    )
     lines = found_lines(
         shards,
-        Search(query=query, invert=invert, reading=reading),
+        asked,
         how,
         most,
         workers or workers_for(shards),
@@ -99,3 +114,6 @@ def command(
         click.echo("\n".join(count_table(counted)))
     for note in notes(total(counted), len(counted)):
         click.echo(note, err=True)
+    none_matched = invert or not total(counted).documents
+    if none_matched and (missing := field_missing(shards, asked)) is not None:
+        click.echo(missing, err=True)

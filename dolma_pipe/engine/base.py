@@ -15,7 +15,8 @@ from dolma_pipe.errors import UserError
 
 
 class Task(msgspec.Struct, frozen=True):
-    """One call. args are JSON (URIs and parameters); heavier tasks start earlier."""
+    """One call. key: its name, once in a pass. args: what the function gets, as JSON (URIs and
+    parameters). weight: heavier tasks start earlier."""
 
     key: str
     args: dict[str, Any]
@@ -36,6 +37,7 @@ class Failure(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """How a task went: value is what the function returned, or error says why there is none.
 
+    attempt: from 1. seconds, cpu_seconds: wall and CPU time of this attempt. where: who ran it.
     peak_bytes: resident memory at the most, of this task or, where the system cannot tell, of its
     worker so far; 0 where it is not known.
     """

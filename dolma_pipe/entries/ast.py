@@ -36,8 +36,10 @@ class Ast(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="a
     """Words in a shingle of what has no structure. null: such documents are not compared."""
 
     bands: Positive = 14
-    rows: Positive = 8
     """A pair of Jaccard s becomes a candidate with probability 1 - (1 - s ** rows) ** bands."""
+
+    rows: Positive = 8
+    """Hashes of a band, all of which must be equal."""
 
     threshold: Similarity | None = None
     """Choose bands and rows for this Jaccard as datasketch does, bands * rows values at most."""
@@ -53,6 +55,7 @@ class Ast(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, tag="a
     most, Rust: 64."""
 
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)] = 1
+    """Of the permutations."""
 
     def __post_init__(self) -> None:
         if self.bands * self.rows > 4096:

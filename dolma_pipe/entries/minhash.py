@@ -14,8 +14,10 @@ class MinHash(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, ta
     indexable: ClassVar[bool] = True
 
     bands: Positive = 14
-    rows: Positive = 8
     """A pair of Jaccard s becomes a candidate with probability 1 - (1 - s ** rows) ** bands."""
+
+    rows: Positive = 8
+    """Hashes of a band, all of which must be equal."""
 
     threshold: Similarity | None = None
     """Choose bands and rows for this Jaccard as datasketch does, bands * rows values at most."""
@@ -30,6 +32,7 @@ class MinHash(Chooser, kw_only=True, frozen=True, forbid_unknown_fields=True, ta
     """
 
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)] = 1
+    """Of the permutations."""
 
     @property
     def verifies(self) -> bool:

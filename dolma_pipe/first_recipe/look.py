@@ -63,6 +63,10 @@ def look(group: Group) -> Seen:
     if not seen.documents:
         seen.problem = f"no document with a text{_reason(seen.bad)}"
         return seen
+    if len(seen.bad) > seen.documents:
+        lines = len(seen.bad) + seen.documents
+        seen.problem = f"of the first {lines:,} lines {bad_told(seen.bad)}"
+        return seen
     texts = [text for batch in batches for text in batch.texts()]
     seen.characters = sum(map(len, texts))
     seen.code_share = _programs(batches, texts) / seen.documents
@@ -78,7 +82,17 @@ def _reason(bad: list[str]) -> str:
     if not bad:
         return ""
     lines = "line" if len(bad) == 1 else f"{len(bad):,} lines"
-    return f" in the first {lines}: {one_line(Counter(bad).most_common(1)[0][0])}"
+    return f" in the first {lines}: {_likeliest(bad)}"
+
+
+def bad_told(bad: list[str]) -> str:
+    """How many lines are no documents, and why the most of them."""
+    lines = "1 is no document" if len(bad) == 1 else f"{len(bad):,} are no documents"
+    return f"{lines} ({_likeliest(bad)})"
+
+
+def _likeliest(reasons: list[str]) -> str:
+    return one_line(Counter(reasons).most_common(1)[0][0])
 
 
 def _reading(group: Group) -> Reading:

@@ -9,12 +9,14 @@ from typing import NamedTuple
 import msgspec
 
 from dolma_pipe.first_recipe.groups import Group
-from dolma_pipe.first_recipe.look import Seen
+from dolma_pipe.first_recipe.look import Seen, bad_told
 from dolma_pipe.report.terminal import is_harmless
 
 SCHEMA_FILE = "mix.schema.json"
 ENGLISH, MOST_OTHERS = 0.5, 8
 """From this share of English on it is what is kept; below, so many languages are scored."""
+USUAL_BAD = 0.001
+"""The share of bad lines that a run puts up with by default."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./*~-][A-Za-z0-9_./*=+@~-]*")
 _YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "~"}
 
@@ -72,6 +74,7 @@ def recipe_text(name: str, looked: Sequence[Looked], *, code_extra: bool) -> str
         "# `dolma-pipe check` what would run. After an edit only what depends on it runs again.",
         f"name: {_value(name)}",
         "seed: 3920  # of every random choice: the same recipe gives the same bytes",
+        *_max_bad(good),
         "",
         "# What is read. A source may skip a stage, or have taggers, rules and masks of its own.",
         "sources:",
@@ -95,6 +98,14 @@ def _is_english(seen: Seen) -> bool:
     return not seen.languages or seen.languages.get("en", 0) >= ENGLISH
 
 
+def _max_bad(good: Sequence[Looked]) -> Iterator[str]:
+    """As much as the samples ask for: with less the run would stop."""
+    share = max((len(seen.bad) / (len(seen.bad) + seen.documents) for _, seen in good), default=0)
+    if share > USUAL_BAD:
+        told = f"of a source up to {share:.1%} of the lines looked at are no documents"
+        yield f"max_bad: {min(0.9, 2 * share):.2g}  # {told}; by default 0.001"
+
+
 def _source(one: Looked, english: bool, code_extra: bool, anchored: bool) -> Iterator[str]:
     group, seen = one
     yield f"  # {told(one)}"
@@ -102,7 +113,8 @@ def _source(one: Looked, english: bool, code_extra: bool, anchored: bool) -> Ite
         yield f"  # {_value(group.name)}: {{documents: {_value(group.documents)}}}"
         return
     if group.left_out:
-        yield f"  # {group.left_out:,} files of other splits (validation, test) are left out"
+        files = "1 file" if group.left_out == 1 else f"{group.left_out:,} files"
+        yield f"  # {files} of other splits (validation, test) left out"
     yield f"  {_value(group.name)}:"
     yield f"    documents: {_value(group.documents)}"
     if any("." not in name.rsplit("/", 1)[-1] for name in group.files):
@@ -143,6 +155,8 @@ def told(one: Looked) -> str:
         parts.append(", ".join(most))
     if seen.url_share >= 0.5:
         parts.append("with metadata.url")
+    if seen.bad:
+        parts.append(f"of the lines {bad_told(seen.bad)}")
     return "; ".join(parts) + f" (of {seen.documents:,} looked at)"
 
 

@@ -142,6 +142,13 @@ class Piece:
             return self._document(_converted(self._rows.slice(place, 1), self._layout), 0)
         return self._document(self._converted, place)
 
+    def texts(self) -> pa.LargeBinaryArray | None:
+        """The text of each row as it is stored; None where rows share them."""
+        text = self._rows.column(self._layout.fields["text"])
+        if self._layout.messages or pa.types.is_null(text.type) or _shares(text.type):
+            return None
+        return text.cast(pa.large_binary())
+
     def excerpt(self, place: int) -> bytes:
         """The first values of the row that JSON can hold."""
         told: dict[str, Any] = {}

@@ -11,7 +11,7 @@ import msgspec
 from dolma_pipe.assets import asset_hash, asset_path
 from dolma_pipe.attributes import MOST_TAGGERS
 from dolma_pipe.engine.base import Task, raise_failure
-from dolma_pipe.errors import InputError, RecipeError
+from dolma_pipe.errors import InputError, RecipeError, TooManyBad
 from dolma_pipe.formats.reading import Reading
 from dolma_pipe.inputs import Input
 from dolma_pipe.manifest import (
@@ -48,7 +48,7 @@ def curate(
     where a score stands in the attributes; sources that have none of them are left alone.
 
     A shard that fails is named in context.failed and missing in the result; the rest is done.
-    Raises InputError where more lines are bad than max_bad allows.
+    Raises TooManyBad where more lines are bad than max_bad allows.
     """
     chosen = set(only) or {source.name for source in context.recipe.sources}
     run = _Run(context, score_all, tuple(sorted(set(taggers))) or None)
@@ -262,6 +262,16 @@ def _files(work: Work, key: str) -> list[Path]:
     return [work.curated(key), work.columns(key), work.quarantine(key)]
 
 
+class BadLines(msgspec.Struct):
+    """More than max_bad allows, why they are bad, and the folder in which they are."""
+
+    bad: int
+    lines: int
+    allowed: int
+    reasons: dict[str, int]
+    quarantine: str
+
+
 def _check_bad(context: Context, curated: list[CuratedInput]) -> None:
     lines = sum(item.counts.lines for item in curated)
     bad = sum(item.counts.quarantined for item in curated)
@@ -269,9 +279,11 @@ def _check_bad(context: Context, curated: list[CuratedInput]) -> None:
     if bad > allowed:
         reasons = sum((Counter(item.counts.quarantine_reasons) for item in curated), Counter[str]())
         reason, count = reasons.most_common(1)[0]
-        raise InputError(
+        place = address(context.work.root / "quarantine")
+        raise TooManyBad(
             f"{bad} of {lines} lines are bad, max_bad allows {allowed}: "
-            f"most often '{reason}' ({count}); see {address(context.work.root / 'quarantine')}"
+            f"most often '{reason}' ({count}); see {place}",
+            BadLines(bad, lines, allowed, dict(reasons.most_common()), place),
         )
 
 

@@ -38,7 +38,9 @@ def prepared(
 ) -> Iterator[Context]:
     """Everything that the passes need; workers end with the block, and times are written.
 
-    change: makes of the recipe that was read the one that is run.
+    work: the work directory, None for work/NAME. force: do again what is done. watch: is told how
+    it goes, Nobody() for silence. change: makes of the recipe that was read the one that is run.
+    Raises UserError: a wrong recipe, a model that cannot be had, a work directory in use.
     """
     recipe = read_recipe(recipe_path)
     recipe = change(recipe) if change else recipe

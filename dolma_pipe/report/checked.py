@@ -1,13 +1,16 @@
 """What a recipe will do, as data: what `dolma-pipe check` tells."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from dolma_pipe.entries import Ast, Entry, MinHash, Semantic
+from dolma_pipe.errors import UserError
 from dolma_pipe.mix_settings import MixSettings
 from dolma_pipe.recipe import Mask, Recipe, Rule, Source
+from dolma_pipe.recipe_lines import Mistake
 from dolma_pipe.stages.decide import NamedTagger, by_cost
 from dolma_pipe.stages.dedup.banding import banding_of
 from dolma_pipe.tokenizer import load_template
@@ -51,6 +54,22 @@ class CheckedRecipe(msgspec.Struct):
     dedup_index: tuple[str, ...]
     tokens: CheckedTokens | None
     not_fetched: list[str]
+
+
+class WrongRecipe(msgspec.Struct):
+    """A recipe that is wrong, mistakes in the order of its lines."""
+
+    mistakes: list[Mistake]
+
+
+def wrong_recipe(path: Path, error: UserError) -> WrongRecipe:
+    """What an error says of a recipe; of assets it says no line."""
+    return WrongRecipe(
+        [
+            told if isinstance(told, Mistake) else Mistake(str(path), None, str(told))
+            for told in error.args
+        ]
+    )
 
 
 def checked_recipe(recipe: Recipe, not_fetched: Sequence[str] = ()) -> CheckedRecipe:

@@ -1,9 +1,9 @@
 """What a recipe will do, pass by pass: the answer of `dolma-pipe check`."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from dolma_pipe.mix_settings import Curve, Division, Factor, mixer_name
+from dolma_pipe.mix_settings import Curve, Division, Factor, MixSettings, mixer_name
 from dolma_pipe.recipe import Recipe, Source
 from dolma_pipe.report.checked import chat_template, entry_settings, tagger_order
 from dolma_pipe.report.settings import settings_told
@@ -12,15 +12,16 @@ from dolma_pipe.report.settings import settings_told
 def passes(recipe: Recipe) -> str:
     """The passes of a recipe as text, taggers in the order in which they run."""
     lines = [f"recipe {recipe.name}, seed {recipe.seed}", "pass 1, curate"]
-    for source in recipe.sources:
-        lines += [f"  {line}" for line in _source(source)]
+    counted = [(f"{one.name} ({_shards(one)})", _done_to(one)) for one in recipe.sources]
+    for names, same in _alike(counted):
+        lines += _wrapped(f"{', '.join(names)}:" if same else ", ".join(names))
+        lines += [f"    {line}" for line in same]
     if recipe.dedup:
         lines.append("pass 2, deduplicate")
         lines += [f"  after the documents of {root}" for root in recipe.dedup_index]
         for number, entry in enumerate(recipe.dedup, 1):
             settings = settings_told(entry_settings(entry), type(entry))
-            told = f"{number} {entry.method} {settings}".rstrip()
-            lines += textwrap.wrap(told, 98, initial_indent="  ", subsequent_indent="    ")
+            lines += _wrapped(f"{number} {entry.method} {settings}".rstrip(), "    ")
     if recipe.tokenize is not None:
         lines.append("pass 3, encode, plan and assemble")
         lines.append(f"  tokenizer {recipe.tokenize.tokenizer}")
@@ -32,16 +33,34 @@ def passes(recipe: Recipe) -> str:
     return "\n".join(lines)
 
 
-def _source(source: Source) -> Iterator[str]:
-    yield f"{source.name}: {len(source.inputs)} shards"
+def _wrapped(told: str, later: str = "  ") -> list[str]:
+    """later: before the second line and those that follow."""
+    return textwrap.wrap(told, 98, initial_indent="  ", subsequent_indent=later)
+
+
+def _alike(told: Iterable[tuple[str, Iterable[str]]]) -> Iterator[tuple[list[str], list[str]]]:
+    """All names of which the same lines are told, with these."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, lines in told:
+        found.setdefault(tuple(lines), []).append(name)
+    for lines, names in found.items():
+        yield names, list(lines)
+
+
+def _shards(source: Source) -> str:
+    count = len(source.inputs)
+    return "1 shard" if count == 1 else f"{count:,} shards"
+
+
+def _done_to(source: Source) -> Iterator[str]:
     if taggers := tagger_order(source):
-        yield f"  taggers: {', '.join(taggers)}"
+        yield f"taggers: {', '.join(taggers)}"
     for rule in source.rules:
         low = "" if rule.minimum is None else f"{rule.minimum:g} <= "
         high = "" if rule.maximum is None else f" <= {rule.maximum:g}"
-        yield f"  {rule.stage}: keep {low}{rule.column}{high}"
+        yield f"{rule.stage}: keep {low}{rule.column}{high}"
     for mask in source.masks:
-        yield f"  mask {mask.column} as {mask.replacement}"
+        yield f"mask {mask.column} as {mask.replacement}"
 
 
 def _mix(recipe: Recipe) -> Iterator[str]:
@@ -53,16 +72,22 @@ def _mix(recipe: Recipe) -> Iterator[str]:
         f"{mix.target_tokens:,} tokens" if mix.target_tokens else "as many tokens as caps allow"
     )
     yield f"mix: {target}, by {_mixer(mix)}"
-    for source in recipe.sources:
-        yield f"  {source.name}: {_part(mix.shares.get(source.name), mix.factor_of(source.name))}"
-        if held_out := mix.held_out_of(source.name):
-            yield f"    held out: {held_out:g} of the documents"
-        if groups := mix.groups.get(source.name):
-            at = f" at {', '.join(f'{x:g}' for x in groups.at)}" if groups.at else ""
-            yield f"    groups by {groups.by}{at}, by {_mixer(groups)}"
-            for name in dict.fromkeys([*groups.shares, *groups.upsample]):
-                factor = mix.group_factor(source.name, name)
-                yield f"      {name}: {_part(groups.shares.get(name), factor)}"
+    parts = [(source.name, _mixed(source.name, mix)) for source in recipe.sources]
+    for names, (part, *more) in _alike(parts):
+        yield from _wrapped(f"{', '.join(names)}: {part}")
+        yield from more
+
+
+def _mixed(source: str, mix: MixSettings) -> Iterator[str]:
+    yield _part(mix.shares.get(source), mix.factor_of(source))
+    if held_out := mix.held_out_of(source):
+        yield f"    held out: {held_out:g} of the documents"
+    if groups := mix.groups.get(source):
+        at = f" at {', '.join(f'{x:g}' for x in groups.at)}" if groups.at else ""
+        yield f"    groups by {groups.by}{at}, by {_mixer(groups)}"
+        for name in dict.fromkeys([*groups.shares, *groups.upsample]):
+            factor = mix.group_factor(source, name)
+            yield f"      {name}: {_part(groups.shares.get(name), factor)}"
 
 
 def _mixer(division: Division) -> str:

@@ -5,17 +5,17 @@ What no schema can say stays with `dolma-pipe check`: that files, sources and co
 """
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from dolma_pipe.assets import ASSETS
 from dolma_pipe.entries import METHODS
+from dolma_pipe.extends import shipped
 from dolma_pipe.mixer import Mixer
 from dolma_pipe.recipe import FILTER_STAGES
-from dolma_pipe.recipe_file import RecipeFile, SourceSection
+from dolma_pipe.recipe_sections import RecipeFile, SourceSection
 from dolma_pipe.report.shelves_data import setting_helps
 from dolma_pipe.shelf import find, load, names
 from dolma_pipe.tagger import Kind, Tagger
@@ -28,6 +28,9 @@ GIVEN_AROUND = {"shares", "surplus", "max", "discard"}
 """Settings of a mixer that the section around it may say."""
 
 Schema = dict[str, Any]
+ABOUT = ("description", "default")
+"""What editors show of a key."""
+
 BOUND: Schema = {"type": ["number", "null"]}
 RANGE: Schema = {
     "description": "[least, most] of what is kept; null: no bound.",
@@ -37,8 +40,9 @@ RANGE: Schema = {
     "maxItems": 2,
     "contains": {"type": "number"},
 }
-RULE: Schema = {"anyOf": [RANGE, {"type": "null"}]}
-"""null takes away a rule of the recipe that is extended."""
+MIXER: Schema = {"$ref": "#/$defs/Mixer"}
+NOT_NULL: Schema = {"additionalProperties": {"not": {"type": "null"}}}
+"""Below `extends` alone null says something: it takes a rule or a mask of that recipe away."""
 
 
 def recipe_schema() -> Schema:
@@ -53,14 +57,16 @@ def recipe_schema() -> Schema:
     for name in mixers:
         part = _part(parts, shelves[name])
         part["required"] = [key for key in part["required"] if key not in GIVEN_AROUND]
-    parts["Rule"] = RULE
+    parts["Range"] = RANGE
     parts["Tagger"] = _named({name: shelves[name] for name in kinds}, parts, own=True)
     parts["Mixer"] = _named({name: shelves[name] for name in mixers}, parts, own=True)
     parts["DedupEntry"] = _pair({name: shelves[name] for name in METHODS}, parts, own=False)
     for name in ("Division", "MixSettings", "Groups"):
         if name in parts:
-            parts[name]["properties"]["mixer"] = _or_null({"$ref": "#/$defs/Mixer"})
-    parts["Curve"]["properties"]["curve"] = {"$ref": "#/$defs/Mixer"}
+            settings = parts[name]["properties"]
+            settings["mixer"] = _in_place_of(settings["mixer"], _or_null(MIXER))
+    settings = parts["Curve"]["properties"]
+    settings["curve"] = _in_place_of(settings["curve"], MIXER)
     parts["TokenizeSettings"]["properties"]["tokenizer"]["examples"] = [
         name for name in sorted(ASSETS) if "neox" in name or "tokenizer" in name
     ]
@@ -84,15 +90,19 @@ def _file(title: str, parts: Mapping[str, Schema], top: str) -> Schema:
 def _described(kinds: Sequence[type[Any]]) -> tuple[list[Schema], dict[str, Schema]]:
     """A reference to each type, and all types below them, their docstrings as descriptions."""
     refs, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
-    found = {kind.__name__: kind for kind in _structs(kinds)}
+    found = {
+        name: kind
+        for kind in _structs(kinds)
+        for name in (kind.__name__, f"{kind.__module__}.{kind.__name__}")  # where two have one name
+    }
     for name, part in parts.items():
         kind = found.get(name)
         if kind is None:
             continue
         part["description"] = inspect.cleandoc(part.get("description", ""))
-        for setting, about in setting_helps(kind).items():
-            if setting in part["properties"]:
-                part["properties"][setting] |= {"description": about}
+        helps = setting_helps(kind)
+        for setting, schema in part["properties"].items():
+            schema["description"] = helps.get(setting, part["description"])
     _in_their_dialect(parts)
     return list(refs), dict(parts)
 
@@ -135,7 +145,13 @@ def _take_away(part: Schema, keys: Sequence[str]) -> None:
 
 
 def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
+    about = {key: schema[key] for key in ABOUT if key in schema}
+    return {"anyOf": [schema, {"type": "null"}]} | about
+
+
+def _in_place_of(schema: Schema, given: Schema) -> Schema:
+    """Another schema with what is said about this one."""
+    return given | {key: schema[key] for key in ABOUT if key in schema}
 
 
 def _pair(refs: Mapping[str, Schema], parts: Mapping[str, Schema], *, own: bool) -> Schema:
@@ -179,44 +195,48 @@ def _known_columns() -> dict[str, Kind]:
 def _stages(parts: dict[str, Schema]) -> None:
     """Sections of the stages 1 to 3: of the recipe, where null is nothing, and of a source."""
     columns = _known_columns()
-    rule: Schema = {"$ref": "#/$defs/Rule"}
-    texts: Schema = {"type": ["string", "null"]}
     of_source = parts["FilterSection"]
-    of_source["properties"] = {
-        "taggers": {"type": "array", "items": {"$ref": "#/$defs/Tagger"}},
-        "keep": {
-            "description": "A range on a column: what is outside of it is dropped.",
-            "type": "object",
-            "properties": {c: rule for c, kind in columns.items() if kind == "number"},
-            "propertyNames": {"pattern": r".\.."},
-            "additionalProperties": rule,
-        },
-        "mask": {
-            "description": "Spans of a column are replaced by this text.",
-            "type": "object",
-            "properties": {c: texts for c, kind in columns.items() if kind == "spans"},
-            "propertyNames": {"pattern": r".\.."},
-            "additionalProperties": texts,
-        },
-    }
     parts["Stage"] = of_source | {
-        "properties": {key: _or_null(value) for key, value in of_source["properties"].items()}
+        "properties": {
+            key: _or_null(value)
+            for key, value in _filters(of_source["properties"], columns, _or_null).items()
+        }
     }
+    of_source["properties"] = _filters(of_source["properties"], columns, lambda schema: schema)
     source = parts["SourceSection"]["properties"]
-    source["documents"]["anyOf"] = [
-        option | ({"minItems": 1} if option["type"] == "array" else {})
-        for option in source["documents"]["anyOf"]
-    ]
-    source["skip"] = _or_null(source["skip"])
-    for stage in FILTER_STAGES:
-        source[stage] = _or_null(source[stage])
+    for option in source["documents"]["anyOf"]:
+        text = option.get("items", option)
+        text["minLength"] = 1
+        if option["type"] == "array":
+            option["minItems"] = 1
+    for key in ("skip", *FILTER_STAGES):
+        source[key] = _or_null(source[key])
+
+
+def _filters(
+    given: Schema, columns: Mapping[str, Kind], value: Callable[[Schema], Schema]
+) -> Schema:
+    """taggers, keep and mask; value: of what a column may have."""
+    found: Schema = {"taggers": {"type": "array", "items": {"$ref": "#/$defs/Tagger"}}}
+    for key, kind, schema in (
+        ("keep", "number", {"$ref": "#/$defs/Range"}),
+        ("mask", "spans", {"type": "string"}),
+    ):
+        found[key] = {
+            "type": "object",
+            "properties": {name: value(schema) for name, of in columns.items() if of == kind},
+            "propertyNames": {"pattern": r".\.."},
+            "additionalProperties": value(schema),
+        }
+    return {key: _in_place_of(given[key], schema) for key, schema in found.items()}
 
 
 def _whole(recipe: Schema) -> None:
     """What read_recipe does before the types are asked: sections without content, `extends`."""
     properties = recipe["properties"]
     for stage in FILTER_STAGES:
-        properties[stage] = _or_null({"$ref": "#/$defs/Stage"})
+        given = _or_null({"$ref": "#/$defs/Stage"})
+        properties[stage] = _in_place_of(properties[stage], given)
     properties["dedup"] |= {"items": {"$ref": "#/$defs/DedupEntry"}}
     for section in ("dedup", "dedup_index"):
         properties[section] = _or_null(properties[section])
@@ -224,14 +244,28 @@ def _whole(recipe: Schema) -> None:
         "additionalProperties": {"$ref": "#/$defs/SourceSection"},
         "minProperties": 1,
     }
-    shipped = sorted(
-        path.name.removesuffix(".yaml")
-        for path in files("dolma_pipe.configs").iterdir()
-        if path.name.endswith(".yaml")
-    )
     properties["extends"] = {
         "description": "A shipped recipe, or the path of another: it says what this one does not.",
-        "anyOf": [{"enum": shipped}, {"type": "string", "pattern": r"^(?!.*://).*\.ya?ml$"}],
+        "anyOf": [
+            {"enum": list(shipped())},
+            {"type": "string", "pattern": r"^(?!.*://).*\.ya?ml$"},
+        ],
     }
     recipe["required"] = ["name"]
-    recipe["anyOf"] = [{"required": ["sources"]}, {"required": ["extends"]}]
+    recipe["if"] = {"not": {"required": ["extends"]}}
+    recipe["then"] = _alone()
+
+
+def _alone() -> Schema:
+    """What a recipe that extends no other has to say itself."""
+    filters = {"properties": {"keep": NOT_NULL, "mask": NOT_NULL}}
+    return {
+        "required": ["sources"],
+        "properties": dict.fromkeys(FILTER_STAGES, filters),
+        "if": _has("mix"),
+        "then": _has("tokenize"),
+    }
+
+
+def _has(section: str) -> Schema:
+    return {"required": [section], "properties": {section: {"type": "object"}}}

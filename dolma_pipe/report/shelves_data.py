@@ -7,13 +7,13 @@ import itertools
 import re
 import textwrap
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 import msgspec
 
 from dolma_pipe.entries import METHODS
 from dolma_pipe.entries.base import Chooser, Common
+from dolma_pipe.extends import shipped
 from dolma_pipe.mixer import Mixer
 from dolma_pipe.shelf import find, load, names
 from dolma_pipe.tagger import Tagger
@@ -109,10 +109,9 @@ def _methods() -> MethodRows:
 
 def _configs() -> list[ConfigRow]:
     rows = []
-    for path in sorted(files("dolma_pipe.configs").iterdir(), key=lambda path: path.name):
-        if path.name.endswith(".yaml"):
-            about = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-            rows.append(ConfigRow(path.name, about, str(path)))
+    for path in shipped().values():
+        about = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        rows.append(ConfigRow(path.name, about, str(path)))
     return rows
 
 

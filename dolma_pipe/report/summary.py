@@ -81,7 +81,12 @@ class PassTime(msgspec.Struct):
 
 
 class Summary(msgspec.Struct):
-    """A run: its flows, its mix, its failures. Times stand apart, in timings.json."""
+    """A run, as report.json has it; times stand apart, in timings.json.
+
+    intake, flows, mix: counts of each source as it was read, at each stage, in tokens/. notes:
+    lines of the plan. damaged: files of which an unknown part is missing, and why. failed: shards
+    that are not done, and why.
+    """
 
     recipe: str
     intake: list[Intake]

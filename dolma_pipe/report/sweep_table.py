@@ -13,11 +13,9 @@ def sweep_table(sweep: Sweep) -> str:
     lines = [f"{sweep.column}, {'least' if sweep.side == 'min' else 'most'} value that is kept"]
     for swept in sweep.sources:
         lines += ["", *_source(swept)]
-    if any(row.unknown.documents for one in sweep.sources for row in one.thresholds):
-        lines += [
-            "",
-            "unknown: not scored to the end, a rule had dropped them; dolma-pipe tag --all does",
-        ]
+    if any(one.not_scored or _unknown(one) for one in sweep.sources):
+        told = "a rule had dropped them before; dolma-pipe tag --all scores all"
+        lines += ["", f"not scored, or unknown: {told}"]
     if sweep.outdated:
         told = ", ".join(sweep.outdated)
         lines += ["", f"by other settings or an earlier version, tag again: {told}"]
@@ -32,20 +30,30 @@ def _source(swept: Swept) -> Iterator[str]:
     yield f"{swept.source}: {swept.documents:,} documents, {swept.bytes / 1e6:.2f} MB"
     if swept.without_score:
         yield f"  {swept.without_score:,} have no score: every bound drops them"
+    if swept.not_scored:
+        yield f"  {swept.not_scored:,} were not scored"
+    if swept.without_score + swept.not_scored == swept.documents:
+        return
     names = ("alone", "MB", "with all", "MB", "change", "unknown")
     yield f"  {'at':>12} " + " ".join(f"{name:>10}" for name in names)
-    yield _row("as it is", swept.present, None)
+    yield _row("as it is", swept.present, "")
     for threshold in swept.thresholds:
-        yield _row(f"{threshold.at:g}", threshold, threshold.change)
+        change = f"{threshold.change:+,}"
+        if not threshold.change and threshold.unknown != swept.present.unknown:
+            change = "unknown"
+        yield _row(f"{threshold.at:g}", threshold, change)
     for border in swept.borders:
         yield from _border(border)
 
 
-def _row(name: str, row: Threshold, change: int | None) -> str:
-    told = "" if change is None else f"{change:+,}"
+def _unknown(swept: Swept) -> int:
+    return sum(row.unknown.documents for row in swept.thresholds)
+
+
+def _row(name: str, row: Threshold, change: str) -> str:
     return (
         f"  {name:>12} {row.alone.documents:10,} {row.alone.bytes / 1e6:10.2f} "
-        f"{row.together.documents:10,} {row.together.bytes / 1e6:10.2f} {told:>10} "
+        f"{row.together.documents:10,} {row.together.bytes / 1e6:10.2f} {change:>10} "
         f"{row.unknown.documents:10,}"
     )
 

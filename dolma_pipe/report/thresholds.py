@@ -74,12 +74,17 @@ class Border(msgspec.Struct):
 
 
 class Swept(msgspec.Struct):
-    """A source, or all of them ("all")."""
+    """A source, or all of them ("all").
+
+    without_score: documents that the column has nothing to say of; not_scored: those that a rule
+    had dropped before they were scored, of which `alone` counts none.
+    """
 
     source: str
     documents: int
     bytes: int
     without_score: int
+    not_scored: int
     present: Threshold
     thresholds: list[Threshold]
     borders: list[Border]
@@ -181,13 +186,14 @@ class _Counter:
         present, *thresholds = [
             Threshold(t, Amount(), Amount(), Amount()) for t in (None, *self.at)
         ]
-        every, unscored = Amount(), 0
+        every, without, unscored = Amount(), 0, 0
         for shard in shards:
             for group in shard.stored.groups(self._columns(shard)):
                 sizes = group.sizes
                 values, scored = _read(group, self.column)
                 every.add(np.ones(len(group), np.bool_), sizes)
-                unscored += int((scored & np.isnan(values)).sum())
+                without += int((scored & np.isnan(values)).sum())
+                unscored += int((~scored).sum())
                 fates = self._others(group)
                 for threshold, bounds in zip(
                     (present, *thresholds), (self._own(), *map(self._bounds, self.at)), strict=True
@@ -201,7 +207,14 @@ class _Counter:
             for t, inside, outside in zip(self.at, self.inside, self.outside, strict=True)
         ]
         return Swept(
-            self.source.name, every.documents, every.bytes, unscored, present, thresholds, borders
+            self.source.name,
+            every.documents,
+            every.bytes,
+            without,
+            unscored,
+            present,
+            thresholds,
+            borders,
         )
 
     def _columns(self, shard: TaggedShard) -> list[str]:
@@ -291,6 +304,7 @@ def _total(counted: Sequence[Swept]) -> Swept:
         sum(one.documents for one in counted),
         sum(one.bytes for one in counted),
         sum(one.without_score for one in counted),
+        sum(one.not_scored for one in counted),
         _added([one.present for one in counted]),
         [_added([one.thresholds[k] for one in counted]) for k in range(len(counted[0].thresholds))],
         [],

@@ -1,59 +1,51 @@
-"""The bytes of a shard as blocks of whole lines."""
+"""The bytes of a shard as blocks of whole lines, and those of their lines that may match."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from dolma_pipe.kernels.jit import Bool
-from dolma_pipe.search.sieve import Sieve
+from dolma_pipe.kernels.automaton import NEWLINE, lines_that_may_match
+from dolma_pipe.kernels.jit import I32, U8
 from dolma_pipe.stream import READ, ByteStream, Damaged, Record
 
 BLOCK = 1 << 20
 
 
-class Block(NamedTuple):
-    """Lines with their ends, but perhaps for the last. number: of the first, from 1; ends: how many
-    of them end. None: a line that is too long to be held."""
+def blocks(stream: ByteStream, max_bytes: int) -> Iterator[U8 | None]:
+    """Lines with their ends, but perhaps for the last, which stand there until the next are asked
+    for; None for a line that is too long to be held.
 
-    number: int
-    lines: bytes | None
-    ends: int = 0
-
-
-def blocks(stream: ByteStream, max_bytes: int) -> Iterator[Block]:
-    """Raises Damaged and InputError as the stream does, after the complete lines before."""
-    number, fresh, parts, is_long = 1, 0, [b""], False
-    damage: Damaged | None = None
-    pieces = _pieces(stream)
-    while True:
-        try:
-            piece = next(pieces, None)
-        except Damaged as error:
-            piece, damage = None, error
-        if piece is not None and is_long:  # its beginning has gone
-            at = piece.find(b"\n")
-            piece, is_long = (b"", True) if at < 0 else (piece[at + 1 :], False)
-            number += not is_long
-        if piece is not None:
-            parts.append(piece)
-            fresh += len(piece)
-            if fresh < BLOCK:  # or a long line would be copied once for each of its pieces
+    Raises Damaged and InputError as the stream does, after the complete lines before.
+    """
+    room = np.empty(2 * BLOCK, np.uint8)
+    used = whole = 0  # bytes that are held, and those of them that are whole lines
+    is_long = False
+    try:
+        for piece in _pieces(stream):
+            if is_long:  # its beginning has gone
+                _, end, piece = piece.partition(b"\n")
+                is_long = not end
+            if not piece:
                 continue
-        whole = b"".join(parts)
-        cut = len(whole) if piece is None and damage is None else whole.rfind(b"\n") + 1
-        if cut:
-            ends = int(np.count_nonzero(_line_ends(whole, cut)))
-            yield Block(number, whole[:cut], ends)
-            number += ends
-        parts, fresh = [whole[cut:]], 0
-        if len(whole) - cut > max_bytes:
-            yield Block(number, None)
-            parts, is_long = [b""], True
-        if damage is not None:
-            raise damage
-        if piece is None:
-            return
+            if used + len(piece) > len(room):
+                room = np.concatenate([room, np.empty(len(room) + len(piece), np.uint8)])
+            room[used : used + len(piece)] = np.frombuffer(piece, np.uint8)
+            whole = used + at + 1 if (at := piece.rfind(b"\n")) >= 0 else whole
+            used += len(piece)
+            if whole and used >= BLOCK:
+                yield room[:whole]
+                used -= whole
+                room[:used] = room[whole : whole + used]
+                whole = 0
+            if not whole and used > max_bytes:
+                yield None
+                used, is_long = 0, True
+    except Damaged:
+        if whole:
+            yield room[:whole]
+        raise
+    if used:
+        yield room[:used]
 
 
 def _pieces(stream: ByteStream) -> Iterator[bytes]:
@@ -62,31 +54,28 @@ def _pieces(stream: ByteStream) -> Iterator[bytes]:
             yield piece[at : at + READ]
 
 
-def _line_ends(lines: bytes, size: int) -> Bool:
-    """Which bytes are; many times as fast as bytes.count."""
-    ends: Bool = np.frombuffer(lines, np.uint8, size) == ord("\n")
-    return ends
+def sieved(stream: ByteStream, table: I32, names: bytes, max_bytes: int) -> Iterator[Record]:
+    """The lines that may match, as stream.read_lines has them; of all others nothing is known.
 
-
-def sieved(stream: ByteStream, sieve: Sieve, max_bytes: int) -> Iterator[Record]:
-    """The lines that can match, as stream.read_lines has them; of all others nothing is known.
-
+    names: as lines_that_may_match has them.
     At the end a record without content: its number is how many lines there are.
     """
-    last = 0
-    for number, lines, ends in blocks(stream, max_bytes):
-        last = number
-        if lines is None:
-            yield Record(number, None, f"longer than {max_bytes} bytes")
+    ended, last = 0, 0
+    keys = np.frombuffer(names, np.uint8)
+    too_long = f"longer than {max_bytes} bytes"
+    for block in blocks(stream, max_bytes):
+        last = ended + 1
+        if block is None:
+            yield Record(last, None, too_long)
+            ended = last
             continue
-        if starts := sieve.starts(lines):
-            borders = np.append(np.flatnonzero(_line_ends(lines, len(lines))), len(lines))
-            places = np.searchsorted(borders, starts)
-            for start, place in zip(starts, places.tolist(), strict=True):
-                end = int(borders[place])
-                if end - start > max_bytes:
-                    yield Record(number + place, None, f"longer than {max_bytes} bytes")
-                elif content := lines[start:end].strip(b" \t\r\n"):
-                    yield Record(number + place, content)
-        last += ends - lines.endswith(b"\n")
+        room = [np.empty(len(block) // 2 + 1, np.int64) for _ in range(3)]
+        found, ends = lines_that_may_match(block, table, keys, *room)
+        for start, end, place in zip(*(column[:found].tolist() for column in room), strict=True):
+            if end - start > max_bytes:
+                yield Record(ended + 1 + place, None, too_long)
+            elif content := block[start:end].tobytes().strip(b" \t\r\n"):
+                yield Record(ended + 1 + place, content)
+        ended += ends
+        last = ended + int(block[-1] != NEWLINE)
     yield Record(last, None)

@@ -5,7 +5,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
 
 import msgspec
 
@@ -13,7 +12,11 @@ from dolma_pipe.document import URL_FIELDS, Document, field_of
 from dolma_pipe.errors import UserError
 
 SECONDS = 10.0
-"""CPU seconds that a regular expression may take in one document."""
+"""CPU seconds that a regular expression may take in one document, and up to a quarter more."""
+
+LONGEST, TICKS = 1e6, 4
+"""Seconds that a clock can count, and how often it ticks in those that a document has; the first
+tick comes at any time."""
 
 TEXT, ID, URL = "text", "id", "url"
 
@@ -34,16 +37,21 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Compiled. Raises UserError for one that Python refuses."""
+        """Compiled. Raises UserError for one that Python refuses, and for a field's name."""
         flags = re.IGNORECASE if self.ignore_case else re.NOFLAG
         given = re.escape(self.text) if self.text is not None else self.regex or ""
         try:
-            given.encode()
+            (given + self.field).encode()
             return re.compile(given, flags)
         except UnicodeEncodeError:
-            raise UserError("the pattern is not UTF-8") from None
+            raise UserError("the pattern or the field is not UTF-8") from None
         except (re.error, OverflowError, RecursionError) as error:
             raise UserError(f"--regex {self.regex}: {error}") from None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Keys joined by dots: where the string is looked for, in this order."""
+        return URL_FIELDS if self.field == URL else (self.field,)
 
     def value(self, document: Document, raw: bytes) -> str | None:
         """The string that is searched; None where the document has none."""
@@ -51,7 +59,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return document.text
         if self.field == ID:
             return str(document.id)
-        for path in URL_FIELDS if self.field == URL else (self.field,):
+        return self.string_in(raw)
+
+    def string_in(self, raw: bytes) -> str | None:
+        """The string at the field's path in a line of JSON."""
+        for path in self.paths:
             value = field_of(raw, path)
             if isinstance(value, str):
                 return value
@@ -59,31 +71,50 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def spans(self, value: str) -> list[tuple[int, int]]:
         """Every match that overlaps none before it, in code points. Raises GaveUp."""
-        if self.regex is None:
-            return [match.span() for match in self.pattern.finditer(value)]
-        with _limited(self.seconds):
+        with _limit:
             return [match.span() for match in self.pattern.finditer(value)]
 
+    def count(self, value: str) -> int:
+        """How many such matches there are. Raises GaveUp."""
+        with _limit:
+            return len(self.pattern.findall(value))
 
-_armed: list[float] = []
-"""The limit that counts now, if any."""
+    def matches(self, value: str) -> bool:
+        """Whether there is one. Raises GaveUp."""
+        with _limit:
+            return self.pattern.search(value) is not None
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """While documents are searched in the block, each has its seconds of CPU: `re` looks for
+        signals while it backtracks. The time is that of this process, so that a busy machine
+        changes nothing."""
+        signal.signal(signal.SIGVTALRM, _limit.tick)
+        seconds = min(LONGEST, self.seconds) / TICKS  # in this order LONGEST for NaN
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
-def _end(number: int, frame: Any) -> None:  # noqa: ARG001
-    if _armed:
-        raise GaveUp
+class _Limit:
+    """Around the search of one document: a clock for each would take longer than most of them."""
+
+    ticks: int | None = None
+    """Since it began; None between two documents."""
+
+    def __enter__(self) -> None:
+        self.ticks = 0
+
+    def __exit__(self, *_: object) -> None:
+        self.ticks = None
+
+    def tick(self, *_: object) -> None:
+        if self.ticks is not None:
+            self.ticks += 1
+            if self.ticks > TICKS:
+                raise GaveUp
 
 
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """Raise GaveUp in the block after so many seconds of CPU: `re` looks for signals while it
-    backtracks. The time is that of this process, so that a busy machine changes nothing."""
-    if signal.getsignal(signal.SIGVTALRM) is not _end:
-        signal.signal(signal.SIGVTALRM, _end)
-    _armed.append(seconds)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        yield
-    finally:
-        _armed.clear()
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+_limit = _Limit()

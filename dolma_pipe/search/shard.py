@@ -1,9 +1,9 @@
 """One file searched: its documents that match, and how many there are of what."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -11,12 +11,14 @@ from dolma_pipe.document import BadLine, Document, parse
 from dolma_pipe.formats.open import open_format
 from dolma_pipe.formats.reading import Format, Reading
 from dolma_pipe.inputs import Input
+from dolma_pipe.kernels.jit import I32
 from dolma_pipe.remote import stored_name
-from dolma_pipe.search.blocks import sieved
-from dolma_pipe.search.query import ID, GaveUp, Query
-from dolma_pipe.search.required import required
-from dolma_pipe.search.sieve import Sieve
+from dolma_pipe.search.automaton import table_of
+from dolma_pipe.search.query import ID, TEXT, GaveUp, Query
 from dolma_pipe.stream import ByteStream, Damaged, Record
+
+if TYPE_CHECKING:
+    from dolma_pipe.kernels.jit import I32
 
 
 class Counts(msgspec.Struct):
@@ -54,8 +56,22 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
     query: Query
     invert: bool = False
+    wanted: Literal["spans", "counts", "documents"] = "spans"
+    """`counts`: no spans. `documents`: no counts of matches either."""
+    sieves: bool = True
+    """Whether lines that cannot match are found without parsing them, by kernels whose start takes
+    longer than parsing some megabytes."""
     reading: Reading = Reading()
     max_document_bytes: int = 16 << 20
+
+    def matches(self, value: str) -> tuple[int, list[tuple[int, int]]]:
+        """How many there are, and where they stand, as far as it is wanted. Raises GaveUp."""
+        if self.wanted == "documents" or self.invert:
+            return int(self.query.matches(value)), []
+        if self.wanted == "counts":
+            return self.query.count(value), []
+        spans = self.query.spans(value)
+        return len(spans), spans
 
 
 def search(shard: Input, asked: Search, counts: Counts) -> Iterator[Found]:
@@ -65,41 +81,53 @@ def search(shard: Input, asked: Search, counts: Counts) -> Iterator[Found]:
     """
     reading = msgspec.structs.replace(asked.reading, format=shard.format)
     name = Path(stored_name(shard.uri)).name
-    sieve = None if asked.invert or reading.messages else _sieve_of(asked.query)
+    sieves = asked.sieves and not asked.invert and not reading.messages
+    table = _table_of(asked.query) if sieves else None
     most = asked.max_document_bytes
+    if table is not None and shard.format == "jsonl":
+        lines = _sieved(shard.uri, table, asked.query, most)
+    else:
+        of_text = table if asked.query.field == TEXT else None
+        lines = _parsed(open_format(shard.uri, reading, most), of_text)
     try:
-        if sieve is not None and shard.format == "jsonl":
-            lines = _sieved(shard.uri, sieve, most)
-        else:
-            lines = _parsed(open_format(shard.uri, reading, most))
-        for number, got in lines:
-            counts.lines = number
-            if isinstance(got, str):
-                counts.refuse(got)
-            elif got is not None:
-                document, raw = got
-                if document.id is None:
-                    document.id = f"{name}:{number}"
-                value = asked.query.value(document, raw)
-                try:
-                    spans = [] if value is None else asked.query.spans(value)
-                except GaveUp:
-                    counts.refuse(f"not searched to its end in {asked.query.seconds:g} CPU seconds")
-                    continue
-                if bool(spans) != asked.invert:
-                    counts.documents += 1
-                    counts.matches += len(spans)
-                    yield Found(number, str(document.id), value or "", spans)
+        with asked.query.limited():
+            for number, got in lines:
+                counts.lines = number
+                if isinstance(got, str):
+                    counts.refuse(got)
+                elif got is not None:
+                    document, raw = got
+                    if document.id is None:
+                        document.id = f"{name}:{number}"
+                    yield from _found(number, document, raw, asked, counts)
     except Damaged as damage:
         counts.refuse(str(damage))
+
+
+def _found(
+    number: int, document: Document, raw: bytes, asked: Search, counts: Counts
+) -> Iterator[Found]:
+    value = asked.query.value(document, raw)
+    try:
+        matches, spans = (0, []) if value is None else asked.matches(value)
+    except GaveUp:
+        counts.refuse(f"not searched to its end in {asked.query.seconds:g} CPU seconds")
+        return
+    if bool(matches) != asked.invert:
+        counts.documents += 1
+        counts.matches += matches
+        yield Found(number, str(document.id), value or "", spans)
 
 
 Got = tuple[int, tuple[Document, bytes] | str | None]
 """Number of a line; its document, or why it is none, or None where that is not known."""
 
 
-def _sieved(uri: str, sieve: Sieve, most: int) -> Iterator[Got]:
-    for record in sieved(ByteStream(uri), sieve, most):
+def _sieved(uri: str, table: "I32", query: Query, most: int) -> Iterator[Got]:
+    from dolma_pipe.search.blocks import sieved
+
+    names = "".join(path.split(".")[-1] + "\n" for path in query.paths).encode()
+    for record in sieved(ByteStream(uri), table, names, most):
         if record.fault is None and record.content is None:
             yield record.number, None
         else:
@@ -116,10 +144,14 @@ def _document(record: Record) -> tuple[Document, bytes] | str:
     return document, raw
 
 
-def _parsed(opened: Format) -> Iterator[Got]:
+def _parsed(opened: Format, table: "I32 | None") -> Iterator[Got]:
+    may_match = _sieve_of(table) if table is not None else lambda _: True
     for record in opened.records():
         if record.fault is not None:
             yield record.number, record.fault
+            continue
+        if not may_match(record.content):
+            yield record.number, None
             continue
         try:
             document, raw, _ = opened.parse(record)
@@ -129,8 +161,14 @@ def _parsed(opened: Format) -> Iterator[Got]:
             yield record.number, (document, raw)
 
 
+def _sieve_of(table: "I32") -> Callable[[Any], bool]:
+    from dolma_pipe.search.texts import TextSieve
+
+    return TextSieve(table).may_match
+
+
 @lru_cache(maxsize=4)
-def _sieve_of(query: Query) -> Sieve | None:
+def _table_of(query: Query) -> "I32 | None":
     """None where every line must be parsed; an id may be a number, or be made of file and line."""
-    runs = None if query.field == ID else required(query.pattern)
-    return None if runs is None else Sieve(runs)
+
+    return None if query.field == ID else table_of(query.pattern)

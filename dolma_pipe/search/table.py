@@ -9,14 +9,22 @@ from dolma_pipe.search.shard import Counts
 
 Counted = Sequence[tuple[Input, Counts]]
 ENOUGH = 32 << 20
-"""Stored bytes from which on another process is worth its start."""
+"""Stored bytes from which on another process, or kernels, are worth their start."""
 
 
 def workers_for(shards: Sequence[Input]) -> int:
     """As many processes as this one may have cores, but none for small files."""
+    return max(1, min(cores(), len(shards), _stored_bytes(shards) // ENOUGH))
+
+
+def worth_sieving(shards: Sequence[Input]) -> bool:
+    """Whether kernels save more than their start takes."""
+    return _stored_bytes(shards) >= ENOUGH
+
+
+def _stored_bytes(shards: Sequence[Input]) -> int:
     sizes = [shard.stored_bytes for shard in shards]
-    size = sum(ENOUGH if one is None else one for one in sizes)
-    return max(1, min(cores(), len(shards), size // ENOUGH))
+    return sum(ENOUGH if one is None else one for one in sizes)
 
 
 def by_corpus(counted: Counted) -> dict[str, list[tuple[Input, Counts]]]:

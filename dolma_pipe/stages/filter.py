@@ -6,7 +6,7 @@ only the lines are parsed that survive or lack a score.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from typing import IO, Any
 
@@ -77,9 +77,10 @@ def curate_shard(args: dict[str, Any]) -> dict[str, Any]:
     task = msgspec.convert(args, CurateTask)
     stamps = stamps_of(task.assets)
     curation = _Curation(task, stamps)
-    try:
+    counts = None
+    with suppress(Unusable):
         counts = curation.again()
-    except Unusable:
+    if counts is None:  # not while Unusable is handled: a tagger's traceback would begin with it
         curation = _Curation(task, stamps)
         counts = curation.whole()
     return {

@@ -55,11 +55,14 @@ class TokenArrays:
         return [shard for s in self.sources(source) for shard in s.shards]
 
     def ids(self, shard: TokenShard) -> Tokens:
-        """Token ids of a shard, [tokens]. Raises TokensError where the file has another size."""
+        """Ids of a shard, uint16 or uint32[tokens], mapped.
+
+        Raises TokensError where the file has another size.
+        """
         return self._mapped(shard.file, self.dtype, shard.tokens)
 
     def chunks(self, shard: TokenShard) -> Iterator[Tokens]:
-        """All ids of a shard, a million at a time: read, not mapped, so that memory is bounded."""
+        """The same ids, a million at a time: read, not mapped, so that memory is bounded."""
         path, name = self.path(shard.file), f"{self.name}/{shard.file}"
         _check_size(path, self.dtype, shard.tokens, name)
         with _told(name), path.open("rb") as file:
@@ -98,12 +101,14 @@ class TokenArrays:
         return self.path(f"{shard.stem}.csv.gz")
 
     def document(self, number: int, source: str | None = None) -> Tokens:
-        """Ids of one document, EOS included; numbers run through all shards, or a source's."""
+        """Ids of one document, [tokens], EOS included; numbers run through all shards, or one
+        source's. Raises TokensError where there is no such document.
+        """
         shard, start, end = self._document(number, source)
         return self.ids(shard)[start:end]
 
     def document_loss(self, number: int, source: str | None = None) -> npt.NDArray[np.uint8] | None:
-        """Of the same tokens, which are targets; None: all are."""
+        """uint8[tokens] of one document: 1 where the token is a target; None: all are."""
         shard, start, end = self._document(number, source)
         loss = self.loss(shard)
         return None if loss is None else loss[start:end]

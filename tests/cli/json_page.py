@@ -80,11 +80,15 @@ WITHOUT = {
 
 NOTES = {
     "run": "report.json of the work directory, with places and times. A run that ends without some "
-    "shards prints it, too, names them in `failed`, and exits 1.",
+    "shards prints it, too, names them in `failed`, and exits 1. One with more bad lines than "
+    '`max_bad` allows prints `{"bad": int, "lines": int, "allowed": int, "reasons": {str: int}, '
+    '"quarantine": str}` and exits 1, as does whatever command runs pass 1.',
     "dedup report": "dedup/report.json of the work directory with the `entries` that were asked "
     "for, `estimated_tokens` and `times`: what each entry counts is in [dedup.md](dedup.md).",
     "dedup index": "index.json of the index.",
     "plan": "mix/plan.json, as it would be.",
+    "check": 'Of a wrong recipe `{"mistakes": [{"file": str, "line": int or null, "told": str}]}`, '
+    "in the order of its lines; exits 1.",
     "search": "JSON Lines, an object a document that matches; with --count one object, what was "
     "counted: [search.md](search.md).",
     "tokens verify": "Exits 1 where there are problems.",
@@ -99,7 +103,7 @@ NOTES = {
 HEAD = """# JSON of the commands
 
 With `--json` a command prints one JSON document on standard output and nothing else there: progress
-and notes go to standard error, where an error is one line, as ever. Numbers are numbers (shares,
+and notes go to standard error, as do errors. Numbers are numbers (shares,
 not per cent; bytes, not megabytes; seconds), and what is no number or not known is `null`. Keys
 stay as they are: later versions add some, and the changelog tells where one goes. Exit codes are
 those of the command without `--json`; what fails before it has anything to tell prints nothing, nor

@@ -133,6 +133,26 @@ def test_check_tells_the_passes_and_reads_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "work").exists()
 
 
+def test_check_tells_every_mistake_and_ends_with_1(tmp_path: Path) -> None:
+    write_corpus(tmp_path, shards=1, count=5)
+    path = tmp_path / "mix.yaml"
+    right = path.read_text()
+    path.write_text(f"sead: 3\n{right.replace('minhash:', 'minhsah:')}max_bad: -1\n")
+    done = dolma_pipe(tmp_path, "check", "mix.yaml", "--json", code=1)
+    told = json.loads(done.stdout)["mistakes"]
+    lines = path.read_text().splitlines()
+    for one, word in zip(told, ("sead", "minhsah", "max_bad"), strict=True):
+        assert word in one["told"]
+        assert one["file"] == "mix.yaml"
+        assert word in lines[one["line"] - 1]
+    assert done.stderr.splitlines() == [
+        f"dolma-pipe: mix.yaml:{one['line']}: {one['told']}" for one in told
+    ]
+    path.write_text(right.replace("tokenizer: ", "tokenizer: no-"))
+    [told] = json.loads(dolma_pipe(tmp_path, "check", "mix.yaml", "--json", code=1).stdout).values()
+    assert [(one["file"], one["line"]) for one in told] == [("mix.yaml", None)]
+
+
 def test_status_before_and_after(tmp_path: Path) -> None:
     write_corpus(tmp_path, shards=2, count=30)
     assert (

@@ -56,13 +56,17 @@ def test_what_is_said(
     assert capsys.readouterr().err.strip() == f"dolma-pipe: {word}{more}"
 
 
-@pytest.mark.parametrize("buffered", ["", "1"])
-def test_a_reader_that_has_gone(buffered: str) -> None:
+@pytest.mark.parametrize(
+    ("buffered", "asked"), [("", "list"), ("1", "list"), ("", "search a.jsonl --text a")]
+)
+def test_a_reader_that_has_gone(buffered: str, asked: str, tmp_path: Path) -> None:
     """As with `| true`: 141, as of grep, and nothing is said."""
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}')
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        command("list"),
+        command(*asked.split()),
+        cwd=tmp_path,
         stdout=writing,
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONUNBUFFERED": buffered},

@@ -162,7 +162,7 @@ def test_web_archives_formats_and_splits() -> None:
         "notes": ["a.jsonl.zst"],
         "mixed-parquet": ["train-00000-of-00001.parquet"],
     }
-    assert "1 files of other splits" in Path("mix.yaml").read_text()
+    assert "# 1 file of other splits" in Path("mix.yaml").read_text()
     assert "mixed-parquet: parquet, 1 file" in result.output
 
 
@@ -198,9 +198,69 @@ def test_what_cannot_be_a_source_is_told_and_commented_out() -> None:
     said = "not used: no document with a text in the first line: no text\n"
     assert f"bad: jsonl, 1 file, 0.00 MB; {said}" in result.output
     assert "table: parquet, 1 file, 0.00 MB; not used: no column 'text'" in result.output
-    assert "broken: jsonl, 1 file, 0.00 MB; not used: no document with a text" in result.output
-    assert "torn: parquet, 1 file, 0.00 MB; not used: no document with a text" in result.output
+    assert "left out: broken/a.jsonl.zst is no zstd file, but its name ends in" in result.output
+    assert "left out: torn/a.parquet is no Parquet file, but its name ends in" in result.output
     assert "  # bad: {documents: bad/a.jsonl.zst}" in Path("mix.yaml").read_text()
+
+
+def test_json_that_is_no_documents_is_left_out() -> None:
+    write_shard(Path("data/a.jsonl.zst"), prose())
+    Path("data/train.json").write_text('{"text": "one document a line"}\n')
+    said = [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Hello."}]
+    write_shard(Path("data/deep/chat.json.zst"), [{"messages": said}])
+    for name in ("package.json", "array.json", "empty.json", "deep/settings.json"):
+        Path("data", name).write_text('[{"text": "a"}]' if "array" in name else '{\n "a": 1\n}\n')
+    Path("data/empty.json").write_text("")
+    result = init("data")
+    found = [shard.uri for shard in read_recipe(Path("mix.yaml")).inputs()]
+    assert found == ["data/a.jsonl.zst", "data/train.json", "data/deep/chat.json.zst"]
+    left_out = "data/array.json, data/deep/settings.json, data/empty.json and 1 more"
+    assert f"left out: {left_out}: JSON, but no documents, one a line\n" in result.output
+    assert "settings" not in Path("mix.yaml").read_text()
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others() -> None:
+    for name in "ab":
+        write_shard(Path(f"data/{name}.jsonl.zst"), prose())
+    Path("data/gone.jsonl.zst").symlink_to("nowhere")
+    Path("data/torn.parquet").write_bytes(b"garbage")
+    Path(b"data/caf\xe9.jsonl".decode(errors="surrogateescape")).write_text("{}")
+    result = init("data")
+    assert result.output.count("left out: ") == 3
+    assert (
+        "left out: data/gone.jsonl.zst cannot be read: No such file or directory" in result.output
+    )
+    [source] = read_recipe(Path("mix.yaml")).sources
+    assert [shard.uri for shard in source.inputs] == ["data/a.jsonl.zst", "data/b.jsonl.zst"]
+
+
+def test_a_file_that_is_found_twice_is_in_one_source() -> None:
+    write_shard(Path("data/a/x.jsonl.zst"), prose())
+    write_shard(Path("data/b/x.jsonl.zst"), prose())
+    Path("data/a/link.jsonl.zst").symlink_to("x.jsonl.zst")
+    made = recipe("data/b", "data", "./data/a", ".")
+    assert [(one.name, len(one.inputs)) for one in made.sources] == [("b", 1), ("a", 1)]
+
+
+def test_what_a_run_has_made_is_no_source() -> None:
+    write_shard(Path("data/a.jsonl.zst"), prose())
+    write_shard(Path("work/demo/quarantine/a.jsonl.zst"), prose())
+    for name in ("curated", "records"):
+        Path("work/demo", name).mkdir()
+    [source] = recipe(".").sources
+    assert [shard.uri for shard in source.inputs] == ["data/a.jsonl.zst"]
+    assert read_yaml(Path("mix.yaml"))["sources"] == {"a": {"documents": "data/a.jsonl.zst"}}
+
+
+def test_bad_lines_are_told_and_the_run_puts_up_with_them() -> None:
+    write_shard(Path("data/a.jsonl.zst"), prose(60))
+    Path("data/b.jsonl").write_text("no JSON\n" * 20)
+    result = init("data", "--name", "first")
+    assert "of the lines 20 are no documents (not JSON)" in result.output
+    assert read_recipe(Path("mix.yaml")).max_bad == 0.5
+    Path("data/b.jsonl").write_text("no JSON\n" * 70)
+    with pytest.raises(UserError, match="nothing that can be read"):
+        init("data", "--force")
 
 
 @pytest.mark.parametrize("folder", ["😀 東京", "a'b: #c", "\u202eback\u2028 [x]*\n", '"q"\\'])

@@ -117,6 +117,24 @@ def test_a_run_that_failed_tells_it_and_ends_with_1(monkeypatch: pytest.MonkeyPa
     assert "finished without shard web/web-0000" in str(done.exception)
 
 
+def test_more_bad_lines_than_may_be_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_text('{"text": "a b"}\n' * 3 + "{\n" * 2 + "{}\n")
+    Path("mix.yaml").write_text("name: a\nsources: {web: {documents: a.jsonl}}\nmax_bad: 0\n")
+    done = invoke("run", "mix.yaml", "--stage", "content", "--workers", 1, "--json", code=1)
+    reasons = {"not JSON": 2, "no text": 1}
+    assert json.loads(done.stdout) == {
+        "bad": 3,
+        "lines": 6,
+        "allowed": 0,
+        "reasons": reasons,
+        "quarantine": "work/a/quarantine",
+    }
+    assert "3 of 6 lines are bad" in done.stderr
+
+
 @pytest.mark.usefixtures("ran")
 def test_what_was_run_is_told_by_others() -> None:
     for name in ("tag", "dedup run"):

@@ -83,7 +83,8 @@ def test_what_the_documentation_shows_is_right(
     monkeypatch.chdir(tmp_path)
     seen = 0
     for place, given in parts_of_recipes(set(recipes.schema["properties"])):
-        whole = {"name": "shown", "sources": {"web": {"documents": "a"}}} | given
+        whole = {"name": "shown", "sources": {"web": {"documents": "a"}}}
+        whole |= {"tokenize": {"tokenizer": "t.json"}} | given
         errors = [error.message for error in recipes.iter_errors(shown(whole))]
         assert not errors, f"{place}\n{errors}"
         seen += 1
@@ -119,7 +120,14 @@ BROKEN = [
     "quality: {taggers: [gopher], keep: {gopher.words: [null, null]}}",
     "quality: {taggers: [gopher], keep: {gopher.words: [a, b]}}",
     "quality: {taggers: [gopher], keep: {words: [1, 2]}}",
+    "quality: {taggers: [gopher], keep: {gopher.words: null}}",
+    "sources: {web: {documents: a.jsonl, quality: {keep: {a.b: null}}}}\nextends: base.yaml",
+    "sources: {web: {documents: ''}}",
+    "sources: {web: {documents: [a.jsonl, '']}}",
+    "mix: {shares: {web: 1}}",
+    "mix: {shares: {web: 1}}\ntokenize:",
     "content: {taggers: [pii], mask: {pii.email: 3}}",
+    "content: {taggers: [pii], mask: {pii.email: null}}",
     "dedup: {exact: {}}",
     "dedup: [exact]",
     "dedup: [{exakt: {}}]",
@@ -146,6 +154,8 @@ RIGHT = [
     "quality: {taggers: [gopher: ]}",
     "extends: fineweb\nquality: {keep: {gopher.words: null}}",
     "extends: base.yaml\nmax_bad: 3",
+    "extends: base.yaml\nmix: {shares: {web: 1}}",
+    "mix:",
     "quality: {taggers: [{lid: {name: who}}], keep: {who.en: [0.5, null]}}",
     "sources: {web: {documents: [a.jsonl], language: null, skip: null}}",
     "quality: {keep: {metadata.score: [1, null]}}",
@@ -158,7 +168,7 @@ RIGHT = [
 def written(text: str) -> Path:
     """The recipe with one section in place of its own."""
     Path("a.jsonl").write_text('{"text": "a"}')
-    Path("base.yaml").write_text("name: base\nseed: 3\n")
+    Path("base.yaml").write_text("name: base\nseed: 3\ntokenize: {tokenizer: t.json}\n")
     Path("mine.py").write_text(
         "from dolma_pipe.tagger import Tagger\n"
         "class Mine(Tagger, frozen=True):\n"
@@ -254,6 +264,24 @@ def test_settings_have_their_docstrings_and_defaults(
     assert "gopher.words" in parts["Stage"]["properties"]["keep"]["anyOf"][0]["properties"]
     length = trainings.schema["$defs"]["DataSettings"]["properties"]["length"]
     assert length["description"] == "Targets of an instance; it has one token more."
+
+
+def test_an_editor_has_words_and_a_default_for_every_key(
+    recipes: jsonschema.Draft202012Validator,
+) -> None:
+    parts = {"recipe": recipes.schema} | recipes.schema["$defs"]
+    inside = {"ColumnNames", "FilterSection", "Stage", "Tagger", "Mixer", "DedupEntry"}
+    for name, part in parts.items():
+        needed = {*part.get("required", []), "name", "extends", "mixer", "sources"}
+        for key, about in part.get("properties", {}).items():
+            assert about.get("description"), f"{name}.{key}"
+            if name not in inside and key not in needed:
+                is_stage = key in ("language", "quality", "content", "shares")
+                assert "default" in about or is_stage, f"{name}.{key}"
+    seed = recipes.schema["properties"]["seed"]
+    assert seed["description"].startswith("Of all that is drawn")
+    structure = parts["dolma_pipe.taggers.structure.Structure"]["properties"]
+    assert structure["name"]["description"] != parts["Gopher"]["description"]
 
 
 @pytest.mark.parametrize("text", ["steps: -1", "stepz: 3", "data: {tokens: a, view: windows}"])

@@ -178,6 +178,53 @@ def test_what_is_bad_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert result.stderr == ("1 line passed over: invalid UTF-8\n1 line passed over: not JSON\n")
 
 
+NONE_HAS = "none of the first documents has a string"
+KNOWN = " (known: id, metadata.title, metadata.\\u202e, text)\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["--field", "metadata.titel"],
+            f"{NONE_HAS} 'metadata.titel' (did you mean 'metadata.title'?)\n",
+        ),
+        (["--field", "url", "--invert"], f"{NONE_HAS} 'url'{KNOWN}"),
+        (
+            ["--field", "metadata.number"],
+            "'metadata.number' is no string in the first documents: none is searched\n",
+        ),
+        (["--field", "metadata.title"], None),
+        (["--field", "id", "--invert"], None),
+        ([], None),
+    ],
+)
+def test_a_field_that_no_document_has(arguments: list[str], told: str | None) -> None:
+    metadata = {"title": "t", "number": 3, "\u202e": "x"}
+    write_shard(Path("f/a.jsonl.zst"), [{"id": "a", "text": "b", "metadata": metadata}])
+    last = searched("f", "--text", "not there", *arguments).stderr.splitlines(keepends=True)[-1:]
+    if told is None:
+        assert last in ([], ["nothing found in 1 file\n"])
+    else:
+        assert last == [told]
+
+
+@pytest.mark.parametrize("seconds", ["1e300", "inf", "nan", "1e-12"])
+def test_any_timeout(seconds: str) -> None:
+    assert told("data/web", "--text", "needle 3", "--ids", "--timeout", seconds) == [
+        "web03",
+        "web13",
+    ]
+
+
+def test_lines_that_are_no_documents() -> None:
+    Path("chat.jsonl").write_text('{"messages": []}\n' * 3)
+    assert searched("chat.jsonl", "--text", "x").stderr.splitlines()[1:] == [
+        "nothing found in 1 file",
+        "the first lines are no documents: no text (--messages reads conversations)",
+    ]
+
+
 def test_nothing_found_is_told_and_no_error() -> None:
     result = searched("data", "--text", "not there")
     assert (result.stdout, result.stderr) == ("", "nothing found in 4 files\n")

@@ -47,7 +47,10 @@ def reason(command: Shown) -> str | None:
     return next((why for told, why in NOT_RUN.items() if command.told.startswith(told)), None)
 
 
-WITH_PYTHON = {"docs/api.md", "docs/formats.md"}
+WITH_PYTHON = {
+    f"docs/{page}.md"
+    for page in ("api", "formats", "instruct", "long-context", "packing", "tokens")
+}
 """Pages of which the Python is run, too."""
 
 

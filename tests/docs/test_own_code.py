@@ -2,17 +2,20 @@
 
 import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dolma_pipe.batch import batch_of
+from dolma_pipe.engine.base import TaskBug
+from dolma_pipe.mixer import Budget, Mixer, checked, supply_of
 from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.shelf import find, load
 from dolma_pipe.tagger import Labels, Spans, Tagger
+from tests.corpus import documents, write_shard
 from tests.docs.pages import DOCS, blocks
-
-MIXER = "## A mixer of your own"
+from tests.docs.scratch import inline, run
 
 
 @pytest.fixture
@@ -23,12 +26,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for block in blocks(DOCS / page):
             if block.title:
                 Path(block.title).write_text(block.text)
-    after = (DOCS / "mixers.md").read_text(encoding="utf-8").split(MIXER)[1].splitlines()
-    start = after.index('    """Shares that grow with the number of doublings of a source."""')
-    end = after.index("## A curve of your own")
-    Path("mine.py").write_text("\n".join(line[4:] for line in after[start:end]))
-    Path("data/web").mkdir(parents=True)
-    Path("data/web/a.jsonl.zst").touch()
+    for source in ("web", "wiki"):
+        Path("data", source).mkdir(parents=True)
+        Path("data", source, "a.jsonl.zst").touch()
     return tmp_path
 
 
@@ -63,6 +63,47 @@ def test_the_kernel(folder: Path) -> None:
     assert np.asarray(found).tolist() == [0.5, 0, 1]
 
 
-def test_the_recipe(folder: Path) -> None:
+def test_the_recipe_with_the_tagger(folder: Path) -> None:
     source = read_recipe(folder / "mix.yaml").sources[0]
     assert [rule.column for rule in source.rules] == ["shouting.share"]
+
+
+def test_the_recipe_with_the_mixers(folder: Path) -> None:
+    mix = read_recipe(folder / "mixed.yaml").mix
+    assert mix is not None
+    assert mix.mixer == {"./mine.py": {"least": 1000}}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "tokens", "wanted", "given"),
+    [
+        ("./best.py", {"max": 2}, [100, 100, 100, 100], 300, [0, 0, 100, 200]),
+        ("./in_order.py", {}, [100, 100, 100], 150, [100, 50, 0]),
+    ],
+)
+def test_the_other_mixers(
+    folder: Path,
+    name: str,
+    settings: dict[str, Any],
+    tokens: list[int],
+    wanted: int,
+    given: list[int],
+) -> None:
+    assert folder.is_dir()
+    supply = supply_of([str(n) for n in range(len(tokens))], np.array(tokens))
+    if settings:
+        supply = supply._replace(most=supply.tokens * settings["max"])
+    mixer = load(find("mixers", name), Mixer)(**settings)
+    portions = checked(mixer.plan(supply, Budget(wanted)), supply, Budget(wanted), name)
+    assert portions.tokens.tolist() == pytest.approx(given)
+
+
+def test_a_bug_of_a_tagger_is_told_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its traceback begins in the tagger, not where stored scores were looked for."""
+    write_shard(folder / "data/web/a.jsonl.zst", documents("web", 2))
+    broken = (folder / "shouting.py").read_text().replace("return sum(", "return 1 / 0 + sum(")
+    (folder / "shouting.py").write_text(broken)
+    inline(monkeypatch)
+    with pytest.raises(TaskBug, match="ZeroDivisionError") as error:
+        run("run", "mix.yaml")
+    assert "During handling" not in str(error.value)

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -10,7 +11,8 @@ from dolma_pipe.entries import METHODS
 from dolma_pipe.entries.base import Chooser, Common
 from dolma_pipe.formats.reading import ColumnNames
 from dolma_pipe.mix_settings import Curve, Groups, MixSettings
-from dolma_pipe.recipe_file import FilterSection, RecipeFile, SourceSection, read_recipe
+from dolma_pipe.recipe_file import read_recipe
+from dolma_pipe.recipe_sections import FilterSection, RecipeFile, SourceSection
 from dolma_pipe.tokenizer import TokenizeSettings
 from tests.docs.pages import DOCS, ROOT, blocks
 
@@ -30,18 +32,18 @@ SECTIONS: dict[str, tuple[type, set[str]]] = {
 }
 
 
-def rows(heading: str) -> list[tuple[list[str], str]]:
-    """Keys and default of each row of the section's table."""
+def rows(heading: str) -> list[tuple[list[str], str, str]]:
+    """Keys, default and remark of each row of the section's table."""
     text = re.split(rf"^##+ {heading}\n", PAGE.read_text(encoding="utf-8"), flags=re.M)[1]
     table = re.split(r"^#", text, flags=re.M)[0]
-    found = re.findall(r"^\| (`.+?) \| *(.*?) *\| ", table, re.M)
-    return [(re.findall(r"`([^`]+)`", keys), default) for keys, default in found]
+    found = re.findall(r"^\| (`.+?) \| *(.*?) *\| (.*)\|$", table, re.M)
+    return [(re.findall(r"`([^`]+)`", keys), default, remark) for keys, default, remark in found]
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
 def test_every_key_is_told(heading: str) -> None:
     kind, without = SECTIONS[heading]
-    told = {key for keys, _ in rows(heading) for key in keys} - {"extends"}
+    told = {key for keys, *_ in rows(heading) for key in keys} - {"extends"}
     assert told == {field.encode_name for field in msgspec.structs.fields(kind)} - without
     assert issubclass(Chooser, Common)
 
@@ -50,7 +52,7 @@ def test_every_key_is_told(heading: str) -> None:
 def test_defaults_that_are_plain_are_right(heading: str) -> None:
     kind, _ = SECTIONS[heading]
     defaults = {field.encode_name: field.default for field in msgspec.structs.fields(kind)}
-    for keys, told in rows(heading):
+    for keys, told, _ in rows(heading):
         values = [value.strip().strip("`") for value in told.split(", ")]
         for key, value in zip(keys, values, strict=False):
             default = defaults.get(key)
@@ -64,6 +66,23 @@ def test_defaults_that_are_plain_are_right(heading: str) -> None:
                 assert value == default, key
             elif value == "needed":
                 assert default is msgspec.NODEFAULT, key
+
+
+def words_of(hint: Any) -> set[str]:
+    """The words that a setting takes, where it takes one of a few."""
+    if get_origin(hint) is Literal:
+        return {word for word in get_args(hint) if isinstance(word, str)}
+    return {word for inner in get_args(hint) for word in words_of(inner)}
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_words_that_a_setting_takes_are_told(heading: str) -> None:
+    kind, without = SECTIONS[heading]
+    told = {key: f"{default} {remark}" for keys, default, remark in rows(heading) for key in keys}
+    for key, hint in get_type_hints(kind).items():
+        if key in told and key not in without and "as of the mix" not in told[key]:
+            there = set(re.findall(r"[\w.]+", told[key]))
+            assert words_of(hint) - {"language", "quality", "content"} <= there, key
 
 
 def test_every_shipped_recipe_is_named() -> None:

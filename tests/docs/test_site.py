@@ -57,6 +57,13 @@ def test_the_reference_has_signatures_and_docstrings(site: Path) -> None:
     assert 'id="dolma_pipe.tagger.Tagger.columns"' in built
 
 
+def test_no_placeholder_is_taken_for_a_tag(site: Path) -> None:
+    """`<source>/<name>` without backticks is an element, of which a reader sees nothing."""
+    for built in site.rglob("*.html"):
+        taken = re.search(r"<(source|shard|name|file|stage|task|id|key|host)\b", built.read_text())
+        assert not taken, f"{built}: {taken}"
+
+
 def entries(nav: Any) -> list[str]:
     """The pages of a nav, all levels."""
     if isinstance(nav, str):

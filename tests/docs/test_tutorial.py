@@ -4,6 +4,7 @@ import re
 import runpy
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,9 @@ def done(line: str) -> None:
         runpy.run_path(words[1], run_name="__main__")
     elif words[:2] == ["cp", "-r"]:
         shutil.copytree(*words[2:])
+    elif words[0] == "sed":
+        subprocess.run(line, shell=True, check=True)
+        assert Path("before.yaml").read_text() != Path("mix.yaml").read_text()
     elif not line.startswith(NOT_RUN):
         assert words[0] == "dolma-pipe", line
         assert run(*words[1:]) == 0, line

@@ -56,3 +56,36 @@ def test_all_that_a_mix_says_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "    code: share -, upsample 3\n"
         "      held out: 0.01 of the documents"
     )
+
+
+def test_what_is_the_same_for_several_sources_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("web", "code", "books-1", "books-2"):
+        Path(f"{name}.jsonl").touch()
+    Path("mix.yaml").write_text(
+        "name: demo\n"
+        "sources:\n"
+        "  web: {documents: web.jsonl}\n"
+        "  code: {documents: code.jsonl, quality: {keep: {gopher.words: [9, null]}}}\n"
+        "  books: {documents: books-*.jsonl}\n"
+        "quality: {taggers: [gopher], keep: {gopher.words: [50, null]}}\n"
+        "tokenize: {tokenizer: t.json}\n"
+        "mix: {upsample: {code: 2}}\n"
+    )
+    assert passes(read_recipe(Path("mix.yaml"))).splitlines() == [
+        "recipe demo, seed 0",
+        "pass 1, curate",
+        "  web (1 shard), books (2 shards):",
+        "    taggers: gopher",
+        "    quality: keep 50 <= gopher.words",
+        "  code (1 shard):",
+        "    taggers: gopher",
+        "    quality: keep 9 <= gopher.words",
+        "pass 3, encode, plan and assemble",
+        "  tokenizer t.json",
+        "  mix: as many tokens as caps allow, by natural",
+        "    web, books: share -, upsample 1",
+        "    code: share -, upsample 2",
+    ]

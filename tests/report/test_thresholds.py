@@ -59,7 +59,7 @@ def swept(recipe: Recipe, *at: float, **options: Any) -> Sweep:
 def test_counts_at_the_thresholds(recipe: Recipe) -> None:
     tagged("web")
     web = swept(recipe, 49, 50, 51, side="min").sources[0]
-    assert (web.documents, web.bytes, web.without_score) == (9, 72, 1)
+    assert (web.documents, web.bytes, web.without_score, web.not_scored) == (9, 72, 1, 1)
     # of 49, 50, 51, 100, 101, -, 50, 20, ?: within [at, 100]
     assert [row.alone.documents for row in web.thresholds] == [5, 4, 2]
     # less those with fewer than two stop words, or without a number of them
@@ -124,6 +124,33 @@ def test_scores_by_other_settings_are_told(recipe: Recipe) -> None:
     tagged("web")
     assert "gopher.words" in swept(recipe, 50, side="min").outdated
     assert "tag again: gopher." in sweep_table(swept(recipe, 50, side="min"))
+
+
+@pytest.mark.usefixtures("recipe")
+def test_where_scores_are_missing_no_change_is_told() -> None:
+    """What one rule drops first, the taggers that come later have not seen."""
+    Path("mix.yaml").write_text(RECIPE.replace("gopher.stop_words", "metadata.late"))
+    late = read_recipe(Path("mix.yaml"))
+
+    def table(seen: list[bool], *at: float, column: str) -> str:
+        write_attributes(
+            Path("work/attributes/web/web.parquet"),
+            TEXTS[:4],
+            {"gopher.words": [20, 60, 70, 80], "metadata.late": [None, 3, 0, 3]},
+            taggers={"gopher": [True] * 4, "metadata": seen},
+        )
+        return sweep_table(swept(late, *at, column=column, source="web"))
+
+    told = table([False, True, True, True], 10, 50, 75, column="gopher.words")
+    rows = [line.split() for line in told.splitlines() if line[:14].strip().isdigit()]
+    assert [row[-2:] for row in rows] == [["unknown", "1"], ["+0", "0"], ["-1", "0"]]
+    assert "dolma-pipe tag --all scores all" in told
+    told = table([False, True, True, True], 1, column="metadata.late")
+    assert "  1 were not scored\n" in told
+    assert "+0" in told
+    told = table([False] * 4, 1, column="metadata.late")
+    assert "  4 were not scored\n" in told
+    assert "+0" not in told
 
 
 @pytest.mark.parametrize("at", ["nan", "inf,3", "", "3,"])

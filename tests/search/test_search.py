@@ -5,10 +5,13 @@ import json
 import os
 import re
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
@@ -16,15 +19,18 @@ from hypothesis import strategies as st
 
 from dolma_pipe.errors import InputError, UserError
 from dolma_pipe.formats.reading import Reading
+from dolma_pipe.formats.rows import Piece
+from dolma_pipe.formats.warc import Warc
 from dolma_pipe.inputs import Input
-from dolma_pipe.search import blocks, shard
+from dolma_pipe.kernels.automaton import START, STRIDE, texts_that_may_match, unescaped
+from dolma_pipe.search import automaton, blocks, shard
+from dolma_pipe.search.automaton import table_of
 from dolma_pipe.search.blocks import blocks as blocks_of
 from dolma_pipe.search.query import Query
-from dolma_pipe.search.required import Run, required
 from dolma_pipe.search.shard import Counts, Search, search
-from dolma_pipe.search.spellings import cases
-from dolma_pipe.search.table import workers_for
+from dolma_pipe.search.table import workers_for, worth_sieving
 from dolma_pipe.stream import ByteStream
+from tests.formats.test_warc import record
 from tests.slow.search import naive_search
 
 Hits = list[tuple[int, str, list[tuple[int, int]]]]
@@ -144,61 +150,109 @@ def test_every_spelling_is_found(tmp_path: Path, needle: str, fold: bool, writte
         assert [h[1] for h in found(path, Query(**query, ignore_case=fold))[0]] == ["yes"]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("char", ["k", "S", "i", "я", "ς", "ß", "𐐀", "1", "é"])
-def test_cases_are_those_of_re(char: str) -> None:
-    everything = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
-    assert set(cases(char)) == set(re.findall(re.escape(char), everything, re.IGNORECASE))
+def may_match(pattern: str, texts: list[str], flags: int = 0) -> list[bool] | None:
+    """By the table of the pattern; None where there is none."""
+    table = table_of(re.compile(pattern, flags))
+    if table is None:
+        return None
+    given = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, given)], dtype=np.int64)
+    joined = np.frombuffer(b"".join(given), np.uint8)
+    return texts_that_may_match(joined, offsets, unescaped(table)).tolist()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("flags", [0, re.IGNORECASE])
+def test_every_character_is_what_re_takes_it_for(flags: int) -> None:
+    """In any letter case: k is also the sign for kelvin."""
+    everything = [chr(code) for code in range(1, 0x20000) if not 0xD800 <= code < 0xE000]
+    for pattern in [*'kSiяςß𐐀1é\n"', r"\\", r"\d", r"[^\W_]"]:
+        found = may_match(pattern, everything, flags)
+        assert found is not None
+        wanted = [re.match(pattern, char, flags) is not None for char in everything]
+        assert not np.any(~np.array(found) & wanted)
+        if len(pattern) == 1 and pattern != "𐐀":
+            assert found == wanted
 
 
 @pytest.mark.parametrize(
-    ("pattern", "strings"),
+    ("pattern", "may", "may_not"),
     [
-        ("abc", ["abc"]),
-        ("ab(cd|ef)", ["ab"]),
-        ("(?:cat|horse)s?", ["cat", "horse"]),
-        ("(?:cat|h.)s?", ["h", "cat"]),
-        ("a?b*", None),
-        ("a|", None),
-        ("(?:fo)+x*(?P<n>ba)r", ["bar"]),
-        (r"\d+ (?=soon)km", [" km"]),
-        ("(?!never)", None),
-        ("(?<=before)x", ["x"]),
-        ("x\ud800yz", ["yz"]),
-        (
-            "|".join(f"{chr(0x4E00 + i)}w" for i in range(64)),
-            [f"{chr(0x4E00 + i)}w" for i in range(64)],
-        ),
-        ("|".join(f"{chr(0x4E00 + i)}w" for i in range(65)), None),
-        ("(a)?(?(1)bc|d)", None),
-        ("", None),
+        ("abc", ["xabc", "ababc"], ["ab", "abab c", ""]),
+        ("ab(cd|ef)", ["abef"], ["abce"]),
+        ("(?:fo)+x*(?P<n>ba)r", ["fofoxxbar", "fobar"], ["foxa", "xbar"]),
+        (r"\d{3}", ["a123"], ["12a34"]),
+        (r"\d+ (?=soon)km", ["3 km"], ["km"]),
+        ("(?<=before)x", ["x"], ["before"]),
+        (r"(a)?(?(1)bc|d)", ["abc", "d"], ["ab"]),
+        (r"(..)\1", ["abab", "ab"], ["a"]),
+        ("(?i:ab)(?-i:cd)", ["ABcd"], ["abCD"]),
+        (r"(?a:\w)é", ["aé"], ["éé"]),
+        (r"(?a)(?u:\w)é", ["aé", "éé"], ["é"]),
+        ("(?s)a.b|c", ["a\nb"], ["ab"]),
+        ("a.b", ["a\u2028b"], ["a\nb", "ab"]),
+        ("(?>ab|a)*+c", ["abac"], ["ab"]),
+        ("a{2,3}?b", ["aab"], ["ab"]),
+        ("ba{40}b", [f"b{'a' * 40}b"], [f"b{'a' * 31}b"]),
+        ("x\ud800y|z", ["z"], ["x\ufffdy"]),
+        ("中[一-丁]", ["中一"], ["中", "中a"]),
+        ("|".join(f"w{chr(0x4E00 + i)}" for i in range(500)), ["w一"], ["w", "一"]),
     ],
 )
-def test_strings_that_a_match_must_have(pattern: str, strings: list[str] | None) -> None:
-    runs = required(re.compile(pattern))
-    assert (None if runs is None else sorted(run.chars for run in runs)) == (
-        None if strings is None else sorted(strings)
-    )
+def test_few_that_have_no_match_may(pattern: str, may: list[str], may_not: list[str]) -> None:
+    assert may_match(pattern, may + may_not) == [True] * len(may) + [False] * len(may_not)
 
 
-def test_letter_case_counts_where_the_pattern_says() -> None:
-    assert required(re.compile("(?i:ab)(?-i:cde)f")) == (Run("cdef", False),)
-    assert required(re.compile("(?i)abc(?-i:d)")) == (Run("abc", True),)
+@pytest.mark.parametrize(
+    ("pattern", "none"),
+    [("a|", True), ("a?b*", True), ("", True), ("(?!never)", True), ("a", False)],
+)
+def test_what_is_in_every_text_needs_no_table(pattern: str, none: bool) -> None:
+    assert (table_of(re.compile(pattern)) is None) == none
+
+
+def test_large_expressions_are_cut_and_nothing_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of(re.compile("[ab].{15}c"))  # as many states as there are numbers of 15 bits
+    assert table is not None
+    assert len(table) == START + STRIDE * automaton.MOST_STATES
+    assert may_match("[ab].{15}c", ["ab" * 7 + "a.c", "c" * 20]) == [True, False]
+    assert may_match(r"(((\w{30}x){30}){30}){30}", []) is None  # too many points
+    monkeypatch.setattr(automaton, "MOST_STATES", 3)
+    assert may_match("abcdef", ["abc", "abX", "ab"]) == [True, False, False]
 
 
 def test_only_lines_that_can_match_are_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.jsonl"
-    rows = [{"id": str(i), "text": f"number {i} é"} for i in range(1000)]
+    rows = [{"id": "number 77", "text": f"number {i} é", "x": "number 77"} for i in range(1000)]
     path.write_text("\n".join(map(json.dumps, rows)))
     parsed: list[bytes] = []
     monkeypatch.setattr(shard, "parse", lambda raw: parsed.append(raw) or real(raw))  # type: ignore[func-returns-value]
-    for query in (Query(text="number 77"), Query(regex="(?i)NUMBER 77(?!.*never)")):
+    for query in (Query(text="number 77"), Query(regex=r"(?i)NUMBER\s77\d?(?!.*never)")):
         assert len(found(path, query)[0]) == len(parsed) == 11
         parsed.clear()
 
 
 real = shard.parse
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"text":"needle"}',
+        '{ "text" \t: \t"needle"}',
+        '{"id": null, "text": "needle"}',
+        '{"text": "a\\\\", "text": "needle"}',
+        '{"a\\"b": "text", "text": "needle"}',
+        '{"t\\u0065xt": "needle"}',
+        '{"metadata": {"a": ["text", {"b": "}"}]}, "text": "needle", "x": ""}',
+        '\ufeff{"text": "needle", "x": NaN}',
+    ],
+)
+def test_the_field_is_found_as_json_has_it(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"text": "no", "x": "needle"}}\n{line}\n{{"x": "needle", "text": "no"}}')
+    assert [hit[0] for hit in found(path, Query(text="needle"))[0]] == [2]
 
 
 def test_blocks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,16 +263,35 @@ def test_blocks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for size in (1, 2, 7, 20, 1000):
         monkeypatch.setattr(blocks, "BLOCK", size)
         monkeypatch.setattr(blocks, "READ", size)
-        got = list(blocks_of(ByteStream(str(path)), 100))
-        assert b"".join(block.lines or b"" for block in got) == content
-        for place, block in enumerate(got):
-            before = b"".join(earlier.lines or b"" for earlier in got[:place])
-            assert block.number == 1 + before.count(b"\n")
-        short = list(blocks_of(ByteStream(str(path)), 10))
+
+        def got(most: int) -> list[bytes]:
+            read = blocks_of(ByteStream(str(path)), most)
+            return [b"?" if block is None else block.tobytes() for block in read]
+
+        assert b"".join(got(100)) == content
+        assert all(block.endswith(b"\n") for block in got(100)[:-1])
         if size < 20:
-            assert [block.number for block in short if block.lines is None] == [4]
-            assert b"".join(b.lines or b"" for b in short) == b"a\n\nbb\nlast"
-            assert short[-1].number == 5
+            assert b"".join(got(10)) == b"a\n\nbb\n?last"
+
+
+def test_lines_are_numbered_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        b'{"text": "needle"}',
+        b"",
+        b"x" * 300,
+        b'{"text": "-"}',
+        b'{"text": "needle"}',
+        b"",
+        b"",
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\n".join(rows))
+    for size in (1, 30, 10_000):
+        monkeypatch.setattr(blocks, "BLOCK", size)
+        monkeypatch.setattr(blocks, "READ", size)
+        hits, counts = found(path, Query(text="needle"), max_document_bytes=200)
+        assert [hit[0] for hit in hits] == [1, 5]
+        assert counts.lines == 6
 
 
 def test_a_long_line_is_not_copied_for_each_of_its_pieces(
@@ -226,21 +299,17 @@ def test_a_long_line_is_not_copied_for_each_of_its_pieces(
 ) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"x" * 10_000)
-    monkeypatch.setattr(blocks, "BLOCK", 1000)
+    monkeypatch.setattr(blocks, "BLOCK", 10)
     monkeypatch.setattr(blocks, "READ", 10)
-    joined = 0
-
-    def count(_: object, event: str, called: Any) -> None:
-        nonlocal joined
-        joined += event == "c_call" and called.__name__ == "join"
-
-    sys.setprofile(count)
-    try:
-        [block] = blocks_of(ByteStream(str(path)), 1 << 20)
-    finally:
-        sys.setprofile(None)
-    assert block.lines == b"x" * 10_000
-    assert joined <= 20
+    copied: list[int] = []
+    real = np.concatenate
+    monkeypatch.setattr(
+        np, "concatenate", lambda parts: copied.append(len(parts[0])) or real(parts)
+    )
+    [block] = blocks_of(ByteStream(str(path)), 1 << 20)
+    assert block is not None
+    assert block.tobytes() == b"x" * 10_000
+    assert sum(copied) <= 20_000
 
 
 def test_a_long_line_is_bad(tmp_path: Path) -> None:
@@ -270,12 +339,17 @@ def test_a_truncated_file_gives_what_is_before(tmp_path: Path, ending: str) -> N
 
 def test_a_pattern_that_explodes_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    hostile, kind = {"id": "h", "text": "a" * 60 + "!"}, {"id": "k", "text": "aab"}
+    hostile, kind = {"id": "h", "text": "a" * 60 + "! ab"}, {"id": "k", "text": "aab"}
     path.write_text("\n".join(map(json.dumps, [hostile, kind])))
     hits, counts = found(path, Query(regex="(a+)+b", seconds=0.2))
     assert [hit[1] for hit in hits] == ["k"]
     assert counts.bad == {"not searched to its end in 0.2 CPU seconds": 1}
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+
+
+def test_a_fields_name_is_text() -> None:
+    with pytest.raises(UserError, match="the pattern or the field is not UTF-8"):
+        _ = Query(text="a", field="\udcff").pattern
 
 
 @pytest.mark.parametrize("regex", ["(", "a{99999999999}", "[z-a]", "x\udcff"])
@@ -309,8 +383,9 @@ def test_as_many_workers_as_cores_that_may_be_used(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 5})
     assert workers_for(large) == 2
     assert workers_for(large[:1]) == 1
-    small = [Input("s", f"s/{k}", f"s3://b/{k}", size=1 << 20) for k in range(4)]
+    small = [Input("s", f"s/{k}", f"s3://b/{k}", size=1 << 20) for k in range(8)]
     assert workers_for(small) == 1
+    assert [worth_sieving(some) for some in (large, small, 4 * small)] == [True, False, True]
 
 
 def test_what_cannot_be_read_is_the_users(tmp_path: Path) -> None:
@@ -324,4 +399,61 @@ def test_conversations(tmp_path: Path) -> None:
     path.write_text(json.dumps({"id": "c", "messages": said}))
     reading = Reading(messages=True)
     assert [hit[1] for hit in found(path, Query(text="Needle"), reading=reading)[0]] == ["c"]
-    assert found(path, Query(text="Needle"))[1].bad == {"no text": 1}
+    assert found(path, Query(text="Needle"), sieves=False)[1].bad == {"no text": 1}
+
+
+KINDS = {"string": pa.string(), "large": pa.large_string(), "bytes": pa.binary()}
+KINDS |= {"shared": pa.dictionary(pa.int32(), pa.string())}
+TEXTS = ["needle", None, "", 'a\nneedle "\\ é', "haystack", "needle é", "é", "needl"] * 40
+
+
+def written(path: Path) -> tuple[Input, int]:
+    """The texts in the format of the file's name; whether each has bytes of its own there."""
+    ids = [f"d{i}" for i in range(len(TEXTS))]
+    kind, ending = path.name.split(".")
+    if ending == "wet":
+        path.write_bytes(
+            b"".join(record(i, (text or "-").encode()) for i, text in enumerate(TEXTS))
+        )
+        return Input("s", "s/a", str(path), "warc"), True
+    table = pa.table({"id": ids, "text": pa.array(TEXTS).cast(KINDS.get(kind, pa.string_view()))})
+    if ending == "parquet":
+        pq.write_table(table, path, row_group_size=70)
+    else:
+        feather.write_feather(table, path, compression="uncompressed", chunksize=70)
+    return Input("s", "s/a", str(path), ending), kind not in ("shared", "view")
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"{kind}.{ending}" for kind in KINDS for ending in ("parquet", "arrow")),
+        "view.arrow",
+        "a.wet",
+    ],
+)
+def test_other_formats_are_sieved_by_their_texts(
+    name: str, invert: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard_, own = written(tmp_path / name)
+    parsed = 0
+
+    def counted(parse: Any) -> Any:
+        def count(*arguments: Any) -> Any:
+            nonlocal parsed
+            parsed += 1
+            return parse(*arguments)
+
+        return count
+
+    for kind in (Piece, Warc):
+        monkeypatch.setattr(kind, "parse", counted(kind.parse))
+    for query in (Query(text='needle "\\ é'), Query(regex=r"needle\s[^h]|a\n")):
+        some, every = (
+            list(search(shard_, Search(query=query, invert=invert, sieves=sieves), Counts()))
+            for sieves in (True, False)
+        )
+        assert some == every
+        assert some
+    assert parsed == 2 * len(TEXTS) + (40 + 80 if own and not invert else 2 * len(TEXTS))

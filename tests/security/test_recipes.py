@@ -40,7 +40,7 @@ def test_a_billion_laughs_are_refused_at_once(tmp_path: Path) -> None:
     lists = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lists += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
     for use in (WEB, "sources: {web: {documents: *a9}}\n"):
-        assert "mix.yaml: " in refused(tmp_path, "\n".join(["name: x", *lists, use]))
+        assert "mix.yaml:" in refused(tmp_path, "\n".join(["name: x", *lists, use]))
     use = "quality: {taggers: [gopher: {x: *a9}]}\n"
     assert "a0" in refused(tmp_path, "\n".join(["name: x", *lists, WEB + use]))
     nested = "[" * 9 + "x" + "]" * 9

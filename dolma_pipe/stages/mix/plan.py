@@ -55,7 +55,7 @@ class GroupPlan(msgspec.Struct, frozen=True):
 
 
 class PartPlan(msgspec.Struct, frozen=True):
-    """An output file: `documents` copies from number `start` on in mix/<source>.order.u32."""
+    """An output file: `documents` copies from number `start` on in `mix/<source>.order.u32`."""
 
     name: str
     start: int
