@@ -50,8 +50,8 @@ class Tagger(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     cost: ClassVar[float] = 1.0
 
     private: ClassVar[bool] = False
-    """Whether its spans are personal data or secrets: report.html counts them apart, and does not
-    show what they hold. Said in its own class."""
+    """Whether its spans are personal data or secrets: report.html counts them apart, and no page
+    but that of `dolma-pipe browse` shows what they hold. Said in its own class."""
 
     name: str = ""
     """Prefix of the columns instead of the file's name; needed to use one tagger twice."""

@@ -10,13 +10,13 @@ from dolma_pipe.browse.pieces import Mark, Piece, border, pieces_of, visible
 from dolma_pipe.browse.quarantined import quarantined
 from dolma_pipe.browse.question import Refused
 from dolma_pipe.browse.searching import pattern
-from dolma_pipe.browse.shifted import Shifted
 from dolma_pipe.browse.texts import Document, one
 from dolma_pipe.codepoints import spans_in_bytes
 from dolma_pipe.cuts import read_cuts
 from dolma_pipe.errors import UserError
 from dolma_pipe.report.explain import Explained, Score, score_of, verdicts_of
 from dolma_pipe.report.fate import Fate, Gone, fate_of
+from dolma_pipe.report.shifted import Stretches, in_curated
 from dolma_pipe.stages.mix.plan import HELD_OUT
 from dolma_pipe.stored import Group
 from dolma_pipe.tagger import Spans
@@ -215,9 +215,6 @@ def _read(opened: Opened, shard: Shard, stored: Group, row: int | None) -> Docum
     return document
 
 
-Stretches = list[tuple[int, int]]
-
-
 def _marks(
     shard: Shard, stored: Group, text: bytes, view: View
 ) -> tuple[dict[str, Stretches], str]:
@@ -232,15 +229,10 @@ def _marks(
     size = int(stored.sizes[0])
     if view == "input":
         return (found, "") if len(text) == size else ({}, "this is not the text that was tagged")
-    masks = [
-        (spans[mask.column], len(mask.replacement.encode()))
-        for mask in shard.source.masks
-        if mask.column in spans
-    ]
-    shifted = Shifted(masks)
-    if size + shifted.grown != len(text):
+    shifted = in_curated(spans, shard.source.masks, len(text) - size)
+    if shifted is None:
         return {}, "spans are marked in the text of the input alone"
-    return {name: [shifted.of(*span) for span in told] for name, told in found.items()}, ""
+    return shifted, ""
 
 
 def _cuts(opened: Opened, key: str, row: int) -> Stretches:

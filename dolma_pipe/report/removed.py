@@ -62,8 +62,8 @@ class Removed:
     def _keys(self, group: int) -> tuple[U32, U32]:
         """Of who was removed and who stayed: nearly unique, and the same for the same document."""
         names = [f"{who}_{what}" for who in ("removed", "kept") for what in ("shard", "row")]
-        table = self._file.read_row_group(group, columns=names).combine_chunks()
-        columns = [table.column(name).chunk(0) for name in names]
+        table = self._file.read_row_group(group, columns=names)
+        columns = [table.column(name).combine_chunks() for name in names]
         return _keys(columns[0], columns[1]), _keys(columns[2], columns[3])
 
     def _rows(self, group: int) -> pa.Table:

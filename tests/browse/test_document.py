@@ -12,7 +12,6 @@ import pytest
 from dolma_pipe.browse import document
 from dolma_pipe.browse.api import Api
 from dolma_pipe.browse.pieces import Mark, pieces_of
-from dolma_pipe.browse.shifted import Shifted
 from dolma_pipe.errors import WorkError
 from dolma_pipe.kernels.spans import masked
 from dolma_pipe.passes.context import Context
@@ -20,6 +19,7 @@ from dolma_pipe.recipe_file import read_recipe
 from dolma_pipe.report import difference
 from dolma_pipe.report.explain import explain
 from dolma_pipe.report.removed import Removed
+from dolma_pipe.report.shifted import Shifted
 from dolma_pipe.run import run
 from dolma_pipe.tagger import Spans
 from dolma_pipe.work import Work, spool

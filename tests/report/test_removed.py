@@ -95,3 +95,14 @@ def test_the_table_is_opened_once_for_all_documents(
     assert sorted(read) == sorted([*range(8)] * 2)
     (work.dedup / "removed.parquet").unlink()
     assert list(table.about(("web/1", 0)))
+
+
+def test_row_groups_without_rows(work: Work) -> None:
+    expected = list(Removed(work).about(("web/0", 1)))
+    table = pq.read_table(work.dedup / "removed.parquet", schema=REMOVED)
+    with pq.ParquetWriter(work.dedup / "removed.parquet", REMOVED) as file:
+        for part in (table[:0], table, table[:0]):
+            file.write_table(part)
+    assert list(Removed(work).about(("web/0", 1))) == expected
+    pq.write_table(table[:0], work.dedup / "removed.parquet")
+    assert not list(Removed(work).about(("web/0", 1)))

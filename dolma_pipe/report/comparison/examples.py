@@ -6,8 +6,9 @@ from dolma_pipe.report.clusters import texts_at
 from dolma_pipe.report.comparison.documents import Found, Place
 from dolma_pipe.report.comparison.model import KEPT, MovedExample
 from dolma_pipe.report.finished import FinishedRun
+from dolma_pipe.report.page.covered import UNKNOWN, private_marks
 from dolma_pipe.report.page.excerpts import NAME, excerpt, shortened
-from dolma_pipe.report.page.model import Example
+from dolma_pipe.report.page.model import Example, Piece
 from dolma_pipe.stored import AttributeFile, Group
 from dolma_pipe.work import address, exists
 
@@ -29,7 +30,7 @@ def examples_of(
             other = one.places[1 - run]
             reason = (one.before, one.after)[1 - run]
             value = _value(runs[1 - run], other, reason) if other else None
-            text = texts.get((place.key, place.row), b"")
+            pieces, note = _shown(runs[run], place, texts.get((place.key, place.row)))
             row = _row(runs[run].attributes(place.key), place, [])
             document = Example(
                 id=shortened(row.array("id")[0].as_py(), NAME),
@@ -40,13 +41,19 @@ def examples_of(
                 value=value,
                 kept=run == 1,
                 dropped_by=reason,
-                pieces=excerpt(text),
-                note=""
-                if place.key in there
-                else f"no text: {address(work.curated(place.key))} is not there any more",
+                pieces=pieces,
+                note=note,
             )
             made.append(MovedExample(document, one.before, one.after, value))
     return made
+
+
+def _shown(run: FinishedRun, place: Place, text: bytes | None) -> tuple[tuple[Piece, ...], str]:
+    """A stretch of its text, or why there is none."""
+    if text is None:
+        return (), f"no text: {address(run.work.curated(place.key))} is not there any more"
+    marks = private_marks(run, place.key, place.line, text)
+    return ((), UNKNOWN) if marks is None else (excerpt(text, marks), "")
 
 
 def _row(stored: AttributeFile, place: Place, columns: list[str]) -> Group:

@@ -44,7 +44,7 @@ def overlay_of(told: Overlay, sources: int, by_source: bool) -> Drawn | None:
     chart = Chart(
         title=f"Documents by {told.column.rpartition('.')[2].replace('_', ' ')}",
         finding="{:,} of A and {:,} of B have a value in the sample".format(*shown_of),
-        spec={"data": ROWS, "height": 190, "layer": [*_areas(edges, log), *_lines(told)]},
+        spec={"data": ROWS, "height": 190, "layer": [*_areas(edges, log), *_lines(told, edges)]},
         columns=("low", "series", "source", "counts", "documents"),
         rows=tuple((max(step[0], edges[0]), *step[1:], n) for step, n in steps.items()),
         filtered="source" if by_source else "",
@@ -118,13 +118,14 @@ def _areas(edges: list[float], log: bool) -> Iterator[dict[str, Any]]:
         }
 
 
-def _lines(told: Overlay) -> Iterator[dict[str, Any]]:
-    """What each run keeps; where it is the same, once."""
+def _lines(told: Overlay, edges: list[float]) -> Iterator[dict[str, Any]]:
+    """What each run keeps; where it is the same, once. Bounds beyond the axis stand at its end."""
+    borders = [tuple(min(max(at, edges[0]), edges[-1]) for at in of_run) for of_run in told.borders]
     if told.before == told.after:
-        yield from _ends("", told.after, told.borders[1], BOTH, [1, 0], -8)
+        yield from _ends("", told.after, borders[1], BOTH, [1, 0], -8)
         return
     for k, (run, kept) in enumerate(zip(RUNS, (told.before, told.after), strict=True)):
-        yield from _ends(f"{run} ", kept, told.borders[k], RUNS[run], DASHES[run], -23 + 15 * k)
+        yield from _ends(f"{run} ", kept, borders[k], RUNS[run], DASHES[run], -23 + 15 * k)
 
 
 def _ends(

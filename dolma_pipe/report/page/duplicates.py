@@ -11,7 +11,9 @@ from dolma_pipe.report.clusters import Place, texts_at
 from dolma_pipe.report.difference import Kind, changed, differences, joined, short, words_of
 from dolma_pipe.report.difference import Piece as Stretch
 from dolma_pipe.report.finished import FinishedRun
+from dolma_pipe.report.page.covered import UNKNOWN, covered, hides, private_marks
 from dolma_pipe.report.page.excerpts import NAME, excerpt, shortened
+from dolma_pipe.report.page.marks import Mark
 from dolma_pipe.report.page.model import ClusterPanel, Copy, EntryPanel, Example, Piece, Tone
 from dolma_pipe.report.settings import value_told
 from dolma_pipe.work import size_of
@@ -29,6 +31,7 @@ TONES: dict[Kind, Tone] = {"gone": "gone", "new": "new"}
 NOTES = "annotate"
 """The action of an entry that takes nothing out."""
 NO_TEXT = "only the beginning of its text: the rest is not read for this page"
+INDEXED = "of an earlier run, whose index has no texts"
 
 
 def entries_of(run: FinishedRun, report: dict[str, Any]) -> Iterator[EntryPanel]:
@@ -74,7 +77,9 @@ class _Texts:
     """Texts and lines of the documents that are shown, of shards that are not too large."""
 
     def __init__(self, run: FinishedRun, places: Sequence[Place]) -> None:
+        self._run = run
         self._texts: dict[Place, bytes] = {}
+        self._marks: dict[Place, list[Mark]] = {}
         self._lines: dict[Place, int] = {}
         left = READ
         by_shard: dict[str, list[Place]] = {}
@@ -82,16 +87,21 @@ class _Texts:
             by_shard.setdefault(place[0], []).append(place)
         for key, wanted in by_shard.items():
             with suppress(UserError, OSError):  # of an index, or gone since
+                lines = read_survivor_lines(run.work.columns(key))
+                self._lines |= {place: int(lines[place[1]]) for place in wanted}
                 size = size_of(run.work.curated(key))
                 if size <= left:
                     left -= size
-                    self._texts |= texts_at(run.work, wanted)
-                    lines = read_survivor_lines(run.work.columns(key))
-                    self._lines |= {place: int(lines[place[1]]) for place in wanted}
+                    texts = texts_at(run.work, wanted)
+                    for place, text in texts.items():
+                        marks = private_marks(run, key, self._lines[place], text)
+                        if marks is not None:
+                            self._texts[place], self._marks[place] = text, marks
 
     def example(self, member: dict[str, Any], reason: str | None) -> Example:
         place = member["shard"], member["row"]
         text = self._texts.get(place)
+        pieces, note = self._shown(member, text)
         return Example(
             id=shortened(member["id"], NAME),
             source=member["shard"].partition("/")[0],
@@ -101,13 +111,27 @@ class _Texts:
             value=member.get("similarity"),
             kept=reason is None,
             dropped_by=reason,
-            pieces=(Piece(member["excerpt"]),) if text is None else excerpt(text),
-            note=NO_TEXT if text is None else "",
+            pieces=pieces,
+            note=note,
         )
 
+    def _shown(self, member: dict[str, Any], text: bytes | None) -> tuple[tuple[Piece, ...], str]:
+        """And a note where it is not all."""
+        place = member["shard"], member["row"]
+        if text is not None:
+            return excerpt(text, self._marks[place]), ""
+        if member["excerpt"] is None:
+            return (), INDEXED
+        with suppress(UserError):
+            if not hides(self._run, place[0], self._lines.get(place, 0)):
+                return (Piece(member["excerpt"]),), NO_TEXT
+        return (), UNKNOWN
+
     def of(self, member: dict[str, Any]) -> str | None:
-        text = self._texts.get((member["shard"], member["row"]))
-        return None if text is None else text.decode(errors="replace")
+        """All of the text that may be shown."""
+        place = member["shard"], member["row"]
+        text = self._texts.get(place)
+        return None if text is None else covered(text, self._marks[place])
 
 
 def _panel(cluster: dict[str, Any], texts: _Texts) -> ClusterPanel:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dolma_pipe.kernels.spans import merge_masks
+from dolma_pipe.recipe import Source
 from dolma_pipe.report.page.model import Tone
-from dolma_pipe.tagger import Spans
+from dolma_pipe.report.page.tagger_files import is_private
+from dolma_pipe.tagger import Kind, Spans
 
 MATCHES = 20
 """Of a column that is not hidden."""
@@ -18,6 +20,16 @@ class Mark(NamedTuple):
     end: int
     tone: Tone
     text: str | None = None
+
+
+def hidden_of(source: Source, columns: Mapping[str, Kind]) -> dict[str, str]:
+    """Columns of spans whose text is not for a page, and what stands there instead: those of a
+    tagger that says so, and those that a mask replaces by a text."""
+    found = {mask.column: mask.replacement for mask in source.masks if mask.replacement.strip()}
+    for column, kind in columns.items():
+        if kind == "spans" and is_private(source, column):
+            found.setdefault(column, f"⟨{column}⟩")
+    return found
 
 
 def marks_of(

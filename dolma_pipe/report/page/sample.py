@@ -14,7 +14,7 @@ from dolma_pipe.kernels.jit import F64, I64, Bool
 from dolma_pipe.recipe import Source
 from dolma_pipe.remote import is_address
 from dolma_pipe.report.finished import FinishedRun, TaggedSource
-from dolma_pipe.report.page.tagger_files import is_private
+from dolma_pipe.report.page.marks import hidden_of
 from dolma_pipe.stored import AttributeFile, Group, Unusable
 from dolma_pipe.tagger import Kind, Spans
 from dolma_pipe.work import held, is_remote
@@ -93,13 +93,8 @@ class Sample:
 
     @cached_property
     def hidden(self) -> dict[str, str]:
-        """Columns of spans whose text is not for a page, and what stands there instead: those of a
-        tagger that says so, and those that a mask replaces by a text."""
-        found = {m.column: m.replacement for m in self.source.masks if m.replacement.strip()}
-        for column, kind in self.columns.items():
-            if kind == "spans" and is_private(self.source, column):
-                found.setdefault(column, f"⟨{column}⟩")
-        return found
+        """As marks.hidden_of."""
+        return hidden_of(self.source, self.columns)
 
     def numbers(self, column: str) -> F64:
         """float64[documents], NaN where there is none, also where it is not stored."""

@@ -25,9 +25,11 @@ from dolma_pipe.report.comparison.model import (
     ABSENT,
     KEPT,
     QUARANTINED,
+    BothBins,
     Change,
     Comparison,
     Example,
+    Overlay,
 )
 from dolma_pipe.report.comparison.orders import orders_changed
 from dolma_pipe.report.comparison.overlays import overlays_of
@@ -35,6 +37,7 @@ from dolma_pipe.report.finished import FinishedRun, StoredRecipe, finished_run
 from dolma_pipe.report.html.comparison_page import render_comparison
 from dolma_pipe.report.html.overlay import overlay_of
 from dolma_pipe.report.page.gather import samples_of
+from dolma_pipe.report.page.model import Bins
 from dolma_pipe.run import run, tag
 from tests.browser import browser, opened
 from tests.corpus import write_shard
@@ -252,6 +255,19 @@ def test_a_rule_that_only_one_run_has(runs: tuple[FinishedRun, FinishedRun]) -> 
     chart = overlay_of(words, 3, by_source=True)
     assert chart is not None
     assert (chart.kept, chart.changed) == ("A has no such rule, B keeps 45 to 110", True)
+
+
+def test_bounds_beyond_the_axis_stand_at_its_end() -> None:
+    """The ends of a logarithmic one among them, which has no place for a 0."""
+    bins = Bins((0.5, 5.0, 500.0), (3, 1), scale="log")
+    told = Overlay(
+        "quality", "x.y", (None, 0), (None, 900), ((0.0,), (900.0,)), (BothBins("web", bins, bins),)
+    )
+    chart = overlay_of(told, 1, by_source=True)
+    assert chart is not None
+    layers = chart.chart.spec["layer"]
+    places = [layer["encoding"]["x"].get("datum") for layer in layers if "data" in layer]
+    assert places == [0.5, 0.5, 500.0, 500.0]
 
 
 def test_examples_whose_texts_were_removed_say_so(

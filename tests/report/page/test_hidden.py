@@ -1,10 +1,13 @@
 """Spans whose text no page shows: taggers and masks say which."""
 
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
 
 from dolma_pipe.recipe import Mask, Source, TaggerUse
+from dolma_pipe.report.page.column_help import help_of
 from dolma_pipe.report.page.excerpts import excerpt
 from dolma_pipe.report.page.hidden import _tagged
 from dolma_pipe.report.page.marks import MATCHES, marks_of
@@ -62,7 +65,8 @@ def test_a_tagger_of_personal_data_and_a_mask_with_a_text_hide() -> None:
         ("private: ClassVar[bool] = False", False),
         ("privates = True", False),
         ("private: bool", False),
-        ("not Python", False),
+        ("private: ClassVar[bool] = not False", True),
+        ("this is no Python", True),
     ],
 )
 def test_a_tagger_of_ones_own_says_it_too(line: str, hides: bool) -> None:
@@ -118,3 +122,19 @@ def test_only_taggers_of_this_package_are_asked_again() -> None:
     assert _tagged(use_of(find("taggers", "lid")), texts) is None, "it needs a model"
     odd = TaggerUse("content", "pii", find("taggers", "pii"), {"finds": "email"})
     assert _tagged(odd, texts) is None
+
+
+def test_a_file_is_found_without_a_package_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of one that is not here nobody knows what it looks for."""
+    for name in ("evil", "evil/inner"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('it ran')")
+    (tmp_path / "evil/inner/names.py").write_text(SAID.replace("{line}", "private = False"))
+    monkeypatch.syspath_prepend(tmp_path)
+    there, gone = (Found(n, "names", n, None, "") for n in ("evil.inner.names", "evil.gone"))
+    assert sample_of([there], ["names.person"], {}).hidden == {}
+    assert help_of(sample_of([there], [], {}).source, "names.person").startswith("Columns: ")
+    assert list(sample_of([gone], ["names.person"], {}).hidden) == ["names.person"]
+    assert help_of(sample_of([gone], [], {}).source, "names.person") == ""

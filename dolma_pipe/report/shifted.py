@@ -1,10 +1,13 @@
 """Spans of the text that taggers saw, in the text that has masks in their place."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from dolma_pipe.kernels.spans import SpansLike, merge_masks
+from dolma_pipe.recipe import Mask
+
+Stretches = list[tuple[int, int]]
 
 
 class Shifted:
@@ -37,3 +40,21 @@ class Shifted:
             return at + self._shifts[passed]
         start = self._starts[k] + self._shifts[k]
         return start + self._lengths[k] if last else start
+
+
+def in_curated(
+    spans: Mapping[str, SpansLike], masks: Sequence[Mask], grown: int
+) -> dict[str, Stretches] | None:
+    """Spans of one document, by column, in its text as masks have left it; None where that has not
+    grown by what they write. masks: of its source; spans: those of their columns, too."""
+    there = [mask for mask in masks if mask.column in spans]
+    shifted = Shifted([(spans[mask.column], len(mask.replacement.encode())) for mask in there])
+    if shifted.grown != grown:
+        return None
+    return {
+        name: [
+            shifted.of(*span)
+            for span in zip(found.starts.tolist(), found.ends.tolist(), strict=True)
+        ]
+        for name, found in spans.items()
+    }
