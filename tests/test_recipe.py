@@ -231,7 +231,6 @@ ALL = """
 22: dedup.1.minhash.keep: expected `str` matching regex
 24: mix.shares.web: expected `float` <= 1.0
 24: mix.shares.xx: expected `float`, got `str`
-25: tokenize: 'tokenizer' is missing
 25: tokenize: unknown key 'tokeniser' (did you mean 'tokenizer'?)
 """
 
