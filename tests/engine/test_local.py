@@ -206,12 +206,14 @@ def test_an_interrupt_waits_until_a_worker_is_started(monkeypatch: pytest.Monkey
         started(process)
 
     monkeypatch.setattr(SpawnProcess, "start", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's is none
     try:
         with pytest.raises(KeyboardInterrupt):
             workers.submit(f"{HERE}:double", Task("t", {"n": 1}), 1)
         [process] = workers._context.processes
         assert process.is_alive()
     finally:
+        signal.signal(signal.SIGINT, before)
         workers.end()
 
 
