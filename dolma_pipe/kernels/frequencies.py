@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.kernels.hashing import mixed64
-from dolma_pipe.kernels.jit import I64, U64, inlined, kernel
+from dolma_pipe.kernels.jit import I64, U32, U64, inlined, kernel
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
 """An n-gram is a polynomial in it over word hashes, modulo 2**64, mixed once more; never 0."""
@@ -158,6 +158,18 @@ def spread(table: U64, lead: np.uint64, used: int) -> bool:
             table[at, KEY], table[at, VALUE] = table[at - 1, KEY], table[at - 1, VALUE]
         table[slot, KEY], table[slot, VALUE] = key, value
     return True
+
+
+@kernel
+def part(rows: U64, counts: U32, places: U32) -> None:
+    """Write the counts and places of sorted rows, and move their keys to the front of the rows'
+    memory, one after the other."""
+    keys = rows.reshape(-1)
+    for row in range(len(rows)):
+        key, value = rows[row, KEY], rows[row, VALUE]
+        keys[row] = key
+        counts[row] = value & COUNT
+        places[row] = value >> PLACE_BITS
 
 
 @kernel

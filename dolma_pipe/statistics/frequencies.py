@@ -11,7 +11,7 @@ Two summaries are kept of a stream of 64-bit keys (hashes), both mergeable:
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from dolma_pipe.kernels.frequencies import (
     gather,
     merge_into,
     no_counts,
+    part,
     spread,
 )
 from dolma_pipe.kernels.jit import I64, U64
@@ -221,6 +222,17 @@ class Frequencies:
         found = Summary(known, self._limit, heavy, self._error, self._total)
         found = found if self._sample is None else _shrunk(found, self._size)
         return merged(self._before, found, self._size) if self._before.total else found
+
+    def taken(self) -> tuple[Summary, int]:
+        """The same to be written at once, and what is to be added to its places: if all keys are
+        there, in the memory of the table, and in 32 bits."""
+        if self._sample is not None or self._before.total:
+            return self.summary(), 0
+        rows = self._table.gathered()
+        counts, places = (np.empty(len(rows), np.uint32) for _ in range(2))
+        part(rows, counts, places)
+        known: Any = rows.reshape(-1)[: len(rows)], counts, places
+        return Summary(Counts(*known), EVERY_KEY, no_counts(), 0, self._total), self._base or 0
 
     def _base_of(self, places: U64) -> int:
         """The least place of all, from which the tables count."""

@@ -173,7 +173,7 @@ class _Measurement:
             self._total.add_matches(group.items, group.documents)
         if OVERLAP in self._sizes:
             wanted = [table for table in TABLES.values() if table in self._sizes]
-            kept = ((table, group.tables[table]) for table in wanted)
+            kept = ((table, group.tables[table], 0) for table in wanted)
             write_partial(self._corpus_folder(group.name), kept, {})
         for name in self._sizes:
             self._total.add_table(name, group.tables.pop(name))

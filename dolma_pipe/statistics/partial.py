@@ -8,20 +8,22 @@ import numpy as np
 
 from dolma_pipe.kernels.frequencies import Counts
 from dolma_pipe.kernels.jit import I64, U64
-from dolma_pipe.statistics.frequencies import EVERY_KEY, Summary
+from dolma_pipe.statistics.frequencies import Summary
 
 
 def write_partial(
-    path: Path, summaries: Iterable[tuple[str, Summary]], matches: Mapping[str, I64]
+    path: Path, summaries: Iterable[tuple[str, Summary, int]], matches: Mapping[str, I64]
 ) -> None:
-    """A folder with a file for each; summaries are made one after the other. What a task has left
-    there whose worker was killed is written over."""
+    """A folder with a file for each; summaries are made one after the other, each with what is to
+    be added to its places. What a task has left there whose worker was killed is written over."""
     path.mkdir(parents=True, exist_ok=True)
-    for name, summary in summaries:
+    for name, summary, base in summaries:
         with _file(path, name).open("wb") as file:
             np.save(file, np.array([summary.limit, summary.error, summary.total], np.uint64))
-            for array in (*summary.known, *summary.heavy):
-                _save(file, array)
+            for keys, counts, places in (summary.known, summary.heavy):
+                _save(file, keys)
+                _save(file, counts)
+                _save(file, places, base)
     for name, found in matches.items():
         np.save(_file(path, name), found)
 
@@ -40,11 +42,11 @@ def read_matches(path: Path, name: str) -> I64:
     return found
 
 
-def _save(file: IO[bytes], array: U64) -> None:
-    """In as few bytes as its numbers need, less the least of them, which comes first."""
-    least = array.min(initial=EVERY_KEY if len(array) else 0)
-    width = np.min_scalar_type(array.max(initial=0) - least)
-    np.save(file, np.array([least], np.uint64))
+def _save(file: IO[bytes], array: U64, base: int = 0) -> None:
+    """In as few bytes as its numbers need, less the least of them, which comes first with base."""
+    least = array.min() if len(array) else np.uint64(0)
+    width = np.min_scalar_type(array.max() - least) if len(array) else np.uint8
+    np.save(file, np.array([int(least) + base], np.uint64))
     if width == np.uint64:
         np.save(file, array)
     else:

@@ -54,7 +54,7 @@ def count_shard(args: dict[str, Any]) -> dict[str, Any]:
     counter.counts.repaired = reader.repaired
     held = sum(table.peak_bytes for table in counter.tables.values())
     matches = counter.contamination.found() if counter.contamination else {}
-    summaries = ((name, table.summary()) for name, table in counter.tables.items())
+    summaries = ((name, *table.taken()) for name, table in counter.tables.items())
     write_partial(Path(task.out), summaries, matches)
     return {"counts": msgspec.to_builtins(counter.counts), "table_bytes": held}
 

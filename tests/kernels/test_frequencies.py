@@ -12,6 +12,7 @@ from dolma_pipe.kernels.frequencies import (
     gather,
     gram_keys,
     merge_into,
+    part,
     spread,
 )
 from tests.slow import frequencies as slow
@@ -76,6 +77,10 @@ def test_a_table_holds_what_a_dictionary_would(
     used = gather(table, np.uint64(cut), np.uint64(limit))
     held = {k: [n - cut, at] for k, (n, at) in held.items() if k <= limit and n > cut}
     assert list(rows().items()) == sorted(held.items())
+    counts, places = np.empty((2, used), np.uint32)
+    part(table[:used], counts, places)
+    found = zip(table.ravel()[:used].tolist(), counts.tolist(), places.tolist(), strict=True)
+    assert [(key, [n, at]) for key, n, at in found] == sorted(held.items())
 
 
 def test_a_table_without_a_free_row_at_its_end_is_full() -> None:
