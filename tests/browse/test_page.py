@@ -11,6 +11,7 @@ import pytest
 from dolma_pipe.browse.api import Api
 from dolma_pipe.browse.page import page_of
 from dolma_pipe.browse.server import Browser
+from dolma_pipe.report.terminal import code_of, is_shown
 from tests.browser import Opened, browser, opened
 
 __all__ = ["browser"]
@@ -187,6 +188,15 @@ def test_hostile_text_stays_text(window: Opened) -> None:
     assert "taken" not in page.title()
     page.click("#document summary")
     assert "javascript:alert(2)" in page.text_content("#document details")
+
+
+def test_what_is_not_seen_in_a_name_is_told_by_its_number(window: Opened) -> None:
+    odd, plain = "\u202e\u180e\U000e0041\u0600\ue000\x1b\u2028", "a é\n\t\u200c\u200d𝔘"
+    legible = "(text) => import('/browse/words.js').then((words) => words.legible(text))"
+    assert window.page.evaluate(legible, odd) == "".join(f"⟨{code_of(char)}⟩" for char in odd)
+    assert window.page.evaluate(legible, plain) == plain
+    assert not any(map(is_shown, odd))
+    assert all(map(is_shown, plain))
 
 
 def test_what_goes_wrong_is_one_line(window: Opened, served: Browser) -> None:

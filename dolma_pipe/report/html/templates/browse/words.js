@@ -13,8 +13,8 @@ export const several = (count, one, more) => `${number(count)} ${count === 1 ? o
 
 export const valueOf = (value) => value === null ? "–" : typeof value === "number" ? amount(value) : legible(value);
 
-// What is not seen, by its number.
-const odd = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+// What is not seen, by its number: as report/terminal.py has it.
+const odd = /(?![\n\t\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/gu;
 export const legible = (text) => String(text).replace(
   odd, (char) => `⟨U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
 
