@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from dolma_pipe.statistics.counts import Counts
-from dolma_pipe.statistics.frequencies import Item, Range, Summary
 from dolma_pipe.statistics.keys import shard_and_line
 from dolma_pipe.statistics.lengths import Lengths
 from dolma_pipe.statistics.scores import PII, TOXIC
@@ -18,6 +17,7 @@ from dolma_pipe.statistics.settings import (
     Settings,
     gram_table,
 )
+from dolma_pipe.statistics.summary import Item, Range, Summary
 from dolma_pipe.statistics.told import (
     Addresses,
     Bounded,

@@ -20,13 +20,13 @@ from dolma_pipe.passes.context import Watch
 from dolma_pipe.statistics import contamination
 from dolma_pipe.statistics.counts import Counts
 from dolma_pipe.statistics.findings import Findings, Texts, table_findings, told
-from dolma_pipe.statistics.frequencies import Size, Summary, empty, merged
 from dolma_pipe.statistics.keys import shard_and_line
 from dolma_pipe.statistics.overlap import TABLES, overlaps
 from dolma_pipe.statistics.partial import read_matches, read_summary, write_partial
 from dolma_pipe.statistics.scores import Scores, fetch
 from dolma_pipe.statistics.settings import OVERLAP, Corpus, Settings, table_sizes
 from dolma_pipe.statistics.shard import ShardTask
+from dolma_pipe.statistics.summary import Size, Summary, empty, merged
 from dolma_pipe.statistics.texts import TextsTask, Wanted
 from dolma_pipe.statistics.told import Evaluation, EvaluationFound, Statistics
 

@@ -7,7 +7,8 @@ from itertools import permutations
 import numpy as np
 
 from dolma_pipe.kernels.jit import I64, U64
-from dolma_pipe.statistics.frequencies import (
+from dolma_pipe.statistics.settings import DOCUMENTS, DOMAINS, OVERLAP, URLS
+from dolma_pipe.statistics.summary import (
     EVERY_KEY,
     NORMAL_95,
     Range,
@@ -16,7 +17,6 @@ from dolma_pipe.statistics.frequencies import (
     proportion,
     up_to,
 )
-from dolma_pipe.statistics.settings import DOCUMENTS, DOMAINS, OVERLAP, URLS
 from dolma_pipe.statistics.told import Overlap, Shared, bounded
 
 DIGITS = 6

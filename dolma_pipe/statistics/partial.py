@@ -8,7 +8,7 @@ import numpy as np
 
 from dolma_pipe.kernels.frequencies import Counts
 from dolma_pipe.kernels.jit import I64, U64
-from dolma_pipe.statistics.frequencies import Summary
+from dolma_pipe.statistics.summary import Summary
 
 
 def write_partial(

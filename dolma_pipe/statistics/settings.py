@@ -11,9 +11,9 @@ from dolma_pipe.inputs import Input
 from dolma_pipe.kernels.frequencies import SLACK
 from dolma_pipe.settings import nearest
 from dolma_pipe.shard import MAX_DOCUMENT_BYTES
-from dolma_pipe.statistics.frequencies import Size
 from dolma_pipe.statistics.opened import CorpusShard, OfRun
 from dolma_pipe.statistics.runs import Stage
+from dolma_pipe.statistics.summary import Size
 
 Part = Literal["tokens", "ngrams", "urls", "duplicates", "language", "pii", "toxicity", "overlap"]
 PARTS: tuple[Part, ...] = get_args(Part)

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from dolma_pipe.statistics.frequencies import Range
 from dolma_pipe.statistics.runs import Stage
+from dolma_pipe.statistics.summary import Range
 
 How = Literal["exact", "sure", "95%"]
 

@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 
 from dolma_pipe.kernels.hashing import mixed64
 from dolma_pipe.statistics import frequencies
-from dolma_pipe.statistics.frequencies import (
-    EVERY_KEY,
-    Frequencies,
-    Size,
-    Summary,
-    empty,
-    merged,
-    proportion,
-)
+from dolma_pipe.statistics.frequencies import Frequencies
+from dolma_pipe.statistics.summary import EVERY_KEY, Size, Summary, empty, merged, proportion
 
 SIZE = Size(capacity=12, sample=6)
 STREAMS = st.lists(st.integers(1, 40), max_size=150)
