@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,11 +15,10 @@ from dolma_pipe.inputs import Input
 from dolma_pipe.kernels.jit import I32
 from dolma_pipe.remote import stored_name
 from dolma_pipe.search.automaton import table_of
+from dolma_pipe.search.blocks import Sieve, sieved
 from dolma_pipe.search.query import ID, TEXT, GaveUp, Query
+from dolma_pipe.search.texts import TextSieve
 from dolma_pipe.stream import ByteStream, Damaged, Record
-
-if TYPE_CHECKING:
-    from dolma_pipe.kernels.jit import I32
 
 
 class Counts(msgspec.Struct):
@@ -124,53 +123,36 @@ Got = tuple[int, tuple[Document, bytes] | str | None]
 """Number of a line; its document, or why it is none, or None where that is not known."""
 
 
-def _sieved(uri: str, table: "I32", query: Query, most: int) -> Iterator[Got]:
-    from dolma_pipe.search.blocks import Sieve, sieved
-
+def _sieved(uri: str, table: I32, query: Query, most: int) -> Iterator[Got]:
     names = "".join(path.split(".")[-1] + "\n" for path in query.paths).encode()
     sieve = Sieve(table, np.frombuffer(names, np.uint8), 0.5 if query.regex is None else 0.9)
     for record in sieved(ByteStream(uri), sieve, most):
         if record.fault is None and record.content is None:
             yield record.number, None
         else:
-            yield record.number, _document(record)
+            yield record.number, _document(record, lambda line: parse(line.content))
 
 
-def _document(record: Record) -> tuple[Document, bytes] | str:
+def _parsed(opened: Format, table: I32 | None) -> Iterator[Got]:
+    sieve = TextSieve(table) if table is not None else None
+    for record in opened.records():
+        if record.fault is None and sieve is not None and not sieve.may_match(record.content):
+            yield record.number, None
+        else:
+            yield record.number, _document(record, opened.parse)
+
+
+def _document(record: Record, parsed: Callable[[Record], Any]) -> tuple[Document, bytes] | str:
     if record.fault is not None:
         return record.fault
     try:
-        document, raw, _ = parse(record.content)
+        document, raw, _ = parsed(record)
     except BadLine as bad:
         return str(bad)
     return document, raw
 
 
-def _parsed(opened: Format, table: "I32 | None") -> Iterator[Got]:
-    may_match = _sieve_of(table) if table is not None else lambda _: True
-    for record in opened.records():
-        if record.fault is not None:
-            yield record.number, record.fault
-            continue
-        if not may_match(record.content):
-            yield record.number, None
-            continue
-        try:
-            document, raw, _ = opened.parse(record)
-        except BadLine as bad:
-            yield record.number, str(bad)
-        else:
-            yield record.number, (document, raw)
-
-
-def _sieve_of(table: "I32") -> Callable[[Any], bool]:
-    from dolma_pipe.search.texts import TextSieve
-
-    return TextSieve(table).may_match
-
-
 @lru_cache(maxsize=4)
-def _table_of(query: Query) -> "I32 | None":
+def _table_of(query: Query) -> I32 | None:
     """None where every line must be parsed; an id may be a number, or be made of file and line."""
-
     return None if query.field == ID else table_of(query.pattern)
