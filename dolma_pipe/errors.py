@@ -37,7 +37,7 @@ class AssetError(UserError):
 
 
 class InputError(UserError):
-    """Documents cannot be read, or too many of them are bad."""
+    """Documents cannot be read."""
 
 
 class TooManyBad(InputError):

@@ -7,7 +7,6 @@ import numpy as np
 
 from dolma_pipe.browse.opened import Opened, Shard
 from dolma_pipe.browse.pieces import Mark, Piece, border, pieces_of, visible
-from dolma_pipe.browse.quarantined import quarantined
 from dolma_pipe.browse.question import Refused
 from dolma_pipe.browse.searching import pattern
 from dolma_pipe.browse.texts import Document, one
@@ -91,7 +90,7 @@ class Wanted(NamedTuple):
 def bad_line(opened: Opened, key: str, line: int) -> BadLine:
     """A line in quarantine. Raises Refused where there is none."""
     place = opened.place(key)
-    for bad in quarantined(opened, key) if place is not None else ():
+    for bad in opened.run.quarantined(key) if place is not None else ():
         if bad.line == line:
             uri = opened.shards[place or 0].shard.uri
             return BadLine(key, uri, line, bad.reason, list(visible(bad.excerpt)))

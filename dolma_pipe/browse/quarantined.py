@@ -1,22 +1,10 @@
 """Lines of the input that are no documents, as quarantine/ has them."""
 
-from collections.abc import Iterator
-
-import msgspec
-
 from dolma_pipe.browse.listing import Listing, Row, shards_from, told
 from dolma_pipe.browse.opened import Opened
 from dolma_pipe.browse.pieces import visible
 from dolma_pipe.browse.question import Cursor, Question
-from dolma_pipe.work import held
-
-
-class Bad(msgspec.Struct):
-    """A line that is no document."""
-
-    line: int
-    reason: str
-    excerpt: str
+from dolma_pipe.report.finished import Bad
 
 
 def list_of_quarantined(opened: Opened, asked: Question) -> Listing:
@@ -25,7 +13,7 @@ def list_of_quarantined(opened: Opened, asked: Question) -> Listing:
     rows: list[Row] = []
     at = asked.after
     for place, after in shards_from(opened, asked, asked.after):
-        for number, bad in enumerate(quarantined(opened, opened.shards[place].key), 1):
+        for number, bad in enumerate(opened.run.quarantined(opened.shards[place].key), 1):
             if number <= after:
                 continue
             if len(rows) == asked.limit:
@@ -33,13 +21,6 @@ def list_of_quarantined(opened: Opened, asked: Question) -> Listing:
             rows.append(_row(opened.shards[place].key, bad))
             at = Cursor(place, number)
     return told(opened, asked, rows, None)
-
-
-def quarantined(opened: Opened, key: str) -> Iterator[Bad]:
-    """Those of a shard."""
-    with held(opened.work.quarantine(key)) as path, path.open("rb") as file:
-        for line in file:
-            yield msgspec.json.decode(line, type=Bad)
 
 
 def _row(key: str, bad: Bad) -> Row:

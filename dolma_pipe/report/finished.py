@@ -1,5 +1,6 @@
 """A run that was made, opened by its work directory: what it says of itself, without its inputs."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -15,7 +16,7 @@ from dolma_pipe.settings import read_yaml
 from dolma_pipe.stages.mix.plan import Plan, plan_path, read_plan
 from dolma_pipe.store import check_place
 from dolma_pipe.stored import AttributeFile
-from dolma_pipe.work import Work, address, exists, files_below, here, is_remote
+from dolma_pipe.work import Work, address, exists, files_below, held, here, is_remote
 
 Told = TypeVar("Told")
 
@@ -56,6 +57,14 @@ class TaggedSource(NamedTuple):
 
     source: Source
     files: dict[str, Path]
+
+
+class Bad(msgspec.Struct, frozen=True):
+    """A line that is no document, as quarantine/ has it."""
+
+    line: int
+    reason: str
+    excerpt: str
 
 
 class FinishedRun:
@@ -115,6 +124,12 @@ class FinishedRun:
     def attributes(self, key: str) -> AttributeFile:
         """What is stored of a shard's documents. Raises Unusable."""
         return AttributeFile(self.work.attributes(key))
+
+    def quarantined(self, key: str) -> Iterator[Bad]:
+        """Lines of a shard that are no documents, nearly in their order."""
+        with held(self.work.quarantine(key)) as path, path.open("rb") as file:
+            for line in file:
+                yield msgspec.json.decode(line, type=Bad)
 
     def _read(self, name: str, kind: type[Told]) -> Told:
         path = self.work.root / name

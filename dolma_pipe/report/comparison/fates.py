@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import xxhash
@@ -111,15 +110,9 @@ def fates_of(run: FinishedRun, key: str, names: Names, *, ids: bool) -> Fates:
     )
 
 
-class _Bad(msgspec.Struct):
-    line: int
-
-
 def quarantined_lines(run: FinishedRun, key: str) -> I64:
     """int64[n]: lines of a shard that the run could not read as documents."""
-    content = read_bytes(run.work.quarantine(key))
-    lines = [msgspec.json.decode(line, type=_Bad).line for line in content.splitlines()]
-    return np.array(lines, np.int64)
+    return np.array([bad.line for bad in run.quarantined(key)], np.int64)
 
 
 def _hashes(ids: pa.Array, count: int) -> U64:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from dolma_pipe.report.comparison.model import Overlay, Range
 from dolma_pipe.report.html.charts import positive
+from dolma_pipe.report.html.columns import value_of
 from dolma_pipe.report.html.drawing import ROWS, Chart, TwinRow, axis_of, coloured, head_of
 from dolma_pipe.report.html.numbers import shown
 from dolma_pipe.report.html.removals import range_of
@@ -42,7 +43,7 @@ def overlay_of(told: Overlay, sources: int, by_source: bool) -> Drawn | None:
     edges, log = positive(list(bins.edges), bins.scale == "log")
     shown_of = [sum(sum(getattr(one, run).counts) for one in told.histograms) for run in "ab"]
     chart = Chart(
-        title=f"Documents by {told.column.rpartition('.')[2].replace('_', ' ')}",
+        title=f"Documents by {value_of(told.column)}",
         finding="{:,} of A and {:,} of B have a value in the sample".format(*shown_of),
         spec={"data": ROWS, "height": 190, "layer": [*_areas(edges, log), *_lines(told, edges)]},
         columns=("low", "series", "source", "counts", "documents"),
