@@ -45,13 +45,14 @@ def read_sources(path: Path) -> Recipe:
 
 
 def _read(path: Path, prepared: Callable[[Any], Any]) -> Recipe:
-    files = [path]
     try:
         given = read_extended(path)
-        files = files_of(path)
+    except RecipeError as error:
+        raise RecipeError(*located(error.args, [path])) from error.__cause__
+    try:
         return _checked(prepared(given))
     except RecipeError as error:
-        raise RecipeError(*located(error.args, files)) from error.__cause__
+        raise RecipeError(*located(error.args, files_of(path))) from error.__cause__
 
 
 def _sources_alone(given: Any) -> Any:
